@@ -1,1 +1,24 @@
-export {}
+export {
+  INGRESS_SHARE,
+  WINDOW_DEFAULT,
+  orderingKey,
+  type Capabilities,
+  type Channel,
+  type ChannelState,
+  type ChannelUsage,
+  type Delivery,
+  type Lag,
+  type Loss,
+  type Position,
+  type PublishOptions,
+  type PublishResult,
+  type ReadRange,
+  type Start,
+  type StartKind,
+  type StoredEvent,
+  type Subscription,
+  type SubscriptionSpec,
+  type Window,
+} from './channel.ts'
+export type { DeadLetter, DeadLetterBox, NewDeadLetter } from './dead-letters.ts'
+export { alreadySubscribed, channelFull, channelUnavailable, eventTooLarge, unsupported } from './errors.ts'

@@ -1,1 +1,1 @@
-export {}
+export type { AttemptRequest, DeliveryPolicy, Outcome, Target } from './outcome.ts'

@@ -1,1 +1,2 @@
-export {}
+export { SluiceError, type ErrorDetails } from './errors.ts'
+export { Event, HOPS_UNSET, type AttributeValue } from './event.ts'

@@ -1,1 +1,1 @@
-export {}
+export type { Filter, FilterEvent, FilterNode } from './filter.ts'
