@@ -21,8 +21,28 @@ export interface Timer {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  setTimer: (delayMs, wake) => {
-    const timeout = setTimeout(wake, delayMs)
-    return { cancel: () => clearTimeout(timeout) }
-  },
+  setTimer: setSystemTimer,
+}
+
+/** The longest delay that `setTimeout` takes; it fires a longer one at once. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
+
+/**
+ * `setTimeout` with the two promises of {@link Clock.setTimer} that it lacks: it may fire up to a millisecond
+ * before `performance.now()` says so (it counts whole milliseconds of the event loop's own time), and it
+ * fires at once where the delay is above 24.8 days.
+ */
+function setSystemTimer(delayMs: number, wake: () => void): Timer {
+  const due = performance.now() + delayMs
+  let timeout = setTimeout(check, timeoutFor(delayMs))
+  function check(): void {
+    const leftMs = due - performance.now()
+    if (leftMs > 0) timeout = setTimeout(check, timeoutFor(leftMs))
+    else wake()
+  }
+  return { cancel: () => clearTimeout(timeout) }
+}
+
+function timeoutFor(delayMs: number): number {
+  return Math.min(Math.ceil(delayMs), TIMEOUT_MS_MAX)
 }

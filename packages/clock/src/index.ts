@@ -1,1 +1,2 @@
 export { systemClock, type Clock, type Timer } from './clock.ts'
+export { manualClock, type ManualClock } from './manual.ts'
