@@ -1,1 +1,1 @@
-export {}
+export { memoryChannel, type MemoryChannelOptions } from './memory.ts'

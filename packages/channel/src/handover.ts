@@ -1,0 +1,337 @@
+// One subscription's hand-over: window, order by key, parking and pause, the same for every driver.
+// Hot path (bench: channels/memory/bench/memory.ts). No I/O: a driver brings the backlog, this decides what goes out.
+//
+// From: a driver's publish or reader calls `wake`. Next: the subscriber's `deliver` (broker/src/dispatch.ts).
+
+import type { Event } from '@sluice/event'
+import { WINDOW_DEFAULT, orderingKey, type Delivery, type Position, type Window } from './channel.ts'
+import { Fifo } from './fifo.ts'
+import type { ParkingLot, ParkingOwner } from './parking.ts'
+
+/** What a driver provides for one subscription. `Ref` is how the driver names a stored event. */
+export interface Backlog<Ref> {
+  /** Takes the next event that was never handed out, oldest first; `undefined`: none now, {@link Handover.wake} follows. */
+  next(): Ref | undefined
+  /** Brings the event and calls `ready`, at once if it is in memory. Several loads become ready in the order asked. */
+  load(ref: Ref, ready: (event: Event) => void): void
+  /** The event's size, as it counts for the window. */
+  bytes(ref: Ref): number
+  position(ref: Ref): Position
+  /** The subscription is done with it. */
+  settled(ref: Ref): void
+  /** It leaves the window and is due again after `delayMs`; from here on only `ref` is kept. */
+  parked(ref: Ref, event: Event, attempt: number, delayMs: number): void
+}
+
+export interface HandoverOptions<Ref> {
+  backlog: Backlog<Ref>
+  parking: ParkingLot<Ref>
+  deliver: (delivery: Delivery) => void
+  order: 'none' | 'key'
+  window?: Window
+  maxDelayMs: number
+  maxParked: number
+}
+
+/** Events held behind blocked keys, at most; beyond, the whole subscription waits (DESIGN "The channel contract"). */
+export const HELD_MAX: Window = { events: 10_000, bytes: 16 * 1024 * 1024 }
+
+/**
+ * Hands out a backlog within a window. An event is waiting in the driver's backlog, then *out*, then settled or
+ * *parked*, then *due*, then out again; with `order: key` it may be *held* behind its key before it is out.
+ */
+export class Handover<Ref> implements ParkingOwner<Ref> {
+  readonly parkedHandles: number[] = []
+  readonly #backlog: Backlog<Ref>
+  readonly #parking: ParkingLot<Ref>
+  #deliver: (delivery: Delivery) => void
+  readonly #keys: Map<string, Fifo<Ref>> | undefined
+  readonly #maxDelayMs: number
+  readonly #maxParked: number
+  #window: Window
+  readonly #out: HandedOut<Ref>[] = []
+  #outBytes = 0
+  #loading = 0
+  readonly #due = new Fifo<Due<Ref>>()
+  #heldEvents = 0
+  #heldBytes = 0
+  #paused = false
+  #closed = false
+  #removed = false
+  #pumping = false
+  #drained: (() => void) | undefined
+
+  constructor(options: HandoverOptions<Ref>) {
+    this.#backlog = options.backlog
+    this.#parking = options.parking
+    this.#deliver = options.deliver
+    this.#keys = options.order === 'key' ? new Map() : undefined
+    this.#window = options.window ?? WINDOW_DEFAULT
+    this.#maxDelayMs = options.maxDelayMs
+    this.#maxParked = options.maxParked
+  }
+
+  /** Events out: handed over and neither settled nor released. */
+  get inFlight(): number {
+    return this.#out.length + this.#loading
+  }
+
+  /** Events parked, due or held: taken from the backlog, and not out. */
+  get waiting(): number {
+    return this.parkedHandles.length + this.deferred
+  }
+
+  /** Events due or held: they go out as soon as window and key allow. */
+  get deferred(): number {
+    return this.#due.length + this.#heldEvents
+  }
+
+  get parkedEvents(): number {
+    return this.parkedHandles.length + this.#due.length
+  }
+
+  /** Everything taken from the backlog and not settled, in no order. */
+  *refs(): Generator<Ref> {
+    for (const delivery of this.#out) yield delivery.ref
+    for (const due of this.#due) yield due.ref
+    for (const handle of this.parkedHandles) yield this.#parking.ref(handle)
+    if (this.#keys) for (const held of this.#keys.values()) yield* held
+  }
+
+  positionOf(ref: Ref): Position {
+    return this.#backlog.position(ref)
+  }
+
+  isOut(ref: Ref): boolean {
+    return this.#out.some((delivery) => delivery.ref === ref)
+  }
+
+  /** The backlog has something new, or the window has room: hands out what may go. */
+  wake(): void {
+    if (this.#pumping) return // the loop that is running sees it
+    this.#pumping = true
+    try {
+      while (!this.#paused && !this.#closed && this.#handOutNext()) {
+        // one event a round
+      }
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  setWindow(window: Window): void {
+    this.#window = window
+    this.wake()
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.wake()
+  }
+
+  /** Hands out nothing more. What is out may still settle, and what is released stays parked. */
+  close(): void {
+    this.#closed = true
+  }
+
+  /** After {@link close}: hands out again, to another receiver. */
+  reopen(deliver: (delivery: Delivery) => void): void {
+    this.#deliver = deliver
+    this.#closed = false
+    this.wake()
+  }
+
+  /** The subscription is gone: gives up everything that is not out, and what is released later is given up too. */
+  remove(): Ref[] {
+    this.#closed = true
+    this.#removed = true
+    return this.dropWaiting()
+  }
+
+  /** Resolves once nothing is out. */
+  drained(): Promise<void> {
+    if (this.inFlight === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#drained = resolve
+    })
+  }
+
+  /** Gives up everything that is not out, and returns it: for a seek or a removal. */
+  dropWaiting(): Ref[] {
+    const dropped = this.#parking.takeAll(this)
+    for (const due of this.#due.takeAll()) dropped.push(due.ref)
+    if (this.#keys) {
+      for (const held of this.#keys.values()) dropped.push(...held.takeAll())
+      // A key stays blocked only by an event that is out; what was parked gave its key up.
+      this.#keys.clear()
+      for (const delivery of this.#out) this.#keys.set(orderingKey(delivery.event), new Fifo())
+      this.#heldEvents = 0
+      this.#heldBytes = 0
+    }
+    return dropped
+  }
+
+  /** From the parking lot: the delay is over. */
+  due(ref: Ref, attempt: number): void {
+    this.#due.push({ ref, attempt, ownsKey: true })
+    this.wake()
+  }
+
+  #handOutNext(): boolean {
+    if (this.inFlight >= this.#window.events) return false
+    const due = this.#due.peek()
+    if (due !== undefined) {
+      if (!this.#fits(due.ref)) return false
+      this.#due.shift()
+      this.#load(due.ref, due.attempt, due.ownsKey)
+      return true
+    }
+    if (this.parkedEvents >= this.#maxParked) return false
+    if (this.#heldEvents >= HELD_MAX.events || this.#heldBytes >= HELD_MAX.bytes) return false
+    const ref = this.#backlog.next()
+    if (ref === undefined) return false
+    if (!this.#fits(ref)) {
+      this.#due.push({ ref, attempt: 0, ownsKey: false }) // it waits there for its turn, first in line
+      return false
+    }
+    this.#load(ref, 0, false)
+    return true
+  }
+
+  /** An event larger than the whole window goes out alone. */
+  #fits(ref: Ref): boolean {
+    return this.inFlight === 0 || this.#outBytes + this.#backlog.bytes(ref) <= this.#window.bytes
+  }
+
+  /** `attempt`: tries made so far. */
+  #load(ref: Ref, attempt: number, ownsKey: boolean): void {
+    const bytes = this.#backlog.bytes(ref)
+    this.#loading++
+    this.#outBytes += bytes
+    this.#backlog.load(ref, (event) => {
+      this.#loading--
+      if (this.#keys !== undefined && !ownsKey && this.#hold(this.#keys, ref, event)) {
+        this.#outBytes -= bytes
+        this.wake()
+        return
+      }
+      const delivery = new HandedOut(this, ref, event, attempt + 1, bytes, this.#out.length)
+      this.#out.push(delivery)
+      this.#deliver(delivery)
+    })
+  }
+
+  /** Puts an event behind its key if one of that key is out or parked; otherwise the key is its own now. */
+  #hold(keys: Map<string, Fifo<Ref>>, ref: Ref, event: Event): boolean {
+    const key = orderingKey(event)
+    const held = keys.get(key)
+    if (held === undefined) {
+      keys.set(key, new Fifo())
+      return false
+    }
+    held.push(ref)
+    this.#heldEvents++
+    this.#heldBytes += this.#backlog.bytes(ref)
+    return true
+  }
+
+  /** @internal From {@link HandedOut}. */
+  settle(delivery: HandedOut<Ref>): void {
+    this.#take(delivery)
+    if (this.#keys !== undefined) this.#unblock(this.#keys, orderingKey(delivery.event))
+    this.#backlog.settled(delivery.ref)
+    this.#afterOut()
+  }
+
+  /** @internal From {@link HandedOut}. */
+  release(delivery: HandedOut<Ref>, delayMs: number, attempt: number): void {
+    if (this.#removed) return this.settle(delivery)
+    this.#take(delivery)
+    const delay = Math.min(Math.max(delayMs, 0), this.#maxDelayMs)
+    this.#backlog.parked(delivery.ref, delivery.event, attempt, delay)
+    this.#parking.park(this, delivery.ref, attempt, delay)
+    this.#afterOut()
+  }
+
+  /** The next event of this key may go; it was never handed out. */
+  #unblock(keys: Map<string, Fifo<Ref>>, key: string): void {
+    const held = keys.get(key)
+    const next = held?.shift()
+    if (next === undefined) {
+      keys.delete(key)
+      return
+    }
+    this.#heldEvents--
+    this.#heldBytes -= this.#backlog.bytes(next)
+    this.#due.push({ ref: next, attempt: 0, ownsKey: true })
+  }
+
+  #take(delivery: HandedOut<Ref>): void {
+    const last = this.#out.pop() as HandedOut<Ref>
+    if (last !== delivery) {
+      this.#out[delivery.slot] = last
+      last.slot = delivery.slot
+    }
+    this.#outBytes -= delivery.bytes
+  }
+
+  #afterOut(): void {
+    this.wake()
+    if (this.#drained !== undefined && this.inFlight === 0) {
+      this.#drained()
+      this.#drained = undefined
+    }
+  }
+}
+
+interface Due<Ref> {
+  ref: Ref
+  /** Tries made so far. */
+  attempt: number
+  /** Whether its key is already blocked in its name. */
+  ownsKey: boolean
+}
+
+/** One event out. */
+class HandedOut<Ref> implements Delivery {
+  readonly ref: Ref
+  readonly event: Event
+  readonly attempt: number
+  readonly bytes: number
+  /** Where it stands among what is out. */
+  slot: number
+  readonly #handover: Handover<Ref>
+  #done = false
+
+  constructor(handover: Handover<Ref>, ref: Ref, event: Event, attempt: number, bytes: number, slot: number) {
+    this.#handover = handover
+    this.ref = ref
+    this.event = event
+    this.attempt = attempt
+    this.bytes = bytes
+    this.slot = slot
+  }
+
+  get position(): Position {
+    return this.#handover.positionOf(this.ref)
+  }
+
+  settle(): void {
+    this.#finish()
+    this.#handover.settle(this)
+  }
+
+  release(delayMs: number, attempt: 'used' | 'unused' = 'used'): void {
+    this.#finish()
+    this.#handover.release(this, delayMs, attempt === 'used' ? this.attempt : this.attempt - 1)
+  }
+
+  #finish(): void {
+    if (this.#done) throw new Error('a delivery was settled or released twice: a bug in its receiver')
+    this.#done = true
+  }
+}
