@@ -1,0 +1,58 @@
+// What the broker tells the outside about each step of an event. Metrics, logs, live tail and the EventType registry
+// listen; the broker knows none of them. Called synchronously on the hot path: a listener counts and returns.
+
+import type { Event } from '@sluice/event'
+import type { Loss } from '@sluice/channel'
+import type { Outcome } from '@sluice/delivery'
+import type { TargetState } from './congestion.ts'
+
+/** A broker, as observers know it. */
+export interface BrokerName {
+  readonly namespace: string
+  readonly name: string
+}
+
+/** A trigger, as observers know it. The same object for as long as the trigger lives. */
+export interface TriggerName {
+  readonly id: string
+  readonly namespace: string
+  readonly name: string
+  readonly broker: BrokerName
+}
+
+export interface Observer {
+  /** Stored: from outside, or as a reply of `trigger`. */
+  accepted(broker: BrokerName, event: Event, trigger?: TriggerName): void
+  /** Not stored, and the sender was told so; `status` is the HTTP status. */
+  refused(broker: BrokerName, status: number, events: number): void
+  /** Handed to the trigger for the first time. */
+  matched(trigger: TriggerName, event: Event): void
+  /** One attempt is over, at the subscriber or at the dead-letter sink. */
+  attempted(trigger: TriggerName, event: Event, outcome: Outcome, at: 'subscriber' | 'sink', attempt: number): void
+  /** It will be tried again. */
+  parked(trigger: TriggerName, event: Event, delayMs: number): void
+  /** The subscriber has it, and its reply, if any, is stored. */
+  settled(trigger: TriggerName, event: Event): void
+  /** The dead-letter sink or the box has it. */
+  deadLettered(trigger: TriggerName, event: Event, into: 'sink' | 'box', reason: string): void
+  /** The subscriber's state changed. */
+  targetChanged(trigger: TriggerName, state: TargetState): void
+  /** Events that were accepted and will not be delivered: taken by retention, or left in memory at the end. */
+  lost(trigger: TriggerName, loss: Loss): void
+  /** A deleted trigger's backlog. */
+  discarded(trigger: TriggerName, events: number): void
+}
+
+/** Listens to nothing. */
+export const NO_OBSERVER: Observer = {
+  accepted() {},
+  refused() {},
+  matched() {},
+  attempted() {},
+  parked() {},
+  settled() {},
+  deadLettered() {},
+  targetChanged() {},
+  lost() {},
+  discarded() {},
+}
