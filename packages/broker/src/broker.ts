@@ -76,6 +76,8 @@ export interface Broker extends BrokerName {
   /** No new delivery for it; what is under way finishes. Its backlog is discarded and counted. */
   removeTrigger(id: string): Promise<void>
   status(id: string): TriggerStatus | undefined
+  /** Every trigger that is set now, with what it is doing. */
+  triggers(): Iterable<{ name: TriggerName; config: TriggerConfig; status: TriggerStatus }>
   /**
    * Takes no more events, lets what is under way finish, and where the channel is volatile what waits go out as far as
    * it gets; closes the channel after that, or after `deadlineMs`.
@@ -205,10 +207,13 @@ class RunningBroker implements Broker {
 
   status(id: string): TriggerStatus | undefined {
     const running = this.#triggers.get(id)
-    if (running === undefined) return undefined
-    const { dispatch, subscription } = running
-    const { state, lastFailure, boxFull } = dispatch
-    return { lag: subscription.lag(), state, lastFailure, boxFull }
+    return running && statusOf(running)
+  }
+
+  *triggers(): Generator<{ name: TriggerName; config: TriggerConfig; status: TriggerStatus }> {
+    for (const running of this.#triggers.values()) {
+      yield { name: running.name, config: running.config, status: statusOf(running) }
+    }
   }
 
   /** Replies are routed like events from outside, to every trigger of this broker (spec 56, 57). */
@@ -245,6 +250,11 @@ class RunningBroker implements Broker {
     for (const { dispatch } of this.#triggers.values()) if (dispatch.busy) return true
     return false
   }
+}
+
+function statusOf({ dispatch, subscription }: RunningTrigger): TriggerStatus {
+  const { state, lastFailure, boxFull } = dispatch
+  return { lag: subscription.lag(), state, lastFailure, boxFull }
 }
 
 /** What the broker writes on an event before it is stored. The event is still ours alone. */
