@@ -343,7 +343,8 @@ class MemorySubscription implements Subscription {
     return this.#queue.length > 0 || this.handover.deferred > 0
   }
 
-  async update(change: { filter?: Filter; window?: Window }): Promise<void> {
+  async update(change: { filter?: Filter; window?: Window; order?: 'none' | 'key' }): Promise<void> {
+    if (change.order !== undefined) this.handover.setOrder(change.order)
     if (change.filter !== undefined) {
       this.#filter = change.filter
       this.#channel.judge(this, change.filter)
@@ -353,7 +354,7 @@ class MemorySubscription implements Subscription {
 
   reopen(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): void {
     this.open = true
-    void this.update({ filter: spec.filter, ...(spec.window && { window: spec.window }) })
+    void this.update({ filter: spec.filter, order: spec.order ?? 'none', ...(spec.window && { window: spec.window }) })
     this.handover.reopen(deliver)
   }
 

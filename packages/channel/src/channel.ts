@@ -30,9 +30,11 @@ export interface Channel {
 
   /**
    * Opens the subscription `spec.id`, or takes it up where it stood: its progress belongs to the id, and `start`
-   * counts only the first time. Resolves once the start position is stored: every matching event published after
-   * that is handed over (spec 20). Rejects with `SLUICE_CHANNEL_UNSUPPORTED` when `spec` asks for what
-   * {@link Capabilities} rule out, with `SLUICE_CHANNEL_SUBSCRIBED` while the id is open already; then nothing changed.
+   * counts only the first time; filter, order and window are the new spec's. Resolves once the start position is
+   * stored: every matching event published after that is handed over (spec 20). Rejects with
+   * `SLUICE_CHANNEL_UNSUPPORTED` when `spec` asks for what {@link Capabilities} rule out, with
+   * `SLUICE_CHANNEL_SUBSCRIBED` while the id is open already, with `SLUICE_CHANNEL_UNAVAILABLE` once the channel is
+   * closed; then nothing changed.
    *
    * `deliver` is called synchronously and must not throw; at most `window` deliveries are out at once.
    */
@@ -40,7 +42,8 @@ export interface Channel {
 
   /**
    * Forgets that subscription's progress and whatever it still had to deliver; closes it if it is open.
-   * Resolves with the number of undelivered events that were discarded, so that they can be counted.
+   * Resolves with the number of undelivered events that were discarded, so that they can be counted: as exact as
+   * {@link Lag.bound}. What is out may still settle; released, it is discarded too.
    */
   remove(id: string): Promise<{ discarded: number }>
 
@@ -58,7 +61,8 @@ export interface Channel {
 
   /**
    * Stops handing over, waits up to `deadlineMs` for deliveries that are out to settle or be released, and closes.
-   * What is not settled then is delivered again after the next open, where the channel is durable.
+   * What is not settled then is delivered again after the next open, where the channel is durable. From here on
+   * `publish` answers `SLUICE_CHANNEL_UNAVAILABLE`, and once it is closed `settle` and `release` do nothing.
    */
   close(options: { deadlineMs: number }): Promise<void>
 }
@@ -121,25 +125,34 @@ export interface Delivery {
 /** An open subscription. Its methods change nothing that was handed out already. */
 export interface Subscription {
   readonly id: string
-  /** Replaces filter or window; the backlog stays. Rejects where `capabilities.filterUpdate` is `replace`. */
-  update(change: { filter?: Filter; window?: Window }): Promise<void>
+  /**
+   * Replaces filter, window or order; the backlog stays. Rejects, and changes nothing, with a filter where
+   * `capabilities.filterUpdate` is `replace`, and with an order that `capabilities.order` rules out. From `none` to
+   * `key`, what was handed out before (out or parked) ends first, unordered; nothing new goes out until then.
+   */
+  update(change: { filter?: Filter; window?: Window; order?: 'none' | 'key' }): Promise<void>
   /** Hands out nothing until {@link resume}; events are stored meanwhile. */
   pause(): void
   resume(): void
   /**
    * Sets the progress to `start`: what lies before counts as settled, what lies after is handed over, again if
-   * need be. What is out when it is called is not handed over twice on that account.
+   * need be. What is out when it is called is not handed over twice on that account; what is parked is no longer.
+   * Judges what it finds by the filter of now. Rejects with `SLUICE_CHANNEL_UNSUPPORTED` where
+   * {@link Capabilities.seek} or `starts` rule it out, and then changes nothing.
    */
   seek(start: Start): Promise<void>
   lag(): Lag
   /** Calls `listener` for events that were lost unsettled: retention, a deleted stream. Returns its removal. */
   onLoss(listener: (loss: Loss) => void): () => void
-  /** Stops handing out; the progress stays. Late `settle` calls still count until the channel closes. */
+  /**
+   * Stops handing out; the progress stays, a pause does not. Late `settle` calls still count until the channel closes.
+   */
   close(): Promise<void>
 }
 
 /** What a subscription has still to settle: waiting, out and parked. */
 export interface Lag {
+  /** At `exact` neither more nor less, at `atMost` never less; at `unknown` only what this process has taken. */
   readonly events: number
   readonly bound: 'exact' | 'atMost' | 'unknown'
   /** Wall-clock ms at which the oldest of them was stored, where known. */
@@ -176,8 +189,9 @@ export interface StoredEvent {
 export type ChannelState = { readonly state: 'ready' } | { readonly state: 'degraded'; readonly reason: string }
 
 export interface ChannelUsage {
-  /** Bytes stored now, and the most that may be. */
+  /** Bytes stored now, as far as this process knows. */
   readonly bytes: number
+  /** The most that may be, at which `publish` refuses. `Infinity` where nothing does: retention takes the oldest. */
   readonly bytesMax: number
   /** Events stored now. */
   readonly events: number
@@ -193,14 +207,22 @@ export interface Capabilities {
   readonly browse: boolean
   /** Starts that {@link SubscriptionSpec.start} may name. */
   readonly starts: readonly StartKind[]
-  /** `online`: {@link Subscription.seek} at any time. `offline`: only while no process has it open. */
+  /**
+   * `online`: {@link Subscription.seek} at any time. `offline`: it takes this process off the subscription meanwhile,
+   * and rejects with `SLUICE_CHANNEL_UNAVAILABLE` while another process has it open.
+   */
   readonly seek: 'online' | 'offline' | 'none'
   /** Whether attempt counts outlive the process. */
   readonly attempts: 'durable' | 'process'
   /** The longest `delayMs` of {@link Delivery.release}; a longer one is cut to it. */
   readonly maxDelayMs: number
-  /** Parked events a subscription may have; at the bound it takes no new events. */
+  /**
+   * Parked events a subscription may have. It takes no new event while those that it has parked and those that are
+   * out, any of which may be released, are as many.
+   */
   readonly maxParked: number
+  /** First hand-overs come in the order in which their events were stored, with `order: none` too. */
+  readonly inOrder: boolean
   /** `key-one-process`: ordered only while one process has the subscription. */
   readonly order: 'none' | 'key' | 'key-one-process'
   /** `live`: {@link Subscription.update} takes a filter. `replace`: a new subscription is needed. */
@@ -215,6 +237,11 @@ export interface Capabilities {
   /** A larger event is refused with 413 before it is acknowledged. */
   readonly maxEventBytes: number
   readonly maxSubscriptions: number
+  /**
+   * `exact`: an event comes out as it went in. `binding`: without what the server's CloudEvents binding can't say:
+   * Boolean and Integer attributes come out as their canonical text, and empty data as none.
+   */
+  readonly fidelity: 'exact' | 'binding'
 }
 
 export type StartKind = 'latest' | 'earliest' | 'time' | 'after'

@@ -45,7 +45,9 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   readonly #backlog: Backlog<Ref>
   readonly #parking: ParkingLot<Ref>
   #deliver: (delivery: Delivery) => void
-  readonly #keys: Map<string, Fifo<Ref>> | undefined
+  #keys: Map<string, Fifo<Ref>> | undefined
+  /** Events taken before the order became `key`, and not settled: while there are any, nothing new is taken. */
+  #unordered = 0
   readonly #maxDelayMs: number
   readonly #maxParked: number
   #window: Window
@@ -124,6 +126,24 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     this.wake()
   }
 
+  /** From `none` to `key`, what was taken before has to end first; from `key` to `none`, no key blocks any more. */
+  setOrder(order: 'none' | 'key'): void {
+    if ((order === 'key') === (this.#keys !== undefined)) return
+    if (this.#keys === undefined) {
+      this.#unordered = this.inFlight + this.waiting
+      this.#keys = new Map()
+      return
+    }
+    for (const held of this.#keys.values()) {
+      for (const ref of held) this.#due.push({ ref, attempt: 0, ownsKey: true })
+    }
+    this.#keys = undefined
+    this.#unordered = 0
+    this.#heldEvents = 0
+    this.#heldBytes = 0
+    this.wake()
+  }
+
   pause(): void {
     this.#paused = true
   }
@@ -168,7 +188,8 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
       for (const held of this.#keys.values()) dropped.push(...held.takeAll())
       // A key stays blocked only by an event that is out; what was parked gave its key up.
       this.#keys.clear()
-      for (const delivery of this.#out) this.#keys.set(orderingKey(delivery.event), new Fifo())
+      if (this.#unordered > 0) this.#unordered = this.inFlight
+      else for (const delivery of this.#out) this.#keys.set(orderingKey(delivery.event), new Fifo())
       this.#heldEvents = 0
       this.#heldBytes = 0
     }
@@ -190,7 +211,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
       this.#load(due.ref, due.attempt, due.ownsKey)
       return true
     }
-    if (this.parkedEvents >= this.#maxParked) return false
+    if (this.#unordered > 0 || this.parkedEvents >= this.#maxParked) return false
     if (this.#heldEvents >= HELD_MAX.events || this.#heldBytes >= HELD_MAX.bytes) return false
     const ref = this.#backlog.next()
     if (ref === undefined) return false
@@ -214,7 +235,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     this.#outBytes += bytes
     this.#backlog.load(ref, (event) => {
       this.#loading--
-      if (this.#keys !== undefined && !ownsKey && this.#hold(this.#keys, ref, event)) {
+      if (this.#keys !== undefined && this.#unordered === 0 && !ownsKey && this.#hold(this.#keys, ref, event)) {
         this.#outBytes -= bytes
         this.wake()
         return
@@ -242,7 +263,8 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   /** @internal From {@link HandedOut}. */
   settle(delivery: HandedOut<Ref>): void {
     this.#take(delivery)
-    if (this.#keys !== undefined) this.#unblock(this.#keys, orderingKey(delivery.event))
+    if (this.#unordered > 0) this.#unordered--
+    else if (this.#keys !== undefined) this.#unblock(this.#keys, orderingKey(delivery.event))
     this.#backlog.settled(delivery.ref)
     this.#afterOut()
   }
