@@ -1,1 +1,13 @@
+export { BINARY_HEADER_BYTES_MAX, deliverer, type Deliverer, type DelivererOptions } from './delivery.ts'
+export { parseDuration } from './duration.ts'
+export type { AllowedTargets } from './guard.ts'
 export type { AttemptRequest, DeliveryPolicy, Outcome, Target } from './outcome.ts'
+export {
+  DEFAULT_POLICY,
+  deliveryPolicy,
+  nextDelayMs,
+  RETRY_DELAY_MS_MAX,
+  retryDelayMs,
+  type DeliverySpec,
+} from './policy.ts'
+export { target } from './target.ts'

@@ -1,0 +1,184 @@
+// Hot path (bench/attempt.ts). The connections to one origin: undici's pool, with what it lacks for us: the address
+// guard, telling a stale kept-alive connection from a dead target, and patience with 100 Continue.
+
+import type { LookupAddress } from 'node:dns'
+import { isIP, type LookupFunction, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { SluiceError } from '@sluice/event'
+import { buildConnector, Client, Pool, type Dispatcher } from 'undici'
+import type { AddressGuard } from './guard.ts'
+
+/** Limits of the connections to one origin; see {@link DelivererOptions}. */
+export interface ConnectionLimits {
+  readonly connectionsPerOrigin: number
+  readonly connectTimeoutMs: number
+  readonly keepAliveMs: number
+  readonly connectionAgeMaxMs: number
+  readonly responseHeaderBytesMax: number
+}
+
+/** Who wants to know on which connection its request went out. */
+export interface Rider extends Dispatcher.DispatchHandler {
+  connection: Connection | undefined
+}
+
+/**
+ * A pool for one origin. Every address is judged by the guard before a byte is sent: literals, the answers of the
+ * lookup, and the peer of the socket in the end.
+ *
+ * @param reuse false: each request gets a connection of its own
+ */
+export function connectionPool(
+  origin: string,
+  limits: ConnectionLimits,
+  guard: AddressGuard,
+  lookup: LookupFunction,
+  reuse: boolean,
+): Pool {
+  const connect = guardedConnector(guard, lookup, limits.connectTimeoutMs)
+  return new Pool(origin, {
+    connections: limits.connectionsPerOrigin,
+    // HTTP says that a POST is not pipelined (RFC 9112, 9.3.2); 0 is undici's word for no kept-alive connections.
+    pipelining: reuse ? 1 : 0,
+    // One slow answer on a shared HTTP/2 connection would stall all; and threat 10 wants it off unless tested.
+    allowH2: false,
+    // The deadline of an attempt is ours, and total. These two would only watch for silence.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: limits.keepAliveMs,
+    // So that a name is looked up again under steady load too (fault 41).
+    clientTtl: limits.connectionAgeMaxMs,
+    maxHeaderSize: limits.responseHeaderBytesMax,
+    factory: (url, options) => new Connection(url, options, connect),
+  })
+}
+
+/** One connection at a time, kept alive: undici's client, which knows what its present socket has been through. */
+export class Connection extends Client {
+  /** Answers that the present socket has brought to their end. More than 0: the request goes out on a reused one. */
+  answered = 0
+  /** 100 Continue lines passed over in the present answer. */
+  continues = 0
+  /** The next bytes to come are the head of an answer. */
+  awaitsHead = false
+  #held: Buffer | undefined = undefined
+
+  constructor(url: URL, options: Client.Options, connect: buildConnector.connector) {
+    super(url, {
+      ...options,
+      connect: (to, connected) =>
+        connect(to, (...result) => {
+          if (result[1] !== null) this.#board(result[1])
+          connected(...result)
+        }),
+    })
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Rider): boolean {
+    handler.connection = this
+    return super.dispatch(options, handler)
+  }
+
+  /** A request is written now. */
+  begin(): void {
+    this.awaitsHead = true
+    this.continues = 0
+    this.#held = undefined
+  }
+
+  /**
+   * undici breaks a connection on which 100 Continue arrives, yet a client has to bear it unasked (RFC 9110, 15.2).
+   * So it is taken out of what undici reads.
+   */
+  #board(socket: Socket): void {
+    this.answered = 0
+    this.awaitsHead = false
+    socket.read = (size?: number): Buffer | null => {
+      const chunk: Buffer | null = Readable.prototype.read.call(socket, size)
+      // The 10th byte of `HTTP/1.1 100` tells interim answers from final ones.
+      if (!this.awaitsHead || chunk === null) return chunk
+      if (this.#held === undefined && chunk.length > 9 && chunk[9] !== DIGIT_ONE) {
+        this.awaitsHead = false
+        return chunk
+      }
+      return this.#passOverContinue(chunk)
+    }
+  }
+
+  #passOverContinue(chunk: Buffer): Buffer | null {
+    let head = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk])
+    this.#held = undefined
+    while (this.continues < CONTINUES_MAX) {
+      if (head.length === 0) return null
+      const end = head.indexOf('\r\n\r\n')
+      if (!CONTINUE.test(head.toString('latin1', 0, 12))) {
+        if (head.length >= 12) break
+        this.#held = head
+        return null
+      }
+      if (end === -1) {
+        if (head.length > CONTINUE_BYTES_MAX) break
+        this.#held = head
+        return null
+      }
+      this.continues++
+      head = head.subarray(end + 4)
+    }
+    this.awaitsHead = false
+    return head
+  }
+}
+
+const DIGIT_ONE = 0x31
+const CONTINUE = /^HTTP\/1\.[01] 100/
+/** More than this many in one answer is an attack (fault 29): undici sees the next one, and breaks off. */
+const CONTINUES_MAX = 32
+const CONTINUE_BYTES_MAX = 4096
+
+function guardedConnector(guard: AddressGuard, lookup: LookupFunction, timeout: number): buildConnector.connector {
+  const connect = buildConnector({ allowH2: false, timeout, lookup: guardedLookup(guard, lookup) })
+  return (to, connected) => {
+    // A lookup is not asked for literals.
+    const refusal = isIP(unbracketed(to.hostname)) === 0 ? undefined : guard(unbracketed(to.hostname))
+    if (refusal !== undefined) {
+      queueMicrotask(() => connected(refused(to.hostname, refusal), null))
+      return
+    }
+    connect(to, (...result) => {
+      const socket = result[1]
+      const peer = socket === null || socket === undefined ? undefined : guard(socket.remoteAddress ?? '')
+      if (peer === undefined) return connected(...result)
+      socket!.destroy()
+      connected(refused(to.hostname, peer), null)
+    })
+  }
+}
+
+/** Of all the answers of a lookup, those that the guard lets pass; an error where none is left. */
+function guardedLookup(guard: AddressGuard, lookup: LookupFunction): LookupFunction {
+  return (hostname, options, found) => {
+    lookup(hostname, { ...options, all: true }, (error, answer, family) => {
+      if (error !== null && error !== undefined) return found(error, '', 0)
+      const all: LookupAddress[] = typeof answer === 'string' ? [{ address: answer, family: family ?? 4 }] : answer
+      const passed = all.filter(({ address }) => guard(address) === undefined)
+      const [first] = passed
+      if (first === undefined) {
+        return found(refused(hostname, guard(all[0]?.address ?? '') ?? 'it has no address'), '', 0)
+      }
+      if (options.all === true) found(null, passed)
+      else found(null, first.address, first.family)
+    })
+  }
+}
+
+/** `SLUICE_DELIVERY_TARGET_REFUSED`: never to be tried again. */
+function refused(hostname: string, why: string): SluiceError {
+  return new SluiceError(TARGET_REFUSED, `${hostname} is not connected to: ${why}`)
+}
+
+/** The code of a refused target; see the README. */
+export const TARGET_REFUSED = 'SLUICE_DELIVERY_TARGET_REFUSED'
+
+function unbracketed(hostname: string): string {
+  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
+}

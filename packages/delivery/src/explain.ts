@@ -1,0 +1,80 @@
+// Why there was no answer, for people: what the machine said, what it means, and what to check.
+
+import { TARGET_REFUSED } from './connection.ts'
+
+/** What an error of an attempt comes to. */
+export interface Explanation {
+  readonly verdict: 'retry' | 'dead'
+  /** 0, or 101: the one final 1xx, which undici takes for an error. */
+  readonly status: 0 | 101
+  readonly words: string
+  /** No connection to the target, or it went away: the target is down or overloaded. */
+  readonly pressure: boolean
+}
+
+/**
+ * @param error what undici, node:net, node:tls or node:dns said
+ * @param origin of the target, which stands for its URL, whose path may hold a secret
+ */
+export function explain(error: Error, origin: string): Explanation {
+  const code = codeOf(error)
+  const said = messageOf(error)
+  if (code === TARGET_REFUSED) return { verdict: 'dead', status: 0, words: said, pressure: false }
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' || code.startsWith('SLUICE_')) {
+    return { verdict: 'dead', status: 0, words: `${UNWRITABLE}: ${said}`, pressure: false }
+  }
+  if (said === BAD_UPGRADE) {
+    const words = `${origin} answered 101 Switching Protocols, which nobody asked for`
+    return { verdict: 'dead', status: 101, words, pressure: false }
+  }
+  const advice = ADVICE[code] ?? (isTls(code) ? TLS_ADVICE : code.startsWith('HPE_') ? NOT_HTTP : undefined)
+  const words = `${origin}: ${said}${advice === undefined ? '' : `: ${advice}`}`
+  const pressure = !code.startsWith('HPE_') && !PROTOCOL_ERRORS.has(code)
+  return { verdict: 'retry', status: 0, words, pressure }
+}
+
+/** What an event whose headers or data HTTP can't carry is dead of (fault 32). */
+export const UNWRITABLE = "the event can't be written as an HTTP request"
+/** undici's word for an answer 101. */
+const BAD_UPGRADE = 'bad upgrade'
+const TLS_ADVICE =
+  'TLS failed; check its certificate, the host in the URL, and NODE_EXTRA_CA_CERTS for a CA of your own'
+const NOT_HTTP = 'what listens there does not speak HTTP/1.1; check scheme and port'
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there; start the subscriber, or check host and port',
+  ENOTFOUND: 'there is no such host; check the name, or the DNS',
+  EAI_AGAIN: 'the DNS does not answer; check the resolver of this machine',
+  EHOSTUNREACH: 'no route to the host; check address and network',
+  ENETUNREACH: 'no route to the network; check address and network',
+  ETIMEDOUT: 'the host does not answer; check address and firewalls',
+  UND_ERR_CONNECT_TIMEOUT: 'the host does not answer; check address and firewalls',
+  ECONNRESET: 'the subscriber closed the connection before it answered',
+  EPIPE: 'the subscriber closed the connection before it answered',
+  UND_ERR_SOCKET: 'the subscriber closed the connection before it answered',
+  UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are larger than responseHeaderBytesMax',
+  EMFILE: 'this process has too many files and sockets open; raise its limit (ulimit -n)',
+  EPROTO: TLS_ADVICE,
+}
+
+const PROTOCOL_ERRORS = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'EMFILE'])
+
+function isTls(code: string): boolean {
+  return code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.includes('CERT') || code.includes('SIGNATURE')
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+/** Of several addresses that were tried, node puts one error for each into an AggregateError without a message. */
+function messageOf(error: Error): string {
+  if (!(error instanceof AggregateError)) return error.message
+  return error.errors.map((each: unknown) => (each instanceof Error ? each.message : String(each))).join(', ')
+}
+
+/** Whether an error before the first byte of an answer may only mean that a kept-alive connection had gone stale. */
+export function isStaleConnection(error: Error): boolean {
+  const code = codeOf(error)
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
+}
