@@ -1,2 +1,11 @@
 #!/usr/bin/env node
-await import('../src/main.ts')
+// Sluice runs on Node 22.19 or later; where an older one started this, the one among its dependencies takes over.
+
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major > 22 || (major === 22 && minor >= 19)) {
+  const { main } = await import('../src/main.ts')
+  await main(process.argv.slice(2))
+} else {
+  const { runUnderNewerNode } = await import('./newer-node.mjs')
+  runUnderNewerNode(new URL('sluice.mjs', import.meta.url))
+}

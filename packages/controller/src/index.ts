@@ -1,1 +1,1 @@
-export {}
+export { openController, type Controller, type ControllerOptions } from './controller.ts'

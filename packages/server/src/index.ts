@@ -1,1 +1,5 @@
-export {}
+export { serverLimits, type ServerLimits } from './limits.ts'
+export { isLoopback, parseAddress, type Address } from './address.ts'
+export { withLog, type EventLog } from './log-observer.ts'
+export { metrics, type Metrics } from './metrics.ts'
+export { openServer, type ServerOptions, type ServerState, type SluiceServer } from './server.ts'

@@ -1,0 +1,25 @@
+// Runs a script of ours under the Node that is installed beside it, as if it had been started by that one.
+
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Passes arguments, standard streams, signals and the exit code through. */
+export function runUnderNewerNode(script) {
+  const node = newerNode()
+  const child = spawn(node, [fileURLToPath(script), ...process.argv.slice(2)], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
+}
+
+function newerNode() {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node')
+  } catch {
+    console.error(
+      `Sluice needs Node 22.19 or later; this is ${process.version}. Install a newer one, or the npm package "node" beside it.`,
+    )
+    process.exit(1)
+  }
+}

@@ -1,0 +1,135 @@
+// `sluice up`: read the files, start, say where, and stop in good order.
+
+import { systemClock } from '@sluice/clock'
+import { openController, type Controller } from '@sluice/controller'
+import { deliverer, type AllowedTargets, type Deliverer } from '@sluice/delivery'
+import { SluiceError } from '@sluice/event'
+import { formatProblems, loadFiles, type Loaded } from '@sluice/resource'
+import { isLoopback, metrics, openServer, withLog, type Address, type SluiceServer } from '@sluice/server'
+import type { Logger } from 'pino'
+import { EXIT, exitWith } from './exit.ts'
+import { openLog } from './log.ts'
+import { watchParents } from './parents.ts'
+import { VERSION } from './version.ts'
+
+export interface UpOptions {
+  listen: Address
+  api: Address
+  data: string
+  channel: 'memory'
+  publicUrl?: string
+  allowAnonymous?: boolean
+  targets: AllowedTargets
+  maxEventBytes: number
+  memoryBytes: number
+  hops: number
+  /** Seconds. */
+  grace: number
+  logLevel: string
+  logFormat: 'text' | 'json'
+}
+
+interface Running {
+  readonly controller: Controller
+  readonly server: SluiceServer
+  readonly deliveries: Deliverer
+  readonly log: Logger
+  readonly graceMs: number
+}
+
+/** Runs until a signal ends it. Exits with 1 where it can't start: nothing starts half. */
+export async function up(paths: string[], options: UpOptions): Promise<void> {
+  refusePublicListeners(options)
+  const loaded = await loadFiles(paths)
+  report(loaded)
+  const log = openLog({ level: options.logLevel, format: options.logFormat })
+  try {
+    const running = await start(loaded, options, log)
+    stopOnSignal(running)
+  } catch (error) {
+    if (error instanceof SluiceError) exitWith(EXIT.failed, `sluice up: ${error.message}`)
+    throw error
+  }
+}
+
+/** Prints every problem of the files at once; errors end it here. */
+function report({ problems }: Loaded): void {
+  if (problems.length > 0) process.stderr.write(`${formatProblems(problems)}\n`)
+  const errors = problems.filter((problem) => problem.severity === 'error').length
+  if (errors > 0) {
+    exitWith(
+      EXIT.failed,
+      `sluice up: ${errors} ${errors === 1 ? 'error' : 'errors'} in the files; nothing was started.`,
+    )
+  }
+}
+
+async function start(loaded: Loaded, options: UpOptions, log: Logger): Promise<Running> {
+  const clock = systemClock
+  const counted = metrics()
+  const deliveries = deliverer({ clock, targets: options.targets })
+  const controller = openController({
+    clock,
+    deliverer: deliveries,
+    observer: withLog(counted.observer, log, clock),
+    memoryBytes: options.memoryBytes,
+    hopsMax: options.hops,
+  })
+  const server = openServer({
+    controller,
+    metrics: counted,
+    clock,
+    version: VERSION,
+    limits: { eventBytesMax: options.maxEventBytes },
+  })
+  const at = await server.listen({ ingress: options.listen, api: options.api })
+  const base = options.publicUrl?.replace(/\/+$/, '') ?? at.ingress
+  await controller.apply(loaded.resources, { base })
+  server.setState('ready')
+  process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${options.data}\n`)
+  announce(controller, loaded, at.api)
+  return { controller, server, deliveries, log, graceMs: options.grace * 1000 }
+}
+
+/** What a person wants to know after the ready line: what runs, what doesn't, and what to try. */
+function announce(controller: Controller, { files }: Loaded, api: string): void {
+  const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
+  for (const line of controller.summary()) lines.push(`  ${line}`)
+  lines.push(`  Metrics ${api}/metrics, health ${api}/readyz. Ctrl-C stops.`)
+  process.stderr.write(`${lines.join('\n')}\n`)
+}
+
+/** SIGINT, SIGTERM or the end of npx: finish within the grace. A second signal ends it at once. */
+function stopOnSignal(running: Running): void {
+  let stopping = false
+  const stop = (why: string): void => {
+    if (stopping) exitWith(EXIT.failed, 'sluice up: stopped at once; events in memory are lost.')
+    stopping = true
+    running.log.info({ why }, 'stopping')
+    void shutDown(running).then(() => exitWith(EXIT.ok))
+  }
+  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  watchParents(() => stop('the process that started it has ended'))
+}
+
+/** Not ready first, then brokers finish what is under way, then connections close. */
+async function shutDown({ controller, server, deliveries, graceMs }: Running): Promise<void> {
+  server.setState('draining')
+  await controller.close({ deadlineMs: graceMs })
+  await deliveries.close({ deadlineMs: 0 })
+  await server.close()
+}
+
+/** A public listener without a token takes anybody's events: only on purpose (DESIGN "Safe by default"). */
+function refusePublicListeners({ listen, api, allowAnonymous }: UpOptions): void {
+  if (allowAnonymous) return
+  for (const [name, address] of [['--listen', listen] as const, ['--api', api] as const]) {
+    if (isLoopback(address)) continue
+    exitWith(
+      EXIT.usage,
+      `sluice up: ${name} ${address.host}:${address.port} can be reached from other machines, and this version has no tokens yet. ` +
+        'Listen on 127.0.0.1, or add --allow-anonymous where the network keeps strangers out.',
+    )
+  }
+}

@@ -1,0 +1,32 @@
+// `sluice validate`: check files without running them, or print a kind's schema.
+
+import { formatProblems, jsonSchema, loadFiles } from '@sluice/resource'
+import { SluiceError } from '@sluice/event'
+import { EXIT, exitWith } from './exit.ts'
+
+export async function validate(paths: string[], options: { schema?: string }): Promise<void> {
+  if (options.schema !== undefined) return printSchema(options.schema)
+  if (paths.length === 0) exitWith(EXIT.usage, 'sluice validate: name the files or folders to check.')
+  const { resources, problems, files } = await loadFiles(paths)
+  if (problems.length > 0) process.stderr.write(`${formatProblems(problems)}\n`)
+  const errors = problems.filter(({ severity }) => severity === 'error').length
+  const warnings = problems.length - errors
+  process.stdout.write(
+    `${count(files.length, 'file')}, ${count(resources.length, 'resource')}: ` +
+      `${errors === 0 ? 'valid' : count(errors, 'error')}${warnings === 0 ? '' : `, ${count(warnings, 'warning')}`}\n`,
+  )
+  if (errors > 0) exitWith(EXIT.failed)
+}
+
+function printSchema(kind: string): void {
+  try {
+    process.stdout.write(`${JSON.stringify(jsonSchema(kind), null, 2)}\n`)
+  } catch (error) {
+    if (error instanceof SluiceError) exitWith(EXIT.failed, `sluice validate: ${error.message}`)
+    throw error
+  }
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

@@ -1,0 +1,28 @@
+// How the ingress answers: a status, and for an error one JSON object that says what was wrong and what to do.
+
+import type { ServerResponse } from 'node:http'
+import { SluiceError } from '@sluice/event'
+
+/** On every answer of the ingress (KNATIVE.md 3.1, spec 121). */
+const ALLOW = ['Allow', 'POST, OPTIONS']
+
+/** Answers without a body. */
+export function answer(response: ServerResponse, status: number, headers: readonly string[] = []): void {
+  response.writeHead(status, headers.length === 0 ? ALLOW : [...ALLOW, ...headers]).end()
+}
+
+/** Answers with `{ code, message, subject? }`; an error that is not ours is a bug and says nothing of its inside. */
+export function answerError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) return
+  const known = error instanceof SluiceError ? error : internalError(error)
+  const body = Buffer.from(JSON.stringify({ code: known.code, message: known.message, subject: known.subject }) + '\n')
+  const headers = [...ALLOW, 'Content-Type', 'application/json', 'Content-Length', String(body.length)]
+  if (known.retryAfterMs !== undefined) headers.push('Retry-After', String(Math.ceil(known.retryAfterMs / 1000)))
+  if (response.hasHeader('Connection')) headers.push('Connection', String(response.getHeader('Connection')))
+  response.writeHead(known.status, headers).end(body)
+}
+
+function internalError(error: unknown): SluiceError {
+  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+  return new SluiceError('SLUICE_INTERNAL', 'A bug in Sluice; its log has the details. Nothing is known to be stored.')
+}

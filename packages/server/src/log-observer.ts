@@ -1,0 +1,62 @@
+// What operators want to read of the events' way: a target that goes down, dead letters, losses. Never data or
+// attributes of an event beyond its id, source and type (CE-15).
+
+import type { Observer, TriggerName } from '@sluice/broker'
+import type { Clock } from '@sluice/clock'
+import type { Event } from '@sluice/event'
+
+/** What it needs of a logger; pino is one. */
+export interface EventLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** Dead letters of one trigger are logged at most once in so long; the line says how many it stands for. */
+const DEAD_LETTER_LOG_MS = 5000
+
+/** `observer`, and a log line where a person should know. */
+export function withLog(observer: Observer, log: EventLog, clock: Clock): Observer {
+  const silent = new Map<TriggerName, { untilMs: number; events: number }>()
+
+  return {
+    ...observer,
+    deadLettered(trigger, event, into, reason) {
+      observer.deadLettered(trigger, event, into, reason)
+      const nowMs = clock.monotonic()
+      const since = silent.get(trigger)
+      if (since !== undefined && nowMs < since.untilMs) {
+        since.events++
+        return
+      }
+      const events = 1 + (since?.events ?? 0)
+      silent.set(trigger, { untilMs: nowMs + DEAD_LETTER_LOG_MS, events: 0 })
+      log.warn(
+        { ...named(trigger), ...identified(event), reason, events },
+        into === 'sink' ? 'dead-lettered to its sink' : 'kept in the dead-letter box',
+      )
+    },
+    targetChanged(trigger, state) {
+      observer.targetChanged(trigger, state)
+      if (state === 'Down') log.warn(named(trigger), 'subscriber is down; its events wait, and cost no tries')
+      else if (state === 'Healthy') log.info(named(trigger), 'subscriber takes events again')
+    },
+    lost(trigger, loss) {
+      observer.lost(trigger, loss)
+      log.error({ ...named(trigger), events: loss.events, cause: loss.cause }, 'events lost')
+    },
+    discarded(trigger, events) {
+      observer.discarded(trigger, events)
+      silent.delete(trigger)
+      log.warn({ ...named(trigger), events }, 'trigger deleted; its backlog was discarded')
+    },
+  }
+}
+
+function named({ namespace, name, broker }: TriggerName): object {
+  return { trigger: `${namespace}/${name}`, broker: broker.name }
+}
+
+function identified({ id, source, type }: Event): object {
+  return { id, source, type }
+}

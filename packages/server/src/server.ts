@@ -1,0 +1,92 @@
+// The two listeners: events on one, operations on the other.
+
+import type { Clock } from '@sluice/clock'
+import type { Controller } from '@sluice/controller'
+import { SluiceError } from '@sluice/event'
+import type { Address } from './address.ts'
+import { ingress } from './ingress.ts'
+import { serverLimits, type ServerLimits } from './limits.ts'
+import { openListener, type Listener } from './listener.ts'
+import type { Metrics } from './metrics.ts'
+import { mountResources } from './resources.ts'
+
+export interface ServerOptions {
+  controller: Controller
+  metrics: Metrics
+  clock: Clock
+  version: string
+  limits?: Partial<ServerLimits>
+}
+
+/** `starting`: no configuration yet. `draining`: shutting down, no new events. */
+export type ServerState = 'starting' | 'ready' | 'draining'
+
+export interface SluiceServer {
+  /** Binds both listeners and returns their real addresses. */
+  listen(addresses: { ingress: Address; api: Address }): Promise<{ ingress: string; api: string }>
+  /** Ready takes events; anything else answers 503, with Retry-After, and is not ready on `/readyz`. */
+  setState(state: ServerState): void
+  close(): Promise<void>
+}
+
+export function openServer(options: ServerOptions): SluiceServer {
+  const { controller, metrics, clock, version } = options
+  const limits = serverLimits(options.limits)
+  let state: ServerState = 'starting'
+
+  const events = openListener(
+    limits,
+    ingress((namespace, name) => {
+      if (state !== 'ready') throw notReady(state)
+      const broker = controller.broker(namespace, name)
+      if (broker === undefined) throw unknownBroker(namespace, name)
+      return broker
+    }, limits),
+  )
+  const api = openListener(limits)
+  for (const listener of [events, api]) mountHealth(listener, () => state)
+  api.routes.get('/version', () => ({ gitVersion: `v${version}`, sluice: version }))
+  mountResources(api.routes, controller)
+  api.routes.get('/metrics', async (_request, reply) => {
+    void reply.type(metrics.contentType)
+    return metrics.render(controller, clock)
+  })
+
+  return {
+    async listen(addresses) {
+      return { ingress: await events.listen(addresses.ingress), api: await api.listen(addresses.api) }
+    },
+    setState(next) {
+      state = next
+    },
+    async close() {
+      await Promise.all([events.close(), api.close()])
+    },
+  }
+}
+
+/** `/healthz`, `/livez`: the process answers. `/readyz`: it takes events. */
+function mountHealth({ routes }: Listener, state: () => ServerState): void {
+  for (const path of ['/healthz', '/livez']) routes.get(path, () => 'ok\n')
+  routes.get('/readyz', (_request, reply) => {
+    if (state() !== 'ready') void reply.code(503)
+    return `${state()}\n`
+  })
+}
+
+function notReady(state: 'starting' | 'draining'): SluiceError {
+  const why = state === 'starting' ? 'Sluice is starting' : 'Sluice is shutting down and takes no new events'
+  return new SluiceError(`SLUICE_${state.toUpperCase()}`, `${why}. Nothing was stored.`, {
+    status: 503,
+    retryable: true,
+    retryAfterMs: 1000,
+  })
+}
+
+function unknownBroker(namespace: string, name: string): SluiceError {
+  return new SluiceError(
+    'SLUICE_BROKER_UNKNOWN',
+    `There is no Broker ${name.slice(0, 63)} in namespace ${namespace.slice(0, 63)}. Declare it in YAML, or mend the path: /{namespace}/{broker}. Nothing was stored.`,
+    { status: 404 },
+  )
+}
