@@ -25,7 +25,7 @@ export interface BrokerOptions {
   name: string
   channel: Channel
   box: DeadLetterBox
-  deliverer: Deliverer
+  deliverer: Pick<Deliverer, 'send'>
   observer: Observer
   clock: Clock
   /** Uniform in [0, 1). Default Math.random. */
@@ -71,16 +71,20 @@ export interface Broker extends BrokerName {
    * Rejects with a SluiceError that carries the HTTP status: 400 hops used up (nothing stored), 413, 429, 503.
    */
   accept(events: readonly Event[]): Promise<void>
-  /** Adds a trigger or changes it. Resolves once every matching event published after it is handed over (spec 20). */
+  /**
+   * Adds a trigger or changes it; changes of one trigger are made in turn. Resolves once every matching event published
+   * after it is handed over (spec 20). Rejects, with nothing changed, where the channel can't do it, and while draining.
+   */
   setTrigger(config: TriggerConfig): Promise<void>
-  /** No new delivery for it; what is under way finishes. Its backlog is discarded and counted. */
+  /** No new delivery for it, at once; what is under way finishes. Its backlog is discarded and counted. */
   removeTrigger(id: string): Promise<void>
   status(id: string): TriggerStatus | undefined
   /** Every trigger that is set now, with what it is doing. */
   triggers(): Iterable<{ name: TriggerName; config: TriggerConfig; status: TriggerStatus }>
   /**
    * Takes no more events, lets what is under way finish, and where the channel is volatile what waits go out as far as
-   * it gets; closes the channel after that, or after `deadlineMs`.
+   * it gets; closes the channel after that, or after `deadlineMs`. What a volatile channel still has then is lost, and
+   * reported. A channel that hangs is waited for 5 s longer, and left. A second call joins the first.
    */
   close(options: { deadlineMs: number }): Promise<void>
 }
@@ -100,6 +104,8 @@ const INGRESS = { lane: 'ingress' } as const
 const REPLY = { lane: 'reply' } as const
 const DRAINING_RETRY_MS = 1000
 const DRAIN_POLL_MS = 20
+/** What a channel may take, in ms, to write its last after the deadline, before nobody waits for it any more. */
+const CLOSE_MS_MAX = 5000
 
 class RunningBroker implements Broker {
   readonly namespace: string
@@ -109,8 +115,10 @@ class RunningBroker implements Broker {
   readonly #options: BrokerOptions
   readonly #hopsMax: number
   readonly #triggers = new Map<string, RunningTrigger>()
+  /** The last change of each trigger that is not done yet. */
+  readonly #changes = new Map<string, Promise<unknown>>()
   readonly #arrival: () => string
-  #draining = false
+  #closing: Promise<void> | undefined
 
   constructor(options: BrokerOptions) {
     this.namespace = options.namespace
@@ -123,11 +131,11 @@ class RunningBroker implements Broker {
   }
 
   room(bytes: number): number {
-    return this.#draining ? DRAINING_RETRY_MS : this.channel.room(bytes)
+    return this.#closing === undefined ? this.channel.room(bytes) : DRAINING_RETRY_MS
   }
 
   async accept(events: readonly Event[]): Promise<void> {
-    if (this.#draining) throw this.#refused(draining(), events.length)
+    if (this.#closing !== undefined) throw this.#refused(draining(), events.length)
     for (const event of events) {
       const hops = hopsLeft(event, this.#hopsMax)
       if (hops <= 0) throw this.#refused(hopsUsedUp(event), events.length)
@@ -138,9 +146,9 @@ class RunningBroker implements Broker {
     const results = await this.channel.publish(events, INGRESS)
     let failed: SluiceError | undefined
     for (let i = 0; i < results.length; i++) {
-      const result = results[i] as PublishResult
-      if (result.stored) this.#options.observer.accepted(this, events[i] as Event)
-      else failed ??= this.#refused(result.error, 1)
+      const result = results[i]!
+      if (result.stored) this.#options.observer.accepted(this, events[i]!)
+      else failed = this.#refused(failed ?? result.error, 1)
     }
     if (failed !== undefined) throw failed
   }
@@ -150,15 +158,34 @@ class RunningBroker implements Broker {
     return error
   }
 
-  async setTrigger(config: TriggerConfig): Promise<void> {
-    const running = this.#triggers.get(config.id)
-    if (running === undefined) await this.#addTrigger(config)
-    else await this.#changeTrigger(running, config)
+  /** Replies are routed like events from outside, to every trigger of this broker (spec 56, 57). */
+  #storeReply(trigger: TriggerName, reply: Event, to: Event): Promise<PublishResult> | undefined {
+    const hops = to.hops - 1
+    if (hops <= 0) return undefined
+    reply.hops = hops
+    if (reply.headers.length === 0) reply.headers = to.headers
+    stamp(reply, this.#arrival())
+    return this.channel.publish([reply], REPLY).then(([result]) => {
+      if (result?.stored) this.#options.observer.accepted(this, reply, trigger)
+      return result!
+    })
+  }
+
+  // --- Triggers ---
+
+  setTrigger(config: TriggerConfig): Promise<void> {
+    return this.#inTurn(config.id, async () => {
+      if (this.#closing !== undefined) throw draining()
+      const running = this.#triggers.get(config.id)
+      if (running === undefined) await this.#addTrigger(config)
+      else await this.#changeTrigger(running, config)
+    })
   }
 
   async #addTrigger(config: TriggerConfig): Promise<void> {
     const { deliverer, observer, clock, random = Math.random } = this.#options
     const name: TriggerName = { id: config.id, namespace: config.namespace, name: config.name, broker: this }
+    let running: RunningTrigger | undefined
     const dispatch = new Dispatch(
       {
         trigger: name,
@@ -168,41 +195,63 @@ class RunningBroker implements Broker {
         clock,
         random,
         reply: (reply, to) => this.#storeReply(name, reply, to),
-        hold: (held) => {
-          if (held) subscription.pause()
-          else if (!this.#triggers.get(config.id)?.config.paused) subscription.resume()
-        },
+        boxChanged: () => running && holdOrGo(running),
       },
       config.route,
     )
-    const subscription = await this.channel.subscribe(
-      { id: config.id, filter: config.filter, start: config.start, order: config.order, window: config.window },
-      (delivery) => dispatch.deliver(delivery),
+    if (config.paused) dispatch.pause() // a channel may hand over before the subscription itself can be paused
+    const { id, filter, start, order, window } = config
+    const subscription = await this.channel.subscribe({ id, filter, start, order, window }, (delivery) =>
+      dispatch.deliver(delivery),
     )
     subscription.onLoss((loss) => observer.lost(name, loss))
-    if (config.paused) subscription.pause()
-    this.#triggers.set(config.id, { name, config, dispatch, subscription })
+    running = { name, config, dispatch, subscription }
+    this.#triggers.set(id, running)
+    holdOrGo(running)
   }
 
   /** Same subscription, backlog kept; the next attempt goes by the new route. */
   async #changeTrigger(running: RunningTrigger, config: TriggerConfig): Promise<void> {
     const before = running.config
-    running.config = config
-    running.dispatch.update(config.route)
-    const { filter, window } = config
-    if (filter !== before.filter || window !== before.window) await running.subscription.update({ filter, window })
-    if (config.paused) running.subscription.pause()
-    else if (before.paused) running.subscription.resume()
+    const { filter, window, order } = config
+    const changed = {
+      ...(filter !== before.filter && { filter }),
+      ...(window !== before.window && { window }),
+      ...(order !== before.order && { order }),
+    }
+    const updated = Object.keys(changed).length === 0 ? undefined : running.subscription.update(changed)
+    use(running, config) // in the same tick: nothing that the new filter let pass goes the old way (fault 42)
+    try {
+      await updated
+    } catch (error) {
+      use(running, before)
+      throw error
+    }
   }
 
-  async removeTrigger(id: string): Promise<void> {
-    const running = this.#triggers.get(id)
-    if (running === undefined) return
-    this.#triggers.delete(id)
-    running.dispatch.stop()
-    const { discarded } = await this.channel.remove(id)
-    const events = discarded + running.dispatch.giveBack()
-    if (events > 0) this.#options.observer.discarded(running.name, events)
+  removeTrigger(id: string): Promise<void> {
+    this.#triggers.get(id)?.dispatch.stop('removed') // at once, even while the channel is still busy with a change
+    return this.#inTurn(id, async () => {
+      const running = this.#triggers.get(id)
+      if (running === undefined) return
+      const { name, dispatch } = running
+      dispatch.stop('removed')
+      const { discarded } = await this.channel.remove(id)
+      this.#triggers.delete(id) // not before: where the channel refused, the removal can be asked for again
+      this.#options.observer.discarded(name, discarded + dispatch.giveBack())
+    })
+  }
+
+  /** Changes of one trigger wait for each other: a removal never overtakes the opening of what it removes. */
+  #inTurn(id: string, change: () => Promise<void>): Promise<void> {
+    const before = this.#changes.get(id) ?? Promise.resolve()
+    const turn = before.then(change, change)
+    this.#changes.set(id, turn)
+    const done = (): void => {
+      if (this.#changes.get(id) === turn) this.#changes.delete(id)
+    }
+    turn.then(done, done)
+    return turn
   }
 
   status(id: string): TriggerStatus | undefined {
@@ -216,40 +265,66 @@ class RunningBroker implements Broker {
     }
   }
 
-  /** Replies are routed like events from outside, to every trigger of this broker (spec 56, 57). */
-  #storeReply(trigger: TriggerName, reply: Event, to: Event): Promise<PublishResult> | undefined {
-    const hops = to.hops - 1
-    if (hops <= 0) return undefined
-    reply.hops = hops
-    if (reply.headers.length === 0) reply.headers = to.headers
-    stamp(reply, this.#arrival())
-    return this.channel.publish([reply], REPLY).then(([result]) => {
-      if (result?.stored) this.#options.observer.accepted(this, reply, trigger)
-      return result as PublishResult
-    })
+  // --- The end ---
+
+  close(options: { deadlineMs: number }): Promise<void> {
+    return (this.#closing ??= this.#close(options.deadlineMs))
   }
 
-  async close({ deadlineMs }: { deadlineMs: number }): Promise<void> {
-    this.#draining = true
+  async #close(deadlineMs: number): Promise<void> {
     const { clock, observer } = this.#options
     const end = clock.monotonic() + deadlineMs
     const volatile = !this.channel.capabilities.durable
-    if (!volatile) for (const { dispatch } of this.#triggers.values()) dispatch.stop()
-    while (clock.monotonic() < end && this.#busy()) await pause(clock, DRAIN_POLL_MS)
-    for (const { dispatch } of this.#triggers.values()) dispatch.stop()
-    if (volatile) {
-      for (const { name, subscription } of this.#triggers.values()) {
-        const { events } = subscription.lag()
-        if (events > 0) observer.lost(name, { events, cause: 'shutdown' })
-      }
+    if (volatile) await this.#drain(end)
+    for (const { dispatch, subscription } of this.#triggers.values()) {
+      subscription.pause()
+      dispatch.stop('closing')
+      dispatch.giveBack()
     }
-    await within(clock, Math.max(0, end - clock.monotonic()), this.channel.close({ deadlineMs: 0 }))
+    const leftMs = Math.max(0, end - clock.monotonic())
+    await within(clock, leftMs + CLOSE_MS_MAX, this.channel.close({ deadlineMs: leftMs }))
+    for (const { name, dispatch, subscription } of this.#triggers.values()) {
+      dispatch.close()
+      const { events } = subscription.lag()
+      if (volatile && events > 0) observer.lost(name, { events, cause: 'shutdown' })
+    }
   }
 
-  #busy(): boolean {
-    for (const { dispatch } of this.#triggers.values()) if (dispatch.busy) return true
+  /** Asks now and then: that an event has left, a target is down or a box full is told in three places. */
+  async #drain(end: number): Promise<void> {
+    const { clock } = this.#options
+    while (clock.monotonic() < end && this.#drains()) await pause(clock, DRAIN_POLL_MS)
+  }
+
+  /** Whether waiting gets any event further. */
+  #drains(): boolean {
+    for (const running of this.#triggers.values()) {
+      if (running.dispatch.mayEnd(isHeld(running) ? 0 : running.subscription.lag().events)) return true
+    }
     return false
   }
+}
+
+/** By a person, or because the box takes no more. */
+function isHeld({ config, dispatch }: RunningTrigger): boolean {
+  return config.paused || dispatch.boxFull
+}
+
+function holdOrGo(running: RunningTrigger): void {
+  const { dispatch, subscription } = running
+  if (isHeld(running)) {
+    subscription.pause()
+    dispatch.pause()
+  } else {
+    dispatch.resume()
+    subscription.resume()
+  }
+}
+
+function use(running: RunningTrigger, config: TriggerConfig): void {
+  running.config = config
+  running.dispatch.update(config.route)
+  holdOrGo(running)
 }
 
 function statusOf({ dispatch, subscription }: RunningTrigger): TriggerStatus {
@@ -263,15 +338,15 @@ function stamp(event: Event, arrival: string): void {
   event.attributes.set('knativearrivaltime', arrival)
 }
 
-/** Another broker may have counted already (KNATIVE.md 3.2); never more than ours allows. */
+/** Another broker may have counted already; what is no number doesn't count (KNATIVE.md 3.2). Never more than ours allows. */
 function hopsLeft(event: Event, hopsMax: number): number {
   const carried = event.attributes.get(HOPS_ATTRIBUTE)
   if (carried === undefined) return hopsMax
-  const count = Number(carried)
-  return Number.isInteger(count) ? Math.min(count - 1, hopsMax) : hopsMax
+  return WHOLE_NUMBER.test(String(carried)) ? Math.min(Number(carried) - 1, hopsMax) : hopsMax
 }
 
 const HOPS_ATTRIBUTE = 'knativebrokerttl'
+const WHOLE_NUMBER = /^[+-]?\d+$/
 
 function hopsUsedUp(event: Event): SluiceError {
   return new SluiceError(

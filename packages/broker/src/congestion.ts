@@ -1,29 +1,41 @@
 // How many POSTs at once a target gets (spec 131, 132; DESIGN "A target that is down costs no tries"). A state
 // machine without I/O: outcomes and times go in, what may start comes out. Hot path.
+//
+//              pressure                 3 in a row
+//   Healthy ─────────────▶ Throttled ─────────────▶ Down
+//      ▲    successes, one    │  ▲   first success,   │
+//      └──────── by one ──────┘  └── or any answer ───┘
 
 /** `Throttled`: fewer than the maximum at once. `Down`: one probe at a time, ever more rarely. */
 export type TargetState = 'Healthy' | 'Throttled' | 'Down'
 
+/** From the last sign of overload to the first probe, in ms. */
 export const PROBE_FIRST_MS = 200
+/** The longest wait between two probes, in ms. */
 export const PROBE_MAX_MS = 10_000
 /** Signs of overload in a row, without a success, after which a target counts as down. */
 export const PRESSURE_ROW = 3
 
+/** The congestion control of one target of one trigger. */
 export class Congestion {
   state: TargetState = 'Healthy'
   /** Attempts under way. */
   active = 0
-  /** Attempts that may be under way at once, when not Down. */
+  /** Attempts that may be under way at once: from 1 to the maximum; while Down, 1. */
   limit: number
   /** Monotonic ms before which no probe starts. Means something only while Down. */
   probeAtMs = 0
+  /** Whether a probe is under way: then nothing else starts. */
+  probing = false
   #max: number
   /** Counts the halvings: an attempt that began before the last one says nothing new. */
   #round = 0
   #pressureInRow = 0
-  #probing = false
   #probeDelayMs = 0
+  /** Since the target was down, until its first success: the limit that this success restores. Otherwise 0. */
+  #restored = 0
 
+  /** @param max attempts at once, at most: 1 or more */
   constructor(max: number) {
     this.#max = max
     this.limit = max
@@ -31,19 +43,18 @@ export class Congestion {
 
   setMax(max: number): void {
     this.#max = max
-    this.limit = Math.min(this.limit, max)
-    if (this.state === 'Healthy') this.limit = max
+    this.limit = this.state === 'Healthy' ? max : Math.min(this.limit, max)
   }
 
   mayStart(nowMs: number): boolean {
-    if (this.state === 'Down') return !this.#probing && nowMs >= this.probeAtMs
+    if (this.state === 'Down') return !this.probing && nowMs >= this.probeAtMs
     return this.active < this.limit
   }
 
   /** An attempt starts; give what this returns back with its outcome. */
   start(): number {
     this.active++
-    if (this.state === 'Down') this.#probing = true
+    if (this.state === 'Down') this.probing = true
     return this.#round
   }
 
@@ -52,15 +63,15 @@ export class Congestion {
     this.active--
     this.#pressureInRow = 0
     if (this.state === 'Healthy') return
-    if (this.state === 'Down') this.#recover(this.limit)
-    else this.#raise()
+    if (this.#restored > 0) this.#restore()
+    else this.#raise(this.limit + 1)
   }
 
   /** The target answered, but it was no success: it is there, and not overloaded. */
   answered(): void {
     this.active--
     this.#pressureInRow = 0
-    if (this.state === 'Down') this.#recover(1)
+    if (this.state === 'Down') this.#leaveDown()
   }
 
   /** No connection, a timeout, 429 or 503. */
@@ -76,38 +87,41 @@ export class Congestion {
     if (this.#pressureInRow >= PRESSURE_ROW) this.#goDown(nowMs)
   }
 
-  /** An attempt was given up by us: it says nothing of the target. */
-  abandoned(): void {
-    this.active--
-    this.#probing = false
+  #raise(limit: number): void {
+    this.limit = Math.min(this.#max, limit)
+    this.state = this.limit === this.#max ? 'Healthy' : 'Throttled'
   }
 
-  #raise(): void {
-    this.limit = Math.min(this.#max, this.limit + 1)
-    if (this.limit === this.#max) this.state = 'Healthy'
-  }
-
-  /** `limit` stays: it is half of what stood before, and what the first success restores. */
+  /** `limit` has been halved on the way here: it is what the first success restores. */
   #goDown(nowMs: number): void {
     this.state = 'Down'
     this.#round++
-    this.#probing = false
+    this.#restored = Math.max(this.#restored, this.limit)
+    this.limit = 1
+    this.probing = false
     this.#probeDelayMs = PROBE_FIRST_MS
     this.probeAtMs = nowMs + PROBE_FIRST_MS
   }
 
   /** Attempts that were under way when it went down end here too; only a probe moves the next one. */
   #probeFailed(round: number, nowMs: number): void {
-    if (round !== this.#round || !this.#probing) return
-    this.#probing = false
+    if (round !== this.#round) return
+    this.probing = false
     this.#probeDelayMs = Math.min(PROBE_MAX_MS, this.#probeDelayMs * 2)
     this.probeAtMs = nowMs + this.#probeDelayMs
   }
 
-  #recover(limit: number): void {
-    this.#probing = false
+  /** One at a time until it succeeds: it answers, but nobody knows yet how much it can take. */
+  #leaveDown(): void {
+    this.state = 'Throttled'
     this.#round++
-    this.limit = Math.min(limit, this.#max)
-    this.state = this.limit === this.#max ? 'Healthy' : 'Throttled'
+    this.probing = false
+    this.#pressureInRow = 0
+  }
+
+  #restore(): void {
+    this.#leaveDown()
+    this.#raise(this.#restored)
+    this.#restored = 0
   }
 }

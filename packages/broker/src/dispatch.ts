@@ -1,15 +1,17 @@
 // One trigger at work: attempt, park, reply, dead-letter, settle. Hot path (bench: test/bench, G1).
 //
 // From: the channel hands over what matched (channel/src/handover.ts). Next: one attempt (delivery/src/delivery.ts),
-// then whatever follows from its outcome. This is the only file that settles: each `settle()` below stands after the
-// event has reached its end, which proves at-least-once.
+// then whatever follows from its outcome; what no try could deliver goes on to dead-letters.ts and comes back when it
+// is stored there. This is the only file that settles: each `settle()` below stands after the event has reached its
+// end, which proves at-least-once.
 
-import type { DeadLetterBox, Delivery, NewDeadLetter, PublishResult } from '@sluice/channel'
-import type { Clock, Timer } from '@sluice/clock'
+import type { DeadLetterBox, Delivery, PublishResult } from '@sluice/channel'
+import type { Clock } from '@sluice/clock'
 import { nextDelayMs, type Deliverer, type DeliveryPolicy, type Outcome, type Target } from '@sluice/delivery'
 import type { Event } from '@sluice/event'
 import type { TargetState } from './congestion.ts'
-import { deadLetter, failure, type Failure } from './dead-letter.ts'
+import { failure, loopFailure, replyFailure, type Failure } from './dead-letter.ts'
+import { DeadLetters } from './dead-letters.ts'
 import { Lane } from './lane.ts'
 import type { Observer, TriggerName } from './observer.ts'
 
@@ -18,13 +20,13 @@ export interface Route {
   readonly subscriber: Target
   readonly deadLetterSink: Target | undefined
   readonly policy: DeliveryPolicy
-  /** POSTs at once, at most. */
+  /** POSTs at once, at most: 1 or more. What is more than the window is of no use. */
   readonly concurrency: number
 }
 
 export interface DispatchContext {
   trigger: TriggerName
-  deliverer: Deliverer
+  deliverer: Pick<Deliverer, 'send'>
   box: DeadLetterBox
   observer: Observer
   clock: Clock
@@ -32,111 +34,56 @@ export interface DispatchContext {
   random: () => number
   /** Stores a reply of this trigger; `undefined` = its hops are used up. */
   reply: (reply: Event, to: Event) => Promise<PublishResult> | undefined
-  /** Stops and starts the hand-over, while the box is full. */
-  hold: (held: boolean) => void
+  /** {@link Dispatch.boxFull} has changed. */
+  boxChanged: () => void
 }
 
-/** While a dead-letter sink is down its events come back this often to ask. */
-const SINK_DOWN_PARK_MS = 10_000
-/** A full box is asked again after so long. */
-const BOX_RETRY_MS = 1000
-/** Responses of events that wait for their sink, at most; beyond, only code and words are kept. */
-const FAILURE_BYTES_MAX = 16 * 1024 * 1024
-const REPLY_NOT_STORED = 502
+/**
+ * `closing`: what is under way finishes, the rest stays in the channel. `removed`: the rest is discarded. `closed`: so
+ * is the channel, and what comes of attempts that are still under way can't be kept any more.
+ */
+type Phase = 'running' | 'closing' | 'removed' | 'closed'
 
 export class Dispatch {
   /** The last failure in words, for status. */
   lastFailure: string | undefined
   readonly #context: DispatchContext
   #route: Route
-  #subscriber: Lane<Delivery>
-  #sink: Lane<Delivery>
-  /** Events out of tries that wait for their dead-letter sink, by position. */
-  readonly #failures = new Map<string, Failure>()
-  #failureBytes = 0
-  /** Events that the full box did not take; still out. */
-  #unboxed: Unboxed[] = []
-  #boxTimer: Timer | undefined
+  #phase: Phase = 'running'
+  #paused = false
+  #lane: Lane<Delivery>
+  readonly #deadLetters: DeadLetters
+  /** What failed between {@link stop} and {@link giveBack}. */
+  #failed: Delivery[] | undefined
   readonly #headers: readonly string[]
-  readonly #sinkHeaders: readonly string[]
 
   constructor(context: DispatchContext, route: Route) {
     this.#context = context
     this.#route = route
-    this.#sinkHeaders = ['kn-namespace', context.trigger.namespace]
-    this.#headers = ['prefer', 'reply', ...this.#sinkHeaders] // spec 135
-    this.#subscriber = this.#lane('subscriber')
-    this.#sink = this.#lane('sink')
+    this.#headers = ['prefer', 'reply', 'kn-namespace', context.trigger.namespace] // spec 135
+    this.#lane = this.#openLane()
+    this.#deadLetters = new DeadLetters(context, route, {
+      failed: (words) => (this.lastFailure = words),
+      kept: (delivery) => this.#kept(delivery),
+      answerKept: (delivery) => this.#settle(delivery),
+      givenUp: (delivery) => this.#giveUp(delivery),
+    })
   }
 
   get state(): TargetState {
-    return this.#subscriber.state
+    return this.#lane.state
   }
 
   get boxFull(): boolean {
-    return this.#unboxed.length > 0
-  }
-
-  /** Whether something is under way or can start. */
-  get busy(): boolean {
-    return this.#subscriber.busy || this.#sink.busy
+    return this.#deadLetters.boxFull
   }
 
   /** From the channel: one event that matched. */
   deliver(delivery: Delivery): void {
-    if (this.#failures.size > 0 && this.#failures.has(delivery.position)) return this.#toSink(delivery)
+    if (this.#deadLetters.parked > 0 && this.#deadLetters.takeBack(delivery)) return
     if (delivery.attempt === 1) this.#context.observer.matched(this.#context.trigger, delivery.event)
-    this.#subscriber.push(delivery)
+    this.#lane.push(delivery)
   }
-
-  /** The next attempt goes by the new route. A new address starts with a clean record. */
-  update(route: Route): void {
-    const before = this.#route
-    this.#route = route
-    if (route.subscriber.url !== before.subscriber.url) {
-      const waiting = this.#subscriber.takeQueued()
-      this.#subscriber = this.#lane('subscriber')
-      for (const delivery of waiting) this.#subscriber.push(delivery)
-    }
-    if (route.deadLetterSink?.url !== before.deadLetterSink?.url) {
-      const waiting = this.#sink.takeQueued()
-      this.#sink = this.#lane('sink')
-      for (const delivery of waiting) this.#toSink(delivery)
-    }
-    this.#subscriber.setConcurrency(route.concurrency)
-    this.#sink.setConcurrency(route.concurrency)
-  }
-
-  /** Starts no further attempt. What is under way finishes, and settles. */
-  stop(): void {
-    this.#subscriber.stop()
-    this.#sink.stop()
-    this.#boxTimer?.cancel()
-  }
-
-  /** After {@link stop}: releases what was handed over and is not under way. Returns how much that was. */
-  giveBack(): number {
-    const idle = [...this.#subscriber.takeQueued(), ...this.#sink.takeQueued()]
-    for (const { delivery } of this.#unboxed) idle.push(delivery)
-    this.#unboxed = []
-    for (const delivery of idle) delivery.release(0, 'unused')
-    return idle.length
-  }
-
-  #lane(at: 'subscriber' | 'sink'): Lane<Delivery> {
-    return new Lane<Delivery>({
-      clock: this.#context.clock,
-      concurrency: this.#route.concurrency,
-      attempt: at === 'subscriber' ? (d, done) => this.#attempt(d, done) : (d, done) => this.#attemptSink(d, done),
-      finished: at === 'subscriber' ? (d, outcome) => this.#finished(d, outcome) : (d, o) => this.#finishedSink(d, o),
-      changed: (state) => {
-        if (at === 'subscriber') this.#context.observer.targetChanged(this.#context.trigger, state)
-        else if (state === 'Down') this.#parkQueuedForSink()
-      },
-    })
-  }
-
-  // --- The subscriber ---
 
   #attempt(delivery: Delivery, done: (outcome: Outcome) => void): void {
     const { subscriber, policy } = this.#route
@@ -153,186 +100,147 @@ export class Dispatch {
     )
   }
 
-  #finished(delivery: Delivery, outcome: Outcome): void {
+  /** `destination`: the address that was tried; a change of the route may have overtaken the attempt. */
+  #finished(delivery: Delivery, outcome: Outcome, destination: string): void {
+    if (this.#phase === 'closed') return
     const { observer, trigger } = this.#context
     observer.attempted(trigger, delivery.event, outcome, 'subscriber', delivery.attempt)
     if (outcome.verdict === 'delivered') {
       if (outcome.reply === undefined) this.#settle(delivery)
-      else this.#storeReply(delivery, outcome.reply)
+      else this.#storeReply(delivery, outcome.reply, destination)
       return
     }
     this.lastFailure = outcome.error
-    if (outcome.verdict === 'retry' && delivery.attempt <= this.#route.policy.retry) {
-      this.#retry(delivery, outcome.retryAfterMs)
-    } else {
-      this.#undeliverable(delivery, failure(outcome, delivery.attempt))
-    }
+    if (outcome.verdict === 'retry' && this.#hasTriesLeft(delivery)) this.#retry(delivery, outcome.retryAfterMs)
+    else this.#undeliverable(delivery, failure(outcome, destination, delivery.attempt))
   }
 
   /** The original settles only once its reply is stored (spec 56, 58, 59). */
-  #storeReply(delivery: Delivery, reply: Event): void {
+  #storeReply(delivery: Delivery, reply: Event, destination: string): void {
     const stored = this.#context.reply(reply, delivery.event)
-    if (stored === undefined) return this.#boxLoop(delivery, reply)
+    if (stored === undefined) {
+      return this.#deadLetters.keepAnswer(delivery, reply, loopFailure(destination, delivery.attempt))
+    }
     void stored.then((result) => {
-      if (result.stored) this.#settle(delivery)
-      else this.#replyFailed(delivery, result.error.message, result.error.retryAfterMs ?? 0)
+      if (result.stored) return this.#settle(delivery)
+      const { message, retryAfterMs = 0 } = result.error
+      this.lastFailure = `The reply of the subscriber could not be stored: ${message}`
+      if (this.#hasTriesLeft(delivery)) this.#retry(delivery, retryAfterMs)
+      else this.#undeliverable(delivery, replyFailure(this.lastFailure, destination, delivery.attempt))
     })
   }
 
-  #replyFailed(delivery: Delivery, why: string, retryAfterMs: number): void {
-    this.lastFailure = `The reply of the subscriber could not be stored: ${why}`
-    if (delivery.attempt <= this.#route.policy.retry) return this.#retry(delivery, retryAfterMs)
-    this.#undeliverable(delivery, {
-      code: REPLY_NOT_STORED,
-      error: this.lastFailure,
-      response: undefined,
-      attempts: delivery.attempt,
-      sinkAttempts: 0,
-    })
+  #hasTriesLeft(delivery: Delivery): boolean {
+    return delivery.attempt <= this.#route.policy.retry
   }
 
   #retry(delivery: Delivery, retryAfterMs: number): void {
+    if (this.#phase === 'closed' || this.#phase === 'removed') return this.#giveUp(delivery)
     const { observer, trigger, random } = this.#context
     const delayMs = nextDelayMs(this.#route.policy, delivery.attempt, retryAfterMs, random)
     observer.parked(trigger, delivery.event, delayMs)
     delivery.release(delayMs)
   }
 
+  #undeliverable(delivery: Delivery, failed: Failure): void {
+    if (this.#phase === 'running') this.#deadLetters.push({ delivery, failed })
+    else this.#giveUp(delivery)
+  }
+
+  /** The subscriber has it, and its reply, if any, is stored or in the box. */
   #settle(delivery: Delivery): void {
+    if (this.#phase === 'closed') return
     this.#context.observer.settled(this.#context.trigger, delivery.event)
     delivery.settle()
   }
 
-  // --- The dead-letter sink ---
-
-  #undeliverable(delivery: Delivery, failed: Failure): void {
-    if (this.#route.deadLetterSink === undefined) return this.#toBox(delivery, failed, 'undeliverable')
-    this.#remember(delivery.position, failed)
-    this.#toSink(delivery)
+  /** The dead-letter sink or the box has it. */
+  #kept(delivery: Delivery): void {
+    if (this.#phase !== 'closed') delivery.settle()
   }
 
-  /** While the sink is down its events stay parked and use no tries; one waits here to be the next probe. */
-  #toSink(delivery: Delivery): void {
-    if (this.#route.deadLetterSink === undefined) {
-      this.#toBox(delivery, this.#forget(delivery.position), 'undeliverable') // the sink was taken away meanwhile
-    } else if (this.#sink.state === 'Down' && this.#sink.queued > 0) {
-      delivery.release(SINK_DOWN_PARK_MS, 'unused')
-    } else {
-      this.#sink.push(delivery)
-    }
+  /** After {@link stop} nothing is tried again: a closing channel keeps the event, a removed trigger discards it. */
+  #giveUp(delivery: Delivery): void {
+    if (this.#phase === 'closed') return
+    if (this.#failed !== undefined) return void this.#failed.push(delivery)
+    delivery.release(0, 'unused')
+    if (this.#phase === 'removed') this.#context.observer.discarded(this.#context.trigger, 1)
   }
 
-  #attemptSink(delivery: Delivery, done: (outcome: Outcome) => void): void {
-    const { deadLetterSink, subscriber, policy } = this.#route
-    const failed = this.#failures.get(delivery.position) as Failure
-    failed.sinkAttempts++
-    const { namespace, name } = this.#context.trigger
-    this.#context.deliverer.send(
-      {
-        target: deadLetterSink as Target,
-        event: deadLetter(delivery.event, failed, subscriber.url, `${namespace}/${name}`),
-        timeoutMs: policy.timeoutMs,
-        format: policy.format,
-        headers: this.#sinkHeaders,
-        reply: false,
+  // --- Control: the trigger is changed, paused, removed, closed ---
+
+  /** The next attempt goes by the new route. A new address starts with a clean record. */
+  update(route: Route): void {
+    const before = this.#route
+    this.#route = route
+    if (route.subscriber.url === before.subscriber.url) this.#lane.setConcurrency(route.concurrency)
+    else this.#changeLane()
+    this.#deadLetters.update(route)
+  }
+
+  /** What is under way at the old address finishes there, and says nothing of the new one. */
+  #changeLane(): void {
+    const old = this.#lane
+    this.#lane = this.#openLane()
+    old.pause()
+    if (old.state !== 'Healthy') this.#context.observer.targetChanged(this.#context.trigger, 'Healthy')
+    for (const delivery of old.takeQueued()) this.#lane.push(delivery)
+  }
+
+  #openLane(): Lane<Delivery> {
+    const { url } = this.#route.subscriber
+    const lane: Lane<Delivery> = new Lane<Delivery>({
+      clock: this.#context.clock,
+      concurrency: this.#route.concurrency,
+      attempt: (delivery, done) => this.#attempt(delivery, done),
+      finished: (delivery, outcome) => this.#finished(delivery, outcome, url),
+      changed: (state) => {
+        if (lane === this.#lane) this.#context.observer.targetChanged(this.#context.trigger, state)
       },
-      done,
-    )
-  }
-
-  /** The sink is retried with the same parameters (spec 77). */
-  #finishedSink(delivery: Delivery, outcome: Outcome): void {
-    const { observer, trigger, random } = this.#context
-    const failed = this.#failures.get(delivery.position) as Failure
-    observer.attempted(trigger, delivery.event, outcome, 'sink', failed.sinkAttempts)
-    if (outcome.verdict === 'delivered') {
-      this.#forget(delivery.position)
-      observer.deadLettered(trigger, delivery.event, 'sink', failed.error)
-      delivery.settle()
-    } else if (outcome.verdict === 'retry' && failed.sinkAttempts <= this.#route.policy.retry) {
-      this.lastFailure = `The dead-letter sink: ${outcome.error}`
-      const delayMs = nextDelayMs(this.#route.policy, failed.sinkAttempts, outcome.retryAfterMs, random)
-      delivery.release(delayMs, 'unused')
-    } else {
-      this.lastFailure = `The dead-letter sink: ${outcome.error}`
-      this.#toBox(delivery, this.#forget(delivery.position), 'sink')
-    }
-  }
-
-  #parkQueuedForSink(): void {
-    const [probe, ...others] = this.#sink.takeQueued()
-    if (probe !== undefined) this.#sink.push(probe)
-    for (const delivery of others) delivery.release(SINK_DOWN_PARK_MS, 'unused')
-  }
-
-  #remember(position: string, failed: Failure): void {
-    const bytes = failed.response?.length ?? 0
-    const fits = this.#failureBytes + bytes <= FAILURE_BYTES_MAX
-    this.#failures.set(position, fits ? failed : { ...failed, response: undefined })
-    if (fits) this.#failureBytes += bytes
-  }
-
-  #forget(position: string): Failure {
-    const failed = this.#failures.get(position) as Failure
-    this.#failures.delete(position)
-    this.#failureBytes -= failed.response?.length ?? 0
-    return failed
-  }
-
-  // --- The box ---
-
-  #toBox(delivery: Delivery, failed: Failure, reason: NewDeadLetter['reason']): void {
-    this.#box(delivery, this.#entry(delivery.event, failed, reason))
-  }
-
-  /** A reply whose hops are used up ends in the box, and the original is done (DESIGN "The life of an event" 2). */
-  #boxLoop(delivery: Delivery, reply: Event): void {
-    const error =
-      'The reply was not routed: its hops are used up. Two triggers answer each other for ever, or --hops is too low.'
-    const failed: Failure = { code: 400, error, response: undefined, attempts: delivery.attempt, sinkAttempts: 0 }
-    this.#box(delivery, this.#entry(reply, failed, 'loop'))
-  }
-
-  #entry(event: Event, failed: Failure, reason: NewDeadLetter['reason']): NewDeadLetter {
-    const { trigger } = this.#context
-    return {
-      event,
-      trigger: `${trigger.namespace}/${trigger.name}`,
-      triggerId: trigger.id,
-      reason,
-      attempts: failed.attempts,
-      code: failed.code,
-      error: failed.error,
-      response: failed.response,
-    }
-  }
-
-  #box(delivery: Delivery, entry: NewDeadLetter): void {
-    void this.#context.box.append(entry).then((appended) => {
-      if (appended.stored) {
-        this.#context.observer.deadLettered(this.#context.trigger, entry.event, 'box', entry.reason)
-        delivery.settle()
-      } else {
-        this.#boxIsFull({ delivery, entry })
-      }
     })
+    if (this.#paused) lane.pause()
+    return lane
   }
 
-  /** Nothing is dropped: the event stays out, the trigger takes no more, and the box is asked again. */
-  #boxIsFull(unboxed: Unboxed): void {
-    if (this.#unboxed.length === 0) this.#context.hold(true)
-    this.#unboxed.push(unboxed)
-    this.#boxTimer ??= this.#context.clock.setTimer(BOX_RETRY_MS, () => {
-      this.#boxTimer = undefined
-      const again = this.#unboxed
-      this.#unboxed = []
-      this.#context.hold(false)
-      for (const { delivery, entry } of again) this.#box(delivery, entry)
-    })
+  /** Starts no attempt until {@link resume}. What is under way finishes, and settles. */
+  pause(): void {
+    this.#paused = true
+    this.#lane.pause()
+    this.#deadLetters.pause()
   }
-}
 
-interface Unboxed {
-  readonly delivery: Delivery
-  readonly entry: NewDeadLetter
+  resume(): void {
+    if (this.#phase !== 'running') return
+    this.#paused = false
+    this.#lane.resume()
+    this.#deadLetters.resume()
+  }
+
+  /** Starts no attempt any more. What is under way finishes, and settles. {@link giveBack} follows. */
+  stop(phase: 'closing' | 'removed'): void {
+    if (this.#phase !== 'running') return
+    this.#phase = phase
+    this.#failed = []
+    this.pause()
+    this.#deadLetters.stop()
+  }
+
+  /** After {@link stop}: releases what was handed over and is not under way. Returns how much that was. */
+  giveBack(): number {
+    const idle = [...(this.#failed ?? []), ...this.#lane.takeQueued(), ...this.#deadLetters.takeQueued()]
+    this.#failed = undefined
+    for (const delivery of idle) delivery.release(0, 'unused')
+    return idle.length
+  }
+
+  /** The channel is closed. */
+  close(): void {
+    this.#phase = 'closed'
+  }
+
+  /** Whether any of `events` unsettled ones may still end by itself: not those that wait for a target that is down. */
+  mayEnd(events: number): boolean {
+    const dead = this.#deadLetters
+    return this.#lane.active > 0 || dead.mayEnd || (events > dead.waiting && this.#lane.state !== 'Down')
+  }
 }

@@ -39,7 +39,10 @@ export interface Observer {
   targetChanged(trigger: TriggerName, state: TargetState): void
   /** Events that were accepted and will not be delivered: taken by retention, or left in memory at the end. */
   lost(trigger: TriggerName, loss: Loss): void
-  /** A deleted trigger's backlog. */
+  /**
+   * A trigger is deleted, and with it its backlog of so many events, possibly none. Once more for each attempt that was
+   * under way then and failed.
+   */
   discarded(trigger: TriggerName, events: number): void
 }
 
