@@ -1,0 +1,26 @@
+// Every goal that the benchmark measures, in the order it runs them. A new goal is a file in goals/ and a line here.
+
+import type { Goal } from './goal.ts'
+import { fanOutGoal } from './goals/fan-out.ts'
+import { hopGoal } from './goals/hop.ts'
+import { largeGoal } from './goals/large.ts'
+import { latencyGoal } from './goals/latency.ts'
+import { memoryGoal } from './goals/memory.ts'
+import { neighbourGoal } from './goals/neighbour.ts'
+import { proofGoal } from './goals/proof.ts'
+import { startGoal } from './goals/start.ts'
+import { timersGoal } from './goals/timers.ts'
+
+export const goals: readonly Goal[] = [
+  hopGoal,
+  fanOutGoal,
+  largeGoal,
+  latencyGoal,
+  memoryGoal,
+  neighbourGoal,
+  startGoal,
+  timersGoal,
+]
+
+/** Run only where `--only` names them. */
+export const proofs: readonly Goal[] = [proofGoal]

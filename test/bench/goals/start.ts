@@ -1,0 +1,92 @@
+// G10: from the start of the process to the first 202, with many triggers, beside a process that loads the same
+// libraries, listens and parses the same YAML.
+
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import type { Context, Goal, Measure, Target } from '../goal.ts'
+import { payload } from '../load/payload.ts'
+import { measureOf } from '../measure.ts'
+import { startStarter } from '../programs/beside.ts'
+import type { Program } from '../programs/program.ts'
+import { broker, startSluice, trigger } from '../programs/sluice.ts'
+import { runRounds } from '../rounds.ts'
+
+const start100: Target = {
+  id: 'G10.start100',
+  what: 'Start until the first 202 with 100 triggers, Sluice over the starter',
+  better: 'lower',
+  target: 1.5,
+}
+const start10000: Target = {
+  id: 'G10.start10000',
+  what: 'Start until the first 202 with 10,000 triggers, Sluice over the starter',
+  better: 'lower',
+  target: 1.5,
+}
+
+export const startGoal: Goal = {
+  id: 'G10',
+  what: 'Start until the first 202, beside a process that loads the same libraries and parses the same YAML',
+  targets: [start100, start10000],
+  run: async (context) => [
+    await runWith(context, start100, 100),
+    await runWith(context, start10000, context.quick ? 200 : 10_000),
+  ],
+}
+
+async function runWith(context: Context, target: Target, triggers: number): Promise<Measure> {
+  const resources = [broker]
+  for (let index = 0; index < triggers; index++) {
+    const type = index === 0 ? undefined : `com.example.other.n${index}`
+    resources.push(trigger({ name: `t${index}`, subscriber: `${context.load.sink}/0`, ...(type && { type }) }))
+  }
+  const file = join(context.folder, `triggers-${triggers}.yaml`)
+  writeFileSync(file, resources.join('---\n'))
+  const start = {
+    starter: () => untilAccepted(() => startStarter(context, file)),
+    sluice: () => untilAccepted(() => startSluice(context, { resources })),
+  }
+  // The first start after others reads files that are not cached yet: it doesn't count.
+  context.say(`${triggers} triggers`)
+  await (await start.starter()).end()
+  await (await start.sluice()).end()
+  const rounds = await runRounds(context, start, ({ acceptedMs }) => Promise.resolve(acceptedMs))
+  return measureOf(target, rounds, {
+    ratio: ({ starter, sluice }) => sluice / starter,
+    figures: { 'sluice ms': ({ sluice }) => sluice, 'starter ms': ({ starter }) => starter },
+    detail: { triggers },
+  })
+}
+
+/** A program with the time from its start to its first 202. */
+interface Accepted extends Program {
+  readonly acceptedMs: number
+}
+
+async function untilAccepted(start: () => Promise<Program>): Promise<Accepted> {
+  const program = await start()
+  const status = await postOne(new URL(program.address))
+  const acceptedMs = performance.now() - program.startedAt
+  if (status !== 202) throw new Error(`${program.name} answered its first event with ${status}`)
+  return { ...program, acceptedMs }
+}
+
+async function postOne(address: URL): Promise<number | undefined> {
+  const { data } = payload(address, { mode: 'binary', dataBytes: 1024 })
+  const headers = {
+    'ce-specversion': '1.0',
+    'ce-id': '1',
+    'ce-source': '/bench',
+    'ce-type': 'com.example.first',
+    'content-type': 'application/json',
+  }
+  return await new Promise((resolve, reject) => {
+    const posted = request(address, { method: 'POST', headers, agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    posted.on('error', reject)
+    posted.end(data)
+  })
+}

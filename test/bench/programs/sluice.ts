@@ -1,0 +1,71 @@
+// Sluice as its user starts it: `sluice up FILE`, with YAML, listeners on free ports, and no settings but the channel.
+
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Context } from '../goal.ts'
+import { EVENT_TYPE } from '../load/payload.ts'
+import { startProgram, type Program } from './program.ts'
+
+const SLUICE = fileURLToPath(new URL('../../../packages/cli/bin/sluice.mjs', import.meta.url))
+const PROBE = new URL('./probe.ts', import.meta.url)
+
+export interface SluiceOptions {
+  /** YAML documents, such as those of {@link broker} and {@link trigger}. */
+  readonly resources: readonly string[]
+  /** Default `memory`. */
+  readonly channel?: 'memory' | 'log'
+  /** Path of a socket on which the process answers about its memory (see probe.ts). Default: none. */
+  readonly probe?: string
+}
+
+/** Starts Sluice with a data folder of its own, and waits until it is ready. Events go to the broker `default/bench`. */
+export async function startSluice(context: Context, options: SluiceOptions): Promise<Program> {
+  const folder = mkdtempSync(join(context.folder, 'sluice-'))
+  const file = join(folder, 'bench.yaml')
+  writeFileSync(file, options.resources.join('---\n'))
+  const channel = options.channel ?? 'memory'
+  const args = ['up', file, '--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', join(folder, 'data')]
+  return await startProgram(context.children, 'sluice', {
+    args: [SLUICE, ...args, '--channel', channel],
+    path: '/default/bench',
+    env: options.probe === undefined ? {} : probed(options.probe),
+  })
+}
+
+function probed(socket: string): Record<string, string> {
+  return { NODE_OPTIONS: `--import ${pathToFileURL(fileURLToPath(PROBE)).href}`, BENCH_PROBE: socket }
+}
+
+/** The broker that all events of the benchmark are posted to. */
+export const broker: string = `apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: bench, namespace: default}
+`
+
+export interface TriggerSpec {
+  readonly name: string
+  readonly subscriber: string
+  /** Events of this type only. Default: the type of the benchmark's events. */
+  readonly type?: string
+  /** Lines below `delivery:`, such as `timeout: PT1S`. Default: no delivery spec. */
+  readonly delivery?: readonly string[]
+}
+
+/** A trigger on that broker. */
+export function trigger({ name, subscriber, type = EVENT_TYPE, delivery = [] }: TriggerSpec): string {
+  const lines = delivery.length === 0 ? '' : `  delivery:\n${delivery.map((line) => `    ${line}\n`).join('')}`
+  return `apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: ${name}, namespace: default}
+spec:
+  broker: bench
+  filter: {attributes: {type: ${type}}}
+  subscriber: {uri: "${subscriber}"}
+${lines}`
+}
+
+/** The broker with one trigger: the 1:1 hop. */
+export function oneTrigger(subscriber: string): string[] {
+  return [broker, trigger({ name: 'only', subscriber })]
+}
