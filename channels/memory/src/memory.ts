@@ -14,6 +14,7 @@ import {
   channelUnavailable,
   eventTooLarge,
   unsupported,
+  WINDOW_DEFAULT,
   within,
   type Capabilities,
   type Channel,
@@ -43,6 +44,8 @@ export interface MemoryChannelOptions {
   historyBytes?: number
   /** Largest event. Default 25 MiB. */
   eventBytesMax?: number
+  /** Most parked events of one subscription. Default 100,000. */
+  parkedMax?: number
   clock?: Clock
 }
 
@@ -107,7 +110,8 @@ class MemoryChannel implements Channel {
       seek: history ? 'online' : 'none',
       attempts: 'process',
       maxDelayMs: DELAY_MAX_MS,
-      maxParked: PARKED_MAX,
+      maxParked: options.parkedMax ?? PARKED_MAX,
+      inOrder: true,
       order: 'key',
       filterUpdate: 'live',
       filterJudged: 'publish',
@@ -116,6 +120,7 @@ class MemoryChannel implements Channel {
       lossDetected: true, // there is none: what is not settled is never removed
       maxEventBytes: options.eventBytesMax ?? 25 * MIB,
       maxSubscriptions: SUBSCRIPTIONS_MAX,
+      fidelity: 'exact',
     }
   }
 
@@ -158,7 +163,7 @@ class MemoryChannel implements Channel {
     if (this.#historyBytes > 0) this.#keep(stored, event)
     let waiting = false
     for (const subscription of takers) waiting = subscription.offer(stored) || waiting
-    if (waiting) this.toSlab(stored, event)
+    if (waiting && stored.owed > 0) this.toSlab(stored, event)
     stored.event = undefined
     return new StoredResult(stored.seq)
   }
@@ -191,6 +196,7 @@ class MemoryChannel implements Channel {
   }
 
   async subscribe(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Promise<Subscription> {
+    if (this.#closed) throw channelUnavailable('The channel is closed.', RETRY_AFTER_MS)
     const start = spec.start ?? 'latest'
     this.#supports(start)
     const known = this.#subscriptions.get(spec.id)
@@ -310,6 +316,7 @@ class MemorySubscription implements Subscription {
   readonly id: string
   readonly handover: Handover<Stored>
   open = true
+  #removed = false
   #filter: Filter
   readonly #channel: MemoryChannel
   readonly #queue = new Fifo<Stored>()
@@ -321,7 +328,7 @@ class MemorySubscription implements Subscription {
     this.handover = new Handover<Stored>({
       backlog: {
         next: () => this.#queue.shift(),
-        load: (stored, ready) => ready(stored.event ?? channel.slabs.read(stored)),
+        load: (stored) => stored.event ?? channel.slabs.read(stored),
         bytes: (stored) => stored.bytes,
         position: (stored) => String(stored.seq),
         settled: (stored) => channel.release(stored),
@@ -330,7 +337,8 @@ class MemorySubscription implements Subscription {
       parking: channel.parking,
       deliver,
       order: spec.order ?? 'none',
-      ...(spec.window && { window: spec.window }),
+      window: spec.window ?? WINDOW_DEFAULT,
+      paused: spec.paused ?? false,
       maxDelayMs: channel.capabilities.maxDelayMs,
       maxParked: channel.capabilities.maxParked,
     })
@@ -338,6 +346,10 @@ class MemorySubscription implements Subscription {
 
   /** Takes an event, and hands it out at once if the window has room; returns whether it has to wait. */
   offer(stored: Stored): boolean {
+    if (this.#removed) {
+      this.#channel.release(stored) // by a receiver that was handed this same event a moment before
+      return false
+    }
     this.#queue.push(stored)
     this.handover.wake()
     return this.#queue.length > 0 || this.handover.deferred > 0
@@ -354,8 +366,8 @@ class MemorySubscription implements Subscription {
 
   reopen(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): void {
     this.open = true
-    void this.update({ filter: spec.filter, order: spec.order ?? 'none', ...(spec.window && { window: spec.window }) })
-    this.handover.reopen(deliver)
+    void this.update({ filter: spec.filter, order: spec.order ?? 'none', window: spec.window ?? WINDOW_DEFAULT })
+    this.handover.reopen(deliver, spec.paused ?? false)
   }
 
   pause(): void {
@@ -372,8 +384,9 @@ class MemorySubscription implements Subscription {
     }
     // First owe what it will have, then let go what it had: nothing is evicted in between.
     const ahead: Stored[] = []
+    const out = new Set(this.handover.out())
     for (const stored of this.#channel.from(start)) {
-      if (!this.handover.isOut(stored) && this.#filter.matches(this.#channel.slabs.read(stored))) ahead.push(stored)
+      if (!out.has(stored) && this.#filter.matches(this.#channel.slabs.read(stored))) ahead.push(stored)
     }
     for (const stored of ahead) this.#channel.owe(stored)
     for (const stored of [...this.#queue.takeAll(), ...this.handover.dropWaiting()]) this.#channel.release(stored)
@@ -406,6 +419,7 @@ class MemorySubscription implements Subscription {
   /** Gives up everything that is not out; returns how much that was. */
   discard(): number {
     this.open = false
+    this.#removed = true
     const dropped = [...this.#queue.takeAll(), ...this.handover.remove()]
     for (const stored of dropped) this.#channel.release(stored)
     return dropped.length

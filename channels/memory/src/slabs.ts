@@ -11,19 +11,22 @@ export interface Placed {
   length: number
 }
 
-interface Slab {
+export interface Slab {
   readonly buffer: Buffer
   readonly records: Placed[]
   used: number
   live: number
 }
 
-/** Size of one slab; an event larger than it gets one of its own. */
-export const SLAB_BYTES = 1024 * 1024
+/** Size of one slab. */
+export const SLAB_BYTES: number = 1024 * 1024
+/** A larger event gets a slab of its own, which it fills, and is read without being copied. */
+export const SHARED_BYTES_MAX: number = SLAB_BYTES / 4
 
 /**
- * An append-only heap of encoded events. A slab is never written twice, so bytes that were handed out stay as they
- * are. When less than half of a slab is alive the rest is moved on: the heap takes at most twice its live bytes.
+ * An append-only heap of encoded events. When less than half of a full slab is alive the rest of it is moved on: the
+ * heap takes at most twice its live bytes and one slab more. A slab's memory is never written twice, so an event
+ * that was read keeps its bytes.
  */
 export class Slabs {
   #current: Slab | undefined
@@ -35,14 +38,18 @@ export class Slabs {
   place(record: Placed, event: Event): void {
     const length = recordBytes(event)
     const slab = this.#room(length)
-    const end = writeRecord(event, slab.buffer, slab.used)
-    this.#put(record, slab, end - slab.used)
+    writeRecord(event, slab.buffer, slab.used)
+    this.#put(record, slab, length)
   }
 
-  /** The event, sharing the slab's bytes. */
+  /**
+   * The event, with bytes of its own unless it fills its slab: else a small event that is out for long would keep a
+   * whole slab alive that was moved on long ago.
+   */
   read(record: Placed): Event {
-    const { buffer } = record.slab as Slab
-    return decodeRecord(buffer.subarray(record.offset, record.offset + record.length))
+    const { offset, length } = record
+    const bytes = (record.slab as Slab).buffer.subarray(offset, offset + length)
+    return decodeRecord(length > SHARED_BYTES_MAX ? bytes : Buffer.from(bytes))
   }
 
   free(record: Placed): void {
@@ -50,18 +57,23 @@ export class Slabs {
     record.slab = undefined
     slab.live -= record.length
     this.liveBytes -= record.length
-    if (slab !== this.#current && slab.live < slab.buffer.length / 2) this.#moveOn(slab)
+    if (slab !== this.#current) this.#tidy(slab)
   }
 
+  /** A slab with room for `length` bytes more. */
   #room(length: number): Slab {
-    const current = this.#current
-    if (current !== undefined && current.buffer.length - current.used >= length) return current
-    const size = Math.max(SLAB_BYTES, length)
-    const slab: Slab = { buffer: Buffer.allocUnsafeSlow(size), records: [], used: 0, live: 0 }
+    if (length > SHARED_BYTES_MAX) return this.#newSlab(length)
+    const full = this.#current
+    if (full !== undefined && full.buffer.length - full.used >= length) return full
+    this.#current = this.#newSlab(SLAB_BYTES)
+    // What is moved on from a slab that is less than half alive leaves room in the new one.
+    if (full !== undefined) this.#tidy(full)
+    return this.#current
+  }
+
+  #newSlab(size: number): Slab {
     this.heldBytes += size
-    this.#current = slab
-    if (current !== undefined && current.live < current.buffer.length / 2) this.#moveOn(current)
-    return slab
+    return { buffer: Buffer.allocUnsafeSlow(size), records: [], used: 0, live: 0 }
   }
 
   #put(record: Placed, slab: Slab, length: number): void {
@@ -74,8 +86,9 @@ export class Slabs {
     this.liveBytes += length
   }
 
-  /** Copies what is alive to the current slab and lets the old one go. */
-  #moveOn(slab: Slab): void {
+  /** Of a full slab that is less than half alive, copies what is alive to the current slab and lets it go. */
+  #tidy(slab: Slab): void {
+    if (slab.live >= slab.buffer.length / 2) return
     this.heldBytes -= slab.buffer.length
     for (const record of slab.records) {
       if (record.slab !== slab) continue
@@ -85,7 +98,5 @@ export class Slabs {
       this.liveBytes -= length
       this.#put(record, target, length)
     }
-    slab.records.length = 0
-    slab.live = slab.buffer.length // it is gone; what still points at it must not move it again
   }
 }

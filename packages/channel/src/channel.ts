@@ -96,6 +96,8 @@ export interface SubscriptionSpec {
   order?: 'none' | 'key'
   /** Bounds what is handed out and neither settled nor released. Default 256 events, 16 MiB. */
   window?: Window
+  /** Opens it paused, so that not even one event goes out before {@link Subscription.resume}. Default false. */
+  paused?: boolean
 }
 
 /** `earliest`: the oldest event still stored. `after`: may replay more on a partitioned channel, never less. */

@@ -12,8 +12,8 @@ import type { ParkingLot, ParkingOwner } from './parking.ts'
 export interface Backlog<Ref> {
   /** Takes the next event that was never handed out, oldest first; `undefined`: none now, {@link Handover.wake} follows. */
   next(): Ref | undefined
-  /** Brings the event and calls `ready`, at once if it is in memory. Several loads become ready in the order asked. */
-  load(ref: Ref, ready: (event: Event) => void): void
+  /** The event if it is in memory; otherwise `undefined`, and {@link Handover.loaded} follows, in any order. */
+  load(ref: Ref): Event | undefined
   /** The event's size, as it counts for the window. */
   bytes(ref: Ref): number
   position(ref: Ref): Position
@@ -31,14 +31,22 @@ export interface HandoverOptions<Ref> {
   window?: Window
   maxDelayMs: number
   maxParked: number
+  /** Hands out nothing until {@link Handover.resume}. Default false. */
+  paused?: boolean
 }
 
 /** Events held behind blocked keys, at most; beyond, the whole subscription waits (DESIGN "The channel contract"). */
 export const HELD_MAX: Window = { events: 10_000, bytes: 16 * 1024 * 1024 }
 
 /**
- * Hands out a backlog within a window. An event is waiting in the driver's backlog, then *out*, then settled or
- * *parked*, then *due*, then out again; with `order: key` it may be *held* behind its key before it is out.
+ * Hands out a backlog within a window:
+ *
+ *     backlog ──▶ loading ──▶ out ──▶ settled
+ *                  ▲   │       │
+ *                  │   ▼       ▼
+ *                 due ◀─ held  parked ──▶ due          (held: behind its key, with `order: key`)
+ *
+ * What is loading counts for the window as what is out does. Events reach `deliver` in the order they were taken.
  */
 export class Handover<Ref> implements ParkingOwner<Ref> {
   readonly parkedHandles: number[] = []
@@ -53,15 +61,20 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   #window: Window
   readonly #out: HandedOut<Ref>[] = []
   #outBytes = 0
-  #loading = 0
+  /** Taken, and not in memory yet, or behind one that is not. */
+  readonly #loading = new Fifo<Loading<Ref>>()
+  /** Taken from the backlog, and too large for what is left of the window: the next one to go. */
+  #unfit: Ref | undefined
   readonly #due = new Fifo<Due<Ref>>()
+  /** How many of those that are due were never out. */
+  #dueFresh = 0
   #heldEvents = 0
   #heldBytes = 0
   #paused = false
   #closed = false
   #removed = false
   #pumping = false
-  #drained: (() => void) | undefined
+  #drained: PromiseWithResolvers<void> | undefined
 
   constructor(options: HandoverOptions<Ref>) {
     this.#backlog = options.backlog
@@ -71,11 +84,12 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     this.#window = options.window ?? WINDOW_DEFAULT
     this.#maxDelayMs = options.maxDelayMs
     this.#maxParked = options.maxParked
+    this.#paused = options.paused ?? false
   }
 
-  /** Events out: handed over and neither settled nor released. */
+  /** Events out: handed over, or about to be, and neither settled nor released. */
   get inFlight(): number {
-    return this.#out.length + this.#loading
+    return this.#out.length + this.#loading.length
   }
 
   /** Events parked, due or held: taken from the backlog, and not out. */
@@ -85,16 +99,19 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
 
   /** Events due or held: they go out as soon as window and key allow. */
   get deferred(): number {
-    return this.#due.length + this.#heldEvents
+    return this.#due.length + this.#heldEvents + (this.#unfit === undefined ? 0 : 1)
   }
 
+  /** Events that were released, and are not out again yet. */
   get parkedEvents(): number {
-    return this.parkedHandles.length + this.#due.length
+    return this.parkedHandles.length + this.#due.length - this.#dueFresh
   }
 
   /** Everything taken from the backlog and not settled, in no order. */
   *refs(): Generator<Ref> {
-    for (const delivery of this.#out) yield delivery.ref
+    yield* this.out()
+    for (const loading of this.#loading) yield loading.ref
+    if (this.#unfit !== undefined) yield this.#unfit
     for (const due of this.#due) yield due.ref
     for (const handle of this.parkedHandles) yield this.#parking.ref(handle)
     if (this.#keys) for (const held of this.#keys.values()) yield* held
@@ -104,8 +121,9 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     return this.#backlog.position(ref)
   }
 
-  isOut(ref: Ref): boolean {
-    return this.#out.some((delivery) => delivery.ref === ref)
+  /** What was handed over and is neither settled nor released, in no order. */
+  *out(): Generator<Ref> {
+    for (const delivery of this.#out) yield delivery.ref
   }
 
   /** The backlog has something new, or the window has room: hands out what may go. */
@@ -130,12 +148,12 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   setOrder(order: 'none' | 'key'): void {
     if ((order === 'key') === (this.#keys !== undefined)) return
     if (this.#keys === undefined) {
-      this.#unordered = this.inFlight + this.waiting
+      this.#unordered = this.inFlight + this.waiting - (this.#unfit === undefined ? 0 : 1)
       this.#keys = new Map()
       return
     }
     for (const held of this.#keys.values()) {
-      for (const ref of held) this.#due.push({ ref, attempt: 0, ownsKey: true })
+      for (const ref of held) this.#putFresh(ref, true)
     }
     this.#keys = undefined
     this.#unordered = 0
@@ -159,8 +177,9 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   }
 
   /** After {@link close}: hands out again, to another receiver. */
-  reopen(deliver: (delivery: Delivery) => void): void {
+  reopen(deliver: (delivery: Delivery) => void, paused: boolean): void {
     this.#deliver = deliver
+    this.#paused = paused
     this.#closed = false
     this.wake()
   }
@@ -174,21 +193,27 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
 
   /** Resolves once nothing is out. */
   drained(): Promise<void> {
-    if (this.inFlight === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#drained = resolve
-    })
+    if (this.#out.length === 0) return Promise.resolve()
+    this.#drained ??= Promise.withResolvers()
+    return this.#drained.promise
   }
 
   /** Gives up everything that is not out, and returns it: for a seek or a removal. */
   dropWaiting(): Ref[] {
     const dropped = this.#parking.takeAll(this)
-    for (const due of this.#due.takeAll()) dropped.push(due.ref)
+    for (const { ref } of this.#due.takeAll()) dropped.push(ref)
+    this.#dueFresh = 0
+    for (const { ref, bytes } of this.#loading.takeAll()) {
+      dropped.push(ref)
+      this.#outBytes -= bytes
+    }
+    if (this.#unfit !== undefined) dropped.push(this.#unfit)
+    this.#unfit = undefined
     if (this.#keys) {
       for (const held of this.#keys.values()) dropped.push(...held.takeAll())
       // A key stays blocked only by an event that is out; what was parked gave its key up.
       this.#keys.clear()
-      if (this.#unordered > 0) this.#unordered = this.inFlight
+      if (this.#unordered > 0) this.#unordered = this.#out.length
       else for (const delivery of this.#out) this.#keys.set(orderingKey(delivery.event), new Fifo())
       this.#heldEvents = 0
       this.#heldBytes = 0
@@ -198,7 +223,21 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
 
   /** From the parking lot: the delay is over. */
   due(ref: Ref, attempt: number): void {
-    this.#due.push({ ref, attempt, ownsKey: true })
+    this.#due.push({ ref, attempt, ownsKey: true, fresh: false })
+    this.wake()
+  }
+
+  /** From the driver: an event is in memory that {@link Backlog.load} had not. */
+  loaded(ref: Ref, event: Event): void {
+    for (const loading of this.#loading) {
+      if (loading.ref !== ref || loading.event !== undefined) continue
+      loading.event = event
+      break // else it was given up meanwhile
+    }
+    for (let first = this.#loading.peek(); first?.event !== undefined; first = this.#loading.peek()) {
+      this.#loading.shift()
+      this.#arrive(first.ref, first.event, first.attempt, first.ownsKey, first.bytes)
+    }
     this.wake()
   }
 
@@ -208,17 +247,20 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     if (due !== undefined) {
       if (!this.#fits(due.ref)) return false
       this.#due.shift()
+      if (due.fresh) this.#dueFresh--
       this.#load(due.ref, due.attempt, due.ownsKey)
       return true
     }
-    if (this.#unordered > 0 || this.parkedEvents >= this.#maxParked) return false
+    // Whatever is out may be parked next.
+    if (this.#unordered > 0 || this.parkedEvents + this.inFlight >= this.#maxParked) return false
     if (this.#heldEvents >= HELD_MAX.events || this.#heldBytes >= HELD_MAX.bytes) return false
-    const ref = this.#backlog.next()
+    const ref = this.#unfit ?? this.#backlog.next()
     if (ref === undefined) return false
     if (!this.#fits(ref)) {
-      this.#due.push({ ref, attempt: 0, ownsKey: false }) // it waits there for its turn, first in line
+      this.#unfit = ref
       return false
     }
+    this.#unfit = undefined
     this.#load(ref, 0, false)
     return true
   }
@@ -231,19 +273,32 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   /** `attempt`: tries made so far. */
   #load(ref: Ref, attempt: number, ownsKey: boolean): void {
     const bytes = this.#backlog.bytes(ref)
-    this.#loading++
     this.#outBytes += bytes
-    this.#backlog.load(ref, (event) => {
-      this.#loading--
-      if (this.#keys !== undefined && this.#unordered === 0 && !ownsKey && this.#hold(this.#keys, ref, event)) {
-        this.#outBytes -= bytes
-        this.wake()
-        return
-      }
+    const event = this.#backlog.load(ref)
+    if (event !== undefined && this.#loading.length === 0) this.#arrive(ref, event, attempt, ownsKey, bytes)
+    else this.#loading.push({ ref, event, attempt, ownsKey, bytes })
+  }
+
+  #arrive(ref: Ref, event: Event, attempt: number, ownsKey: boolean, bytes: number): void {
+    if (this.#closed || this.#paused) {
+      // It was under way when the hand-over stopped.
+      this.#outBytes -= bytes
+      const fresh = attempt === 0
+      if (fresh) this.#dueFresh++
+      this.#due.push({ ref, attempt, ownsKey, fresh })
+    } else if (this.#keys !== undefined && this.#unordered === 0 && !ownsKey && this.#hold(this.#keys, ref, event)) {
+      this.#outBytes -= bytes
+    } else {
       const delivery = new HandedOut(this, ref, event, attempt + 1, bytes, this.#out.length)
       this.#out.push(delivery)
       this.#deliver(delivery)
-    })
+    }
+  }
+
+  /** An event that was never out is due. */
+  #putFresh(ref: Ref, ownsKey: boolean): void {
+    this.#dueFresh++
+    this.#due.push({ ref, attempt: 0, ownsKey, fresh: true })
   }
 
   /** Puts an event behind its key if one of that key is out or parked; otherwise the key is its own now. */
@@ -273,7 +328,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   release(delivery: HandedOut<Ref>, delayMs: number, attempt: number): void {
     if (this.#removed) return this.settle(delivery)
     this.#take(delivery)
-    const delay = Math.min(Math.max(delayMs, 0), this.#maxDelayMs)
+    const delay = delayMs > 0 ? Math.min(delayMs, this.#maxDelayMs) : 0
     this.#backlog.parked(delivery.ref, delivery.event, attempt, delay)
     this.#parking.park(this, delivery.ref, attempt, delay)
     this.#afterOut()
@@ -289,7 +344,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     }
     this.#heldEvents--
     this.#heldBytes -= this.#backlog.bytes(next)
-    this.#due.push({ ref: next, attempt: 0, ownsKey: true })
+    this.#putFresh(next, true)
   }
 
   #take(delivery: HandedOut<Ref>): void {
@@ -303,8 +358,8 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
 
   #afterOut(): void {
     this.wake()
-    if (this.#drained !== undefined && this.inFlight === 0) {
-      this.#drained()
+    if (this.#drained !== undefined && this.#out.length === 0) {
+      this.#drained.resolve()
       this.#drained = undefined
     }
   }
@@ -316,6 +371,17 @@ interface Due<Ref> {
   attempt: number
   /** Whether its key is already blocked in its name. */
   ownsKey: boolean
+  /** It was never out. */
+  fresh: boolean
+}
+
+interface Loading<Ref> {
+  ref: Ref
+  /** Once it is in memory. */
+  event: Event | undefined
+  attempt: number
+  ownsKey: boolean
+  bytes: number
 }
 
 /** One event out. */

@@ -19,6 +19,7 @@ export class ParkingLot<Ref> {
   #attempts = new Int32Array(64)
   #slots = new Int32Array(64) // where the handle stands in its owner's parkedHandles
   readonly #wheel: TimerWheel
+  #closed = false
 
   constructor(clock: Clock) {
     this.#wheel = new TimerWheel({ clock, expire: (handle) => this.#expire(handle) })
@@ -28,8 +29,12 @@ export class ParkingLot<Ref> {
     return this.#wheel.size
   }
 
-  /** Keeps `ref` for `owner`; `owner.due` is called with it, not before `delayMs` milliseconds have passed. */
+  /**
+   * Keeps `ref` for `owner`; `owner.due` is called with it, not before `delayMs` milliseconds have passed. Once the
+   * lot is closed it does nothing: a receiver may release what is out after its channel has closed.
+   */
   park(owner: ParkingOwner<Ref>, ref: Ref, attempt: number, delayMs: number): void {
+    if (this.#closed) return
     const handle = this.#wheel.add(delayMs)
     if (handle >= this.#attempts.length) {
       this.#attempts = grown(this.#attempts)
@@ -60,6 +65,7 @@ export class ParkingLot<Ref> {
   }
 
   close(): void {
+    this.#closed = true
     this.#wheel.close()
   }
 
