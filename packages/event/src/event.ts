@@ -1,5 +1,5 @@
 // The event in flight: attributes parsed once, data as the bytes that came. On the hot path
-// (test/bench/event.bench.ts). Made by the codecs beside this file, carried by broker and channel.
+// (bench/codec.ts). Made by the codecs beside this file, carried by broker and channel.
 
 import { parseJsonData } from './data.ts'
 
@@ -41,16 +41,16 @@ export class Event {
   }
 
   get id(): string {
-    return this.attributes.get('id') as string
+    return this.text('id')!
   }
   get source(): string {
-    return this.attributes.get('source') as string
+    return this.text('source')!
   }
   get type(): string {
-    return this.attributes.get('type') as string
+    return this.text('type')!
   }
   get specversion(): string {
-    return this.attributes.get('specversion') as string
+    return this.text('specversion')!
   }
 
   /** The attribute's value as carried, or `undefined` when the event has none of that name. */

@@ -1,2 +1,18 @@
 export { SluiceError, type ErrorDetails } from './errors.ts'
 export { Event, HOPS_UNSET, type AttributeValue } from './event.ts'
+export { newEvent, upgradeEvent, type EventFields } from './new-event.ts'
+export { validateEvent } from './attributes.ts'
+export { parseJsonData, type JsonDataLimits } from './data.ts'
+
+export { decodeHttp, FORWARDED_BYTES_MAX, hasEventMarks } from './http.ts'
+export { DEFAULT_LIMITS, type DecodeLimits } from './limits.ts'
+export { binaryHeaderBytes, encodeBinary } from './http-write.ts'
+export { decodeBatch, decodeStructured } from './json-read.ts'
+export { BATCH_CONTENT_TYPE, encodeBatch, encodeStructured, STRUCTURED_CONTENT_TYPE } from './json-write.ts'
+export { decodeRecord, encodeRecord, recordBytes, writeRecord } from './record.ts'
+
+export { ATTRIBUTE_NAME_LENGTH_MAX, isAttributeName } from './text.ts'
+export { decodeHeaderValue, encodeHeaderValue, type HeaderFault } from './header-value.ts'
+export { readMediaType, type MediaType } from './media-type.ts'
+export { isTimestamp } from './timestamp.ts'
+export { isUri, isUriReference } from './uri.ts'
