@@ -20,7 +20,7 @@ export function explain(error: Error, origin: string): Explanation {
   const code = codeOf(error)
   const said = messageOf(error)
   if (code === TARGET_REFUSED) return { verdict: 'dead', status: 0, words: said, pressure: false }
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' || code.startsWith('SLUICE_')) {
+  if (UNWRITABLE_ERRORS.has(code)) {
     return { verdict: 'dead', status: 0, words: `${UNWRITABLE}: ${said}`, pressure: false }
   }
   if (said === BAD_UPGRADE) {
@@ -35,6 +35,11 @@ export function explain(error: Error, origin: string): Explanation {
 
 /** What an event whose headers or data HTTP can't carry is dead of (fault 32). */
 export const UNWRITABLE = "the event can't be written as an HTTP request"
+const UNWRITABLE_ERRORS = new Set([
+  'UND_ERR_INVALID_ARG',
+  'UND_ERR_NOT_SUPPORTED',
+  'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+])
 /** undici's word for an answer 101. */
 const BAD_UPGRADE = 'bad upgrade'
 const TLS_ADVICE =
