@@ -1,1 +1,36 @@
-export {}
+export { admit, type Admission } from './admit.ts'
+export { conditions, readyCondition, type Condition, type ConditionTypes, type Mark } from './conditions.ts'
+export { CLUSTER_SUFFIX, resolveDestination, type Resolved, type ResolveOptions } from './destination.ts'
+export type { DeliverySpec, Destination, KReference } from './ducks.ts'
+export { FILES_MAX } from './files.ts'
+export type { AnnotationRule, Draft, JsonSchema, Kind, Reference, Report } from './kind.ts'
+export {
+  broker as brokerKind,
+  BROKER_CLASS,
+  BROKER_CLASS_DEFAULT,
+  isBroker,
+  type Broker,
+  type BrokerSpec,
+} from './kinds/broker.ts'
+export { findKind, kindByName, kinds } from './kinds/index.ts'
+export { triggerSettings, type TriggerSettings } from './kinds/trigger-annotations.ts'
+export { isTrigger, trigger as triggerKind, type Trigger, type TriggerSpec } from './kinds/trigger.ts'
+export { loadFiles, type Loaded, type LoadLimits } from './load.ts'
+export { formatProblems, pathText, type Finding, type Path, type Problem, type Severity } from './problem.ts'
+export {
+  groupOf,
+  identityOf,
+  keyOf,
+  nameOf,
+  resourceKey,
+  resourceUid,
+  type Declared,
+  type Identity,
+  type Metadata,
+  type Origin,
+  type Resource,
+  type Status,
+} from './resource.ts'
+export { jsonSchema } from './schema.ts'
+export { resourceStore, type Applied, type ApplyOptions, type Change, type ResourceStore } from './store.ts'
+export { YAML_LIMITS, type YamlLimits } from './yaml.ts'

@@ -1,0 +1,127 @@
+// Which files a list of paths means, and their text.
+
+import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { extname, isAbsolute, join, relative, resolve } from 'node:path'
+
+/** A file that was found; or why not. */
+export type Found =
+  | { readonly file: string; readonly text: string }
+  | { readonly file: string; readonly fault: FileFault }
+
+/** What keeps a file from being read. */
+export interface FileFault {
+  readonly severity: 'error' | 'warning'
+  readonly code: 'SLUICE_RESOURCE_UNREADABLE' | 'SLUICE_RESOURCE_TOO_LARGE' | 'SLUICE_RESOURCE_NO_FILES'
+  readonly message: string
+  readonly hint: string
+}
+
+/** How many files one load reads. */
+export const FILES_MAX = 10_000
+
+/**
+ * Reads files, and directories with all that is in them, sorted by name: .yaml, .yml and .json, without hidden names
+ * and node_modules. Links are followed; a file or directory that is reached twice is read once, so that links may make
+ * circles. A file that is named itself is read whatever its name. `file` is relative to the working directory where it
+ * lies below, else absolute.
+ */
+export async function* readFiles(paths: readonly string[], fileBytesMax: number): AsyncGenerator<Found, void> {
+  const seen = new Set<string>()
+  let count = 0
+  for (const path of paths) {
+    let found = 0
+    for await (const file of walk(resolve(path), true, seen)) {
+      found++
+      if (typeof file !== 'string') yield file
+      else if (++count > FILES_MAX) {
+        yield fault(file, 'SLUICE_RESOURCE_TOO_LARGE', `There are more than ${FILES_MAX} files.`, 'Name fewer folders.')
+        return
+      } else yield await read(file, fileBytesMax)
+    }
+    if (found === 0 && !(await isSeen(path, seen))) {
+      yield fault(
+        resolve(path),
+        'SLUICE_RESOURCE_NO_FILES',
+        'There are no .yaml, .yml or .json files in it.',
+        'Is it the right folder?',
+        'warning',
+      )
+    }
+  }
+}
+
+/** A folder named twice, or a file of a folder named before: it was read already. */
+async function isSeen(path: string, seen: ReadonlySet<string>): Promise<boolean> {
+  return !(await stat(path)).isDirectory() && seen.has(await realpath(path))
+}
+
+async function* walk(path: string, named: boolean, seen: Set<string>): AsyncGenerator<string | Found, void> {
+  try {
+    const real = await realpath(path)
+    if (seen.has(real)) return
+    const stats = await stat(real)
+    if (stats.isDirectory()) {
+      seen.add(real)
+      for (const name of (await readdir(path)).toSorted()) {
+        if (!name.startsWith('.') && name !== 'node_modules') yield* walk(join(path, name), false, seen)
+      }
+    } else if (named || (stats.isFile() && EXTENSIONS.has(extname(path)))) {
+      seen.add(real)
+      yield path
+    }
+  } catch (error) {
+    yield unreadable(path, error)
+  }
+}
+
+const EXTENSIONS = new Set(['.yaml', '.yml', '.json'])
+
+async function read(path: string, fileBytesMax: number): Promise<Found> {
+  const tooLarge = (bytes: number): Found =>
+    fault(
+      path,
+      'SLUICE_RESOURCE_TOO_LARGE',
+      `The file has ${bytes} bytes; at most ${fileBytesMax} are read.`,
+      'Split it.',
+    )
+  try {
+    const { size } = await stat(path)
+    if (size > fileBytesMax) return tooLarge(size)
+    const bytes = await readFile(path)
+    if (bytes.length > fileBytesMax) return tooLarge(bytes.length)
+    return { file: shownPath(path), text: UTF_8.decode(bytes) }
+  } catch (error) {
+    return unreadable(path, error)
+  }
+}
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true })
+
+function unreadable(path: string, error: unknown): Found {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  switch (code) {
+    case 'ENOENT':
+      return fault(path, 'SLUICE_RESOURCE_UNREADABLE', 'There is no such file or folder.', 'Check the path.')
+    case 'ELOOP':
+      return fault(path, 'SLUICE_RESOURCE_UNREADABLE', 'The link leads to itself.', 'Remove it.')
+    case 'ERR_ENCODING_INVALID_ENCODED_DATA':
+      return fault(path, 'SLUICE_RESOURCE_UNREADABLE', 'The file is not UTF-8.', 'Save it as UTF-8.')
+    default:
+      return fault(path, 'SLUICE_RESOURCE_UNREADABLE', `It can't be read (${code}).`, 'Check its permissions.')
+  }
+}
+
+function fault(
+  path: string,
+  code: FileFault['code'],
+  message: string,
+  hint: string,
+  severity: FileFault['severity'] = 'error',
+): Found {
+  return { file: shownPath(path), fault: { severity, code, message, hint } }
+}
+
+function shownPath(path: string): string {
+  const below = relative(process.cwd(), path)
+  return below.startsWith('..') || isAbsolute(below) ? path : below || '.'
+}

@@ -1,0 +1,153 @@
+// eventing.knative.dev Broker: where events are sent, and what all of its triggers choose from.
+
+import {
+  checkDelivery,
+  checkReference,
+  defaultDelivery,
+  DELIVERY_SCHEMA,
+  REFERENCE_SCHEMA,
+  referenceOf,
+} from '../ducks.ts'
+import type { DeliverySpec, KReference } from '../ducks.ts'
+import type { Draft, Kind, Reference, Report } from '../kind.ts'
+import { isRecord, type Resource } from '../resource.ts'
+
+/** The spec of a Broker that is stored. */
+export interface BrokerSpec {
+  readonly config?: KReference
+  readonly delivery?: DeliverySpec
+}
+
+/** A Broker that is stored. */
+export type Broker = Resource & { readonly spec: BrokerSpec }
+
+/** Whether this is a Broker. */
+export function isBroker(resource: Resource): resource is Broker {
+  return resource.kind === broker.kind && resource.apiVersion === `${broker.group}/v1`
+}
+
+/** The annotation that selects the implementation (spec 7 to 9). */
+export const BROKER_CLASS = 'eventing.knative.dev/broker.class'
+/** The class of a Broker that names none (spec 8). */
+export const BROKER_CLASS_DEFAULT = 'MTChannelBasedBroker'
+
+/** The kind. */
+export const broker: Kind = {
+  group: 'eventing.knative.dev',
+  kind: 'Broker',
+  plural: 'brokers',
+  singular: 'broker',
+  shortNames: [],
+  categories: ['all', 'knative', 'eventing'],
+  namespaced: true,
+  versions: ['v1', 'v1beta1', 'v1alpha1'],
+  description: 'A Broker takes events at its address and hands each to the triggers that it matches.',
+  run: true,
+  naming: 'subdomain',
+  fields: {
+    spec: {
+      type: 'object',
+      description: 'What this Broker is made of, and how its events are delivered.',
+      additionalProperties: false,
+      properties: {
+        config: {
+          ...REFERENCE_SCHEMA,
+          description: 'The ConfigMap with the channel of this Broker. Cannot be changed.',
+        },
+        delivery: { ...DELIVERY_SCHEMA, description: 'For triggers that have no delivery of their own.' },
+      },
+    },
+  },
+  annotations: {
+    [BROKER_CLASS]: {
+      description: `The implementation of this Broker. Default ${BROKER_CLASS_DEFAULT}. Cannot be changed.`,
+      refuse: (value) => (value === '' ? 'the name of a class' : undefined),
+    },
+    'sluice.dev/ingress-token-secret': {
+      description: 'The Secret whose values may be used as bearer tokens at the ingress of this Broker.',
+      refuse: (value) => (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value) ? undefined : 'the name of a Secret'),
+    },
+    'sluice.dev/deletion-policy': choice('Whether topics at a server go when the Broker goes.', ['keep', 'delete']),
+    'sluice.dev/when-full': choice('What happens when the channel is full.', ['reject', 'deadLetter']),
+  },
+  immutable: [
+    ['metadata', 'annotations', BROKER_CLASS],
+    ['spec', 'config'],
+  ],
+  conditions: {
+    living: [
+      'IngressReady',
+      'TriggerChannelReady',
+      'FilterReady',
+      'Addressable',
+      'DeadLetterSinkResolved',
+      'EventPoliciesReady',
+    ],
+  },
+  convert: convertBroker,
+  defaults: defaultBroker,
+  validate: validateBroker,
+  references: referencesOf,
+}
+
+function referencesOf(resource: Resource): Reference[] {
+  if (!isBroker(resource)) return []
+  const sink = resource.spec.delivery?.deadLetterSink
+  const { namespace } = resource.metadata
+  const missing = 'The Broker will not be Ready until it exists.'
+  return referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], namespace, missing)
+}
+
+/** v1alpha1 had the channel in its spec. */
+function convertBroker(draft: Draft, version: string, report: Report): void {
+  const { spec } = draft
+  if (version !== 'v1alpha1' || !isRecord(spec)) return
+  for (const field of ['channelTemplate', 'channelTemplateSpec']) {
+    if (spec[field] === undefined) continue
+    delete spec[field]
+    report({
+      severity: 'warning',
+      code: 'SLUICE_RESOURCE_NOT_RUN',
+      path: ['spec', field],
+      at: 'key',
+      message: `spec.${field} of eventing.knative.dev/v1alpha1 is not acted on by this version; the Broker gets the channel of --channel.`,
+    })
+  }
+}
+
+/** Spec 8. A Broker needs no spec at all; every stored one has one. */
+function defaultBroker(draft: Draft): void {
+  draft.metadata.annotations[BROKER_CLASS] ??= BROKER_CLASS_DEFAULT
+  draft['spec'] ??= {}
+  if (isRecord(draft['spec'])) defaultDelivery(draft['spec']['delivery'], draft.metadata.namespace)
+}
+
+function validateBroker(draft: Draft, report: Report): void {
+  const { spec, metadata } = draft
+  const brokerClass = metadata.annotations[BROKER_CLASS] ?? BROKER_CLASS_DEFAULT
+  if (brokerClass !== BROKER_CLASS_DEFAULT && brokerClass !== '') {
+    report({
+      severity: 'warning',
+      code: 'SLUICE_RESOURCE_CHANNEL_IGNORED',
+      path: ['metadata', 'annotations', BROKER_CLASS],
+      message: `This version has no Broker class ${brokerClass}; it uses its own in-memory channel for this Broker.`,
+    })
+  }
+  if (!isRecord(spec)) return
+  checkReference(spec['config'], ['spec', 'config'], report)
+  checkDelivery(spec['delivery'], ['spec', 'delivery'], report)
+  if (spec['config'] !== undefined) {
+    report({
+      severity: 'warning',
+      code: 'SLUICE_RESOURCE_CHANNEL_IGNORED',
+      path: ['spec', 'config'],
+      at: 'key',
+      message: 'spec.config is not acted on by this version; it uses its own in-memory channel for this Broker.',
+    })
+  }
+}
+
+function choice(description: string, values: string[]): NonNullable<Kind['annotations']>[string] {
+  const refuse = (value: string): string | undefined => (values.includes(value) ? undefined : values.join(' or '))
+  return { description, values, refuse }
+}

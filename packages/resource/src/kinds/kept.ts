@@ -1,0 +1,154 @@
+// Kinds that people have in their files and that this version doesn't act on: they are kept and shown, with a warning,
+// and never fatal. A kind leaves this list for a file of its own when it is run.
+
+import type { Kind } from '../kind.ts'
+
+const KNATIVE = ['all', 'knative']
+
+/** Knative's own kinds, and ours to come (KNATIVE.md 1.1 to 1.10, A.1). */
+const eventing: Kind[] = [
+  ...kept('eventing.knative.dev', [...KNATIVE, 'eventing'], {
+    EventType: 'eventtypes',
+    EventPolicy: 'eventpolicies',
+    EventTransform: 'eventtransforms',
+    RequestReply: 'requestreplies rr',
+    KafkaSink: 'kafkasinks',
+    Channel: 'channels ch',
+    Subscription: 'subscriptions sub',
+  }),
+  ...kept('eventing.knative.dev', [], { ClusterChannelProvisioner: 'clusterchannelprovisioners ccp' }, false),
+  ...kept('messaging.knative.dev', [...KNATIVE, 'messaging'], {
+    Channel: 'channels ch',
+    Subscription: 'subscriptions sub',
+    InMemoryChannel: 'inmemorychannels imc',
+    KafkaChannel: 'kafkachannels kc',
+    NatsJetStreamChannel: 'natsjetstreamchannels natsjsmc',
+    NatssChannel: 'natsschannels natssc',
+  }),
+  ...kept('flows.knative.dev', [...KNATIVE, 'flows'], { Sequence: 'sequences', Parallel: 'parallels' }),
+  ...kept('sinks.knative.dev', [...KNATIVE, 'sinks', 'sink'], {
+    JobSink: 'jobsinks',
+    IntegrationSink: 'integrationsinks',
+    RedisStreamSink: 'redisstreamsinks',
+  }),
+  ...['sources.knative.dev', 'sources.eventing.knative.dev'].flatMap((group) =>
+    kept(group, [...KNATIVE, 'sources'], {
+      PingSource: 'pingsources',
+      SinkBinding: 'sinkbindings',
+      ContainerSource: 'containersources',
+      ApiServerSource: 'apiserversources',
+      IntegrationSource: 'integrationsources',
+      KafkaSource: 'kafkasources',
+      GitHubSource: 'githubsources',
+      GitLabSource: 'gitlabsources',
+      BitBucketSource: 'bitbucketsources',
+      AwsSqsSource: 'awssqssources',
+      CephSource: 'cephsources',
+      CouchDbSource: 'couchdbsources',
+      CamelSource: 'camelsources',
+      PrometheusSource: 'prometheussources',
+      RabbitmqSource: 'rabbitmqsources',
+      RedisStreamSource: 'redisstreamsources',
+      CronJobSource: 'cronjobsources',
+      GcpPubSubSource: 'gcppubsubsources',
+      KubernetesEventSource: 'kuberneteseventsources',
+    }),
+  ),
+  ...kept('bindings.knative.dev', KNATIVE, { KafkaBinding: 'kafkabindings', GitHubBinding: 'githubbindings' }),
+  ...kept('internal.kafka.eventing.knative.dev', [], { Consumer: 'consumers', ConsumerGroup: 'consumergroups' }),
+  ...kept('serving.knative.dev', [...KNATIVE, 'serving'], {
+    Service: 'services kservice ksvc',
+    Route: 'routes rt',
+    Configuration: 'configurations config cfg',
+    Revision: 'revisions rev',
+    DomainMapping: 'domainmappings dm',
+  }),
+  ...kept('messaging.cloud.google.com', [], { Channel: 'channels' }),
+  ...kept('internal.events.cloud.google.com', [], {
+    Topic: 'topics',
+    PullSubscription: 'pullsubscriptions',
+    BrokerCell: 'brokercells',
+  }),
+  ...kept('events.cloud.google.com', [], {
+    CloudPubSubSource: 'cloudpubsubsources',
+    CloudStorageSource: 'cloudstoragesources',
+    CloudSchedulerSource: 'cloudschedulersources',
+    CloudAuditLogsSource: 'cloudauditlogssources',
+    CloudBuildSource: 'cloudbuildsources',
+  }),
+  ...kept('messaging.sluice.dev', ['all'], { LogChannel: 'logchannels' }),
+  ...kept('sources.sluice.dev', ['all'], { WebhookSource: 'webhooksources' }),
+]
+
+/** What stands in the same files in a cluster. */
+const kubernetes: Kind[] = [
+  ...kept('', [], {
+    Pod: 'pods po',
+    ServiceAccount: 'serviceaccounts sa',
+    Endpoints: 'endpoints ep',
+    Event: 'events ev',
+    LimitRange: 'limitranges limits',
+    PersistentVolumeClaim: 'persistentvolumeclaims pvc',
+    PodTemplate: 'podtemplates',
+    ReplicationController: 'replicationcontrollers rc',
+    ResourceQuota: 'resourcequotas quota',
+    Binding: 'bindings',
+  }),
+  ...kept(
+    '',
+    [],
+    { Node: 'nodes no', PersistentVolume: 'persistentvolumes pv', ComponentStatus: 'componentstatuses cs' },
+    false,
+  ),
+  ...kept('apps', ['all'], {
+    Deployment: 'deployments deploy',
+    StatefulSet: 'statefulsets sts',
+    DaemonSet: 'daemonsets ds',
+    ReplicaSet: 'replicasets rs',
+    ControllerRevision: 'controllerrevisions',
+  }),
+  ...kept('batch', ['all'], { Job: 'jobs', CronJob: 'cronjobs cj' }),
+  ...kept('rbac.authorization.k8s.io', [], { Role: 'roles', RoleBinding: 'rolebindings' }),
+  ...kept(
+    'rbac.authorization.k8s.io',
+    [],
+    { ClusterRole: 'clusterroles', ClusterRoleBinding: 'clusterrolebindings' },
+    false,
+  ),
+  ...kept('apiextensions.k8s.io', [], { CustomResourceDefinition: 'customresourcedefinitions crd' }, false),
+  ...kept('networking.k8s.io', [], { Ingress: 'ingresses ing', NetworkPolicy: 'networkpolicies netpol' }),
+  ...kept('policy', [], { PodDisruptionBudget: 'poddisruptionbudgets pdb' }),
+  ...kept('autoscaling', ['all'], { HorizontalPodAutoscaler: 'horizontalpodautoscalers hpa' }),
+  ...kept(
+    'admissionregistration.k8s.io',
+    [],
+    {
+      MutatingWebhookConfiguration: 'mutatingwebhookconfigurations',
+      ValidatingWebhookConfiguration: 'validatingwebhookconfigurations',
+    },
+    false,
+  ),
+]
+
+/** All of them. */
+export const keptKinds: readonly Kind[] = [...eventing, ...kubernetes]
+
+/** One row for each: the kind, then its plural and short names. */
+function kept(group: string, categories: string[], rows: Record<string, string>, namespaced = true): Kind[] {
+  return Object.entries(rows).map(([kind, names]) => {
+    const [plural = '', ...shortNames] = names.split(' ')
+    return {
+      group,
+      kind,
+      plural,
+      singular: kind.toLowerCase(),
+      shortNames,
+      categories,
+      namespaced,
+      versions: [],
+      description: `A ${kind} of ${group === '' ? 'Kubernetes' : group}. Kept, and not acted on by this version.`,
+      run: false,
+      naming: 'path',
+    }
+  })
+}

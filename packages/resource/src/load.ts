@@ -1,0 +1,262 @@
+// The door for files: paths in, resources and everything that is wrong with them out. The steps are `files.ts` (which
+// files), `yaml.ts` (their documents), `admit.ts` (each resource), and what only shows when all are there: the same
+// resource twice, and pointers to what isn't there.
+
+import { admit } from './admit.ts'
+import { readFiles } from './files.ts'
+import { nameOf, resourceKey, isRecord, type Declared, type Identity, type Origin } from './resource.ts'
+import { pathText, type Finding, type Path, type Problem } from './problem.ts'
+import { missingReferences } from './references.ts'
+import { readDocuments, YAML_LIMITS, type YamlDocument, type YamlLimits } from './yaml.ts'
+
+/** What a set of files holds. */
+export interface Loaded {
+  /** Those without errors, in the order of files and documents. */
+  readonly resources: readonly Declared[]
+  /** All that is wrong, of all files, sorted by place. Apply nothing where one of them is an error. */
+  readonly problems: readonly Problem[]
+  /** The files that were read. */
+  readonly files: readonly string[]
+  /** The place of a path inside a resource of this load, for what is found out later. Parses its document again. */
+  readonly locate: (declared: Declared, path: Path) => Origin
+}
+
+/** Bounds of a load, each with a default. */
+export interface LoadLimits extends Partial<YamlLimits> {
+  /** Problems that are told one by one. Default 1,000; how many more there are is told in one more. */
+  readonly problemsMax?: number
+}
+
+/** A file whose documents are being read, or were. */
+interface Source {
+  readonly file: string
+  readonly text: string
+  /** Whether a Secret may be in it, so that none of its lines may be shown (threat 19). */
+  readonly secret: boolean
+  /** Offsets of the beginnings of lines; made for the first position that is asked for. */
+  lineStarts: number[] | undefined
+}
+
+/** Where a resource was read: the document's beginning and end in the text, and the path inside of it (of a List). */
+interface Place {
+  readonly source: Source
+  readonly start: number
+  readonly end: number
+  readonly base: Path
+}
+
+/**
+ * Reads resources from files and folders (recursively: .yaml, .yml, .json; see `readFiles`). It never throws for what
+ * is in them: every mistake of every file is a problem with its place. Multi-document files, empty documents, comments,
+ * anchors and `kind: List` are taken. Nothing is applied; hand the resources to a store.
+ */
+export async function loadFiles(paths: readonly string[], limits: LoadLimits = {}): Promise<Loaded> {
+  const { problemsMax = PROBLEMS_MAX, ...rest } = limits
+  const yamlLimits = { ...YAML_LIMITS, ...rest }
+  const load = newLoad(problemsMax)
+  const files: string[] = []
+  for await (const found of readFiles(paths, yamlLimits.fileBytesMax)) {
+    if ('fault' in found) {
+      load.add({ ...found.fault, file: found.file, line: 0, column: 0 })
+      continue
+    }
+    files.push(found.file)
+    const source = { ...found, secret: SECRET.test(found.text), lineStarts: undefined }
+    for (const document of readDocuments(found.text, yamlLimits)) readDocument(document, source, load)
+  }
+  warnOfMissing(load)
+  return {
+    resources: load.resources,
+    problems: sorted(load, files),
+    files,
+    locate: (declared, path) => locateAgain(load.places.get(declared), declared, path),
+  }
+}
+
+const PROBLEMS_MAX = 1000
+const SECRET = /\bkind\b["']?\s*:\s*["']?Secret\b/i
+
+/** What a load gathers. */
+interface Load {
+  readonly resources: Declared[]
+  readonly problems: Problem[]
+  readonly places: Map<Declared, Place>
+  /** Every identity that was read, valid or not, with where it was first. */
+  readonly seen: Map<string, Origin>
+  /** Whether a document couldn't be read at all, so that what isn't seen may be in it. */
+  incomplete: boolean
+  /** How many problems weren't kept. */
+  dropped: number
+  readonly isFull: () => boolean
+  readonly add: (problem: Problem) => void
+}
+
+function newLoad(problemsMax: number): Load {
+  const load: Load = {
+    resources: [],
+    problems: [],
+    places: new Map(),
+    seen: new Map(),
+    incomplete: false,
+    dropped: 0,
+    isFull: () => load.problems.length >= problemsMax,
+    add: (problem) => {
+      if (load.isFull()) load.dropped++
+      else load.problems.push(problem)
+      if (problem.severity === 'error' && problem.line === 0) load.incomplete = true
+    },
+  }
+  return load
+}
+
+function readDocument(document: YamlDocument, source: Source, load: Load): void {
+  for (const { offset, ...fault } of document.faults) {
+    load.incomplete = true
+    load.add({ severity: 'error', ...fault, ...placeOf(source, offset) })
+  }
+  if (document.value === undefined || document.value === null) return
+  for (const [base, written] of resourcesIn(document.value)) {
+    readResource(written, { source, start: document.offset, end: document.end, base }, document, load)
+  }
+}
+
+/** One, or the items of a List, as `kubectl get -o yaml` prints it. */
+function resourcesIn(value: unknown): [Path, unknown][] {
+  if (!isRecord(value) || !Array.isArray(value['items']) || !String(value['kind']).endsWith('List'))
+    return [[[], value]]
+  return value['items'].map((item, index) => [['items', index], item])
+}
+
+function readResource(written: unknown, place: Place, document: YamlDocument, load: Load): void {
+  const { resource, identity, findings } = admit(written)
+  for (const finding of findings) {
+    if (load.isFull()) load.dropped++
+    else
+      load.add(
+        problemOf(
+          finding,
+          place.source,
+          document.locate([...place.base, ...finding.path], finding.at ?? 'value'),
+          identity,
+        ),
+      )
+  }
+  const origin = originOf(place.source, place.base.length === 0 ? place.start : document.locate(place.base, 'value'))
+  if (identity === undefined) {
+    load.incomplete = true
+    return
+  }
+  const key = resourceKey(identity)
+  const first = load.seen.get(key)
+  if (first !== undefined) {
+    load.add({
+      severity: 'error',
+      code: 'SLUICE_RESOURCE_DECLARED_TWICE',
+      ...placeOf(place.source, document.locate([...place.base, 'metadata', 'name'], 'value')),
+      resource: nameOf(identity),
+      path: 'metadata.name',
+      message: `${nameOf(identity)} is declared already at ${first.file}:${first.line}:${first.column}.`,
+      hint: 'Remove one of the two, or give it another name.',
+    })
+    return
+  }
+  load.seen.set(key, origin)
+  if (resource === undefined) return
+  const declared = { resource, origin }
+  load.resources.push(declared)
+  load.places.set(declared, place)
+}
+
+/** Only once every document could be read: what seems to be missing may stand in the one that couldn't. */
+function warnOfMissing(load: Load): void {
+  if (load.incomplete) return
+  for (const declared of load.resources) {
+    for (const finding of missingReferences(declared.resource, (key) => load.seen.has(key))) {
+      if (load.isFull()) {
+        load.dropped++
+        continue
+      }
+      const place = load.places.get(declared)!
+      const { kind, metadata } = declared.resource
+      load.add(problemOf(finding, place.source, offsetAgain(place, finding.path), { group: '', kind, ...metadata }))
+    }
+  }
+}
+
+function problemOf(finding: Finding, source: Source, offset: number, identity: Identity | undefined): Problem {
+  const { severity, code, path, message, hint } = finding
+  return {
+    severity,
+    code,
+    ...placeOf(source, offset),
+    ...(identity !== undefined && { resource: nameOf(identity) }),
+    ...(path.length > 0 && { path: pathText(path) }),
+    message,
+    ...(hint !== undefined && { hint }),
+  }
+}
+
+function sorted(load: Load, files: readonly string[]): Problem[] {
+  const order = new Map(files.map((file, index) => [file, index]))
+  const problems = load.problems.toSorted(
+    (a, b) => (order.get(a.file) ?? -1) - (order.get(b.file) ?? -1) || a.line - b.line || a.column - b.column,
+  )
+  if (load.dropped > 0) {
+    problems.push({
+      severity: 'error',
+      code: 'SLUICE_RESOURCE_MORE_PROBLEMS',
+      file: problems.at(-1)!.file,
+      line: 0,
+      column: 0,
+      message: `There are ${load.dropped} problems more.`,
+      hint: 'Correct these first.',
+    })
+  }
+  return problems
+}
+
+/** Line and column of an offset, and the line itself where it may be shown. */
+function placeOf(source: Source, offset: number): Origin & { readonly excerpt?: string } {
+  const origin = originOf(source, offset)
+  if (source.secret) return origin
+  const start = source.lineStarts![origin.line - 1]!
+  const end = source.text.indexOf('\n', start)
+  const excerpt = source.text
+    .slice(start, end === -1 ? undefined : end)
+    .replace(/\r$/, '')
+    .replaceAll('\t', ' ')
+  return excerpt.trim() === '' || excerpt.length > EXCERPT_CHARACTERS_MAX ? origin : { ...origin, excerpt }
+}
+
+const EXCERPT_CHARACTERS_MAX = 160
+
+function originOf(source: Source, offset: number): Origin {
+  source.lineStarts ??= lineStartsOf(source.text)
+  const { lineStarts } = source
+  let low = 0
+  let high = lineStarts.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (lineStarts[middle]! <= offset) low = middle
+    else high = middle - 1
+  }
+  return { file: source.file, line: low + 1, column: offset - lineStarts[low]! + 1 }
+}
+
+function lineStartsOf(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
+}
+
+function locateAgain(place: Place | undefined, { origin }: Declared, path: Path): Origin {
+  if (place === undefined) return origin ?? { file: '', line: 0, column: 0 }
+  return originOf(place.source, offsetAgain(place, path))
+}
+
+/** Nodes are not kept: a hundred bytes for each value of each file, for the few that are asked for. */
+function offsetAgain({ source, start, end, base }: Place, path: Path): number {
+  const from = source.text.lastIndexOf('\n', start - 1) + 1
+  const [document] = readDocuments(source.text.slice(from, end))
+  return document === undefined ? start : from + document.locate([...base, ...path], 'value')
+}

@@ -1,0 +1,221 @@
+// The JSON Schema of each kind: what editors complete by, and, through ajv, the first check of what comes in.
+
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import type { JsonSchema, Kind } from './kind.ts'
+import { METADATA_SCHEMA } from './metadata.ts'
+import { didYouMean, nearest } from './nearest.ts'
+import { pathText, type Finding, type Path } from './problem.ts'
+import { apiVersionOf, isRecord } from './resource.ts'
+
+/**
+ * The full JSON Schema (draft 7) of a resource of this kind, as editors and `sluice validate --schema` use it.
+ * Unknown fields are errors in it. It says what a person may write, in any version that is taken without a change.
+ */
+export function jsonSchema(kind: Kind): JsonSchema & { readonly $schema: string; readonly title: string } {
+  const [stored] = kind.versions
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: kind.kind,
+    description: kind.description,
+    type: 'object',
+    required: ['apiVersion', 'kind', 'metadata', ...(kind.required ?? [])],
+    additionalProperties: kind.fields === undefined,
+    properties: {
+      apiVersion: {
+        type: 'string',
+        description: 'Group and version of this form.',
+        ...(stored !== undefined && { enum: [apiVersionOf(kind.group, stored)] }),
+      },
+      kind: { type: 'string', description: 'The kind of this resource.', enum: [kind.kind] },
+      metadata: METADATA_SCHEMA,
+      ...kind.fields,
+      status: { type: 'object', description: 'Written by Sluice; what a file says here is left out.' },
+    },
+  }
+}
+
+/** What the schema of the kind finds wrong. The resource is of the stored version already. */
+export function schemaFindings(kind: Kind, resource: unknown): Finding[] {
+  const validate = validatorOf(kind)
+  if (validate(resource)) return []
+  const findings: Finding[] = []
+  for (const error of validate.errors!.slice(0, ERRORS_MAX)) {
+    const path = pathOf(error.instancePath, resource)
+    if (kind.judged?.some((judged) => judged.every((step, index) => path[index] === step)) === true) continue
+    findings.push(findingOf(error, path, kind))
+  }
+  return findings
+}
+
+/** Of one resource; a list of a million wrong items is wrong once told. */
+const ERRORS_MAX = 100
+
+const validators = new WeakMap<Kind, ValidateFunction>()
+
+/** Compiled when the first resource of the kind comes, then kept. */
+function validatorOf(kind: Kind): ValidateFunction {
+  let validate = validators.get(kind)
+  if (validate === undefined) {
+    // `ownProperties`: a label named `constructor` is a label, and nothing inherited is a field (threat 14).
+    const ajv = new Ajv({ allErrors: true, verbose: true, ownProperties: true, allowUnionTypes: true })
+    ajv.addVocabulary(['patternErrorMessage'])
+    validate = ajv.compile(jsonSchema(kind))
+    validators.set(kind, validate)
+  }
+  return validate
+}
+
+/** The steps of a JSON Pointer. Which of them are indexes only the value itself can say. */
+function pathOf(pointer: string, value: unknown): (string | number)[] {
+  const path: (string | number)[] = []
+  let at = value
+  for (const part of pointer.split('/').slice(1)) {
+    const step = part.replaceAll('~1', '/').replaceAll('~0', '~')
+    path.push(Array.isArray(at) ? Number(step) : step)
+    at = Array.isArray(at) ? at[Number(step)] : isRecord(at) && Object.hasOwn(at, step) ? at[step] : undefined
+  }
+  return path
+}
+
+function findingOf(error: ErrorObject, path: Path, kind: Kind): Finding {
+  const schema = isSchema(error.parentSchema) ? error.parentSchema : {}
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const field = String(error.params['additionalProperty'])
+      return {
+        severity: 'error',
+        code: 'SLUICE_RESOURCE_UNKNOWN_FIELD',
+        path: [...path, field],
+        at: 'key',
+        message: `unknown field "${pathText([...path, field])}"`,
+        hint: placeOf(field, path, schema, kind),
+      }
+    }
+    case 'required':
+      return {
+        severity: 'error',
+        code: 'SLUICE_RESOURCE_MISSING_FIELD',
+        path,
+        at: 'key',
+        message: `missing field(s): ${pathText([...path, String(error.params['missingProperty'])])}`,
+        hint: purposeOf(schema.properties?.[String(error.params['missingProperty'])]),
+      }
+    default: {
+      const value = error.keyword === 'type' && typeof error.data === 'string' ? JSON.stringify(error.data) : error.data
+      const shown = kind.sensitive === true ? 'a value that is not shown' : show(value)
+      return {
+        severity: 'error',
+        code: 'SLUICE_RESOURCE_INVALID',
+        path,
+        message: `invalid value: ${shown}: ${pathText(path)}`,
+        hint: `It has to be ${allowedBy(error, schema)}.${adviceFor(error, schema, kind.sensitive === true)}`,
+      }
+    }
+  }
+}
+
+/** ajv gives back the part of the schema that it was given. */
+function isSchema(value: unknown): value is JsonSchema {
+  return isRecord(value)
+}
+
+/** Where an unknown field belongs: the field that was meant, or the place where one of that name is known. */
+function placeOf(field: string, path: Path, parent: JsonSchema, kind: Kind): string {
+  const known = Object.keys(parent.properties ?? {})
+  const meant = didYouMean(field, known)
+  if (meant !== undefined) return meant
+  const elsewhere = findField(field, jsonSchema(kind), [])
+  if (elsewhere !== undefined) return `${field} is known as ${pathText(elsewhere)}: check the indentation.`
+  const where = path.length === 0 ? `A ${kind.kind}` : pathText(path)
+  return known.length === 0 ? `${where} has no fields.` : `${where} has ${known.join(', ')}.`
+}
+
+/** The shallowest path at which the schema knows a field of this name. */
+function findField(field: string, schema: JsonSchema, path: Path): Path | undefined {
+  const properties = Object.entries(schema.properties ?? {})
+  if (properties.some(([name]) => name === field)) return [...path, field]
+  return properties
+    .map(([name, property]) => findField(field, property, [...path, name]))
+    .filter((found) => found !== undefined)
+    .toSorted((a, b) => a.length - b.length)[0]
+}
+
+function purposeOf(schema: JsonSchema | undefined): string {
+  return schema?.description === undefined ? 'It is required.' : `It is required: ${lowerFirst(schema.description)}`
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1)
+}
+
+const TYPE_WORDS: Record<string, string> = {
+  object: 'a mapping (key: value)',
+  array: 'a list (lines that begin with "- ")',
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+}
+
+function allowedBy(error: ErrorObject, schema: JsonSchema): string {
+  switch (error.keyword) {
+    case 'enum':
+      return (schema.enum ?? []).join(' or ')
+    case 'minimum':
+      return `${schema.minimum} or more`
+    case 'maximum':
+      return `at most ${schema.maximum}`
+    case 'minItems':
+      return `a list of at least ${schema.minItems}`
+    case 'maxLength':
+      return `at most ${schema.maxLength} characters`
+    case 'pattern':
+      return schema.patternErrorMessage ?? `of the form ${schema.pattern}`
+    default:
+      return schema.patternErrorMessage ?? TYPE_WORDS[String(schema.type)] ?? String(error.message)
+  }
+}
+
+/** The likeliest slip behind a wrong value. */
+function adviceFor(error: ErrorObject, schema: JsonSchema, sensitive: boolean): string {
+  const { data } = error
+  if (error.keyword === 'enum' && typeof data === 'string') {
+    const found = nearest(data, schema.enum ?? [])
+    return found === undefined ? '' : ` Did you mean ${found}?`
+  }
+  if (schema.patternErrorMessage?.includes('ISO 8601') === true) return durationAdvice(data)
+  if (error.keyword !== 'type') return ''
+  if (data === null) return ' There is nothing: give it a value, or remove the line.'
+  if (schema.type === 'string' && (typeof data === 'number' || typeof data === 'boolean') && !sensitive) {
+    return ` Quote it: "${data}".`
+  }
+  if (schema.type === 'integer' && typeof data === 'string' && /^\d+$/.test(data)) return ' Remove the quotes.'
+  return ''
+}
+
+/** `30s`, 30 and `pt30s` are what people write for PT30S. */
+function durationAdvice(data: unknown): string {
+  const short = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)?$/i.exec(String(data))
+  if (short !== null) {
+    const [, amount, unit = 's'] = short
+    if (unit.toLowerCase() === 'ms') return ` Did you mean PT${Number(amount) / 1000}S?`
+    return ` Did you mean P${unit.toLowerCase() === 'd' ? '' : 'T'}${amount}${unit.toUpperCase()}?`
+  }
+  const upper = String(data).toUpperCase()
+  return new RegExp(/^PT?[\d.,]+[WDHMS]$/).test(upper) && upper !== data ? ` Did you mean ${upper}?` : ''
+}
+
+/** A value in a message: short, on one line. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return shorten(value === '' ? '""' : value)
+  if (value === null || value === undefined) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'a mapping' : shorten(JSON.stringify(value))
+}
+
+function shorten(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ')
+  return line.length > SHOWN_CHARACTERS_MAX ? `${line.slice(0, SHOWN_CHARACTERS_MAX)}…` : line
+}
+
+const SHOWN_CHARACTERS_MAX = 60
