@@ -33,10 +33,12 @@ async function display(
 }
 
 function answer(response: ServerResponse, type: string, to: Event): void {
-  const reply = newEvent(
-    { type, source: '/event-display', correlationid: to.id, datacontenttype: 'application/json' },
-    to.data,
-  )
+  const reply = newEvent({
+    type,
+    source: '/event-display',
+    extensions: { correlationid: to.id },
+    ...(to.data !== undefined && { datacontenttype: 'application/json', data: to.data }),
+  })
   response.writeHead(200, encodeBinary(reply) as string[]).end(reply.data)
 }
 

@@ -59,17 +59,15 @@ async function eventOfFlags(options: SendOptions): Promise<Message> {
   const contentType =
     options.contentType ?? (data === undefined ? undefined : isJson(data) ? 'application/json' : 'text/plain')
   try {
-    const event = newEvent(
-      {
-        ...Object.fromEntries(extensions),
-        type: options.type,
-        source: options.source,
-        ...(options.id !== undefined && { id: options.id }),
-        ...(options.subject !== undefined && { subject: options.subject }),
-        ...(contentType !== undefined && { datacontenttype: contentType }),
-      },
-      data,
-    )
+    const event = newEvent({
+      type: options.type,
+      source: options.source,
+      extensions: Object.fromEntries(extensions),
+      ...(options.id !== undefined && { id: options.id }),
+      ...(options.subject !== undefined && { subject: options.subject }),
+      ...(contentType !== undefined && { datacontenttype: contentType }),
+      ...(data !== undefined && { data }),
+    })
     return encoded(event, options.mode)
   } catch (error) {
     if (error instanceof SluiceError) exitWith(EXIT.failed, `sluice send: ${error.message}`)

@@ -4,7 +4,7 @@ import { systemClock } from '@sluice/clock'
 import { openController, type Controller } from '@sluice/controller'
 import { deliverer, type AllowedTargets, type Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
-import { formatProblems, loadFiles, type Loaded } from '@sluice/resource'
+import { formatProblems, loadFiles, type Loaded, type Problem } from '@sluice/resource'
 import { isLoopback, metrics, openServer, withLog, type Address, type SluiceServer } from '@sluice/server'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
@@ -41,7 +41,7 @@ interface Running {
 export async function up(paths: string[], options: UpOptions): Promise<void> {
   refusePublicListeners(options)
   const loaded = await loadFiles(paths)
-  report(loaded)
+  report(loaded.problems)
   const log = openLog({ level: options.logLevel, format: options.logFormat })
   try {
     const running = await start(loaded, options, log)
@@ -53,7 +53,7 @@ export async function up(paths: string[], options: UpOptions): Promise<void> {
 }
 
 /** Prints every problem of the files at once; errors end it here. */
-function report({ problems }: Loaded): void {
+function report(problems: readonly Problem[]): void {
   if (problems.length > 0) process.stderr.write(`${formatProblems(problems)}\n`)
   const errors = problems.filter((problem) => problem.severity === 'error').length
   if (errors > 0) {
@@ -84,7 +84,7 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger): Promise<R
   })
   const at = await server.listen({ ingress: options.listen, api: options.api })
   const base = options.publicUrl?.replace(/\/+$/, '') ?? at.ingress
-  await controller.apply(loaded.resources, { base })
+  report(await controller.apply(loaded.resources, { base, locate: loaded.locate }))
   server.setState('ready')
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${options.data}\n`)
   announce(controller, loaded, at.api)

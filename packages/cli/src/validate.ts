@@ -1,7 +1,6 @@
 // `sluice validate`: check files without running them, or print a kind's schema.
 
-import { formatProblems, jsonSchema, loadFiles } from '@sluice/resource'
-import { SluiceError } from '@sluice/event'
+import { formatProblems, jsonSchema, kindByName, loadFiles } from '@sluice/resource'
 import { EXIT, exitWith } from './exit.ts'
 
 export async function validate(paths: string[], options: { schema?: string }): Promise<void> {
@@ -18,13 +17,10 @@ export async function validate(paths: string[], options: { schema?: string }): P
   if (errors > 0) exitWith(EXIT.failed)
 }
 
-function printSchema(kind: string): void {
-  try {
-    process.stdout.write(`${JSON.stringify(jsonSchema(kind), null, 2)}\n`)
-  } catch (error) {
-    if (error instanceof SluiceError) exitWith(EXIT.failed, `sluice validate: ${error.message}`)
-    throw error
-  }
+function printSchema(name: string): void {
+  const known = kindByName(name)
+  if (known === undefined) exitWith(EXIT.usage, `sluice validate: there is no kind "${name}". Try Broker or Trigger.`)
+  process.stdout.write(`${JSON.stringify(jsonSchema(known), null, 2)}\n`)
 }
 
 function count(number: number, noun: string): string {

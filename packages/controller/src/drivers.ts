@@ -12,7 +12,7 @@ export interface ChannelSettings {
 /** Opens the channel of a broker by its driver's name. */
 export type OpenChannel = (settings: ChannelSettings) => Promise<Channel>
 
-export const DRIVERS: Readonly<Record<string, OpenChannel>> = {
+export const DRIVERS: { readonly memory: OpenChannel } = {
   memory: async ({ clock, memoryBytes }) => {
     const { memoryChannel } = await import('@sluice/channel-memory')
     return memoryChannel({ clock, bytesMax: memoryBytes })

@@ -15,7 +15,7 @@ export type FindBroker = (namespace: string, name: string) => Broker
 export type Ingress = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => boolean
 
 export function ingress(findBroker: FindBroker, limits: ServerLimits): Ingress {
-  const decodeLimits: Partial<DecodeLimits> = { eventBytesMax: limits.eventBytesMax }
+  const decodeLimits: Partial<DecodeLimits> = { maxEventBytes: limits.eventBytesMax }
   const reading = { bytes: 0 }
 
   return (request, response, expectsContinue) => {

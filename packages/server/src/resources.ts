@@ -3,7 +3,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { Controller } from '@sluice/controller'
-import { kindOfPlural } from '@sluice/resource'
+import { kindByName, type Kind } from '@sluice/resource'
 
 interface Params {
   group: string
@@ -18,19 +18,24 @@ export function mountResources(routes: FastifyInstance, controller: Controller):
 
   routes.get<{ Params: Params }>(path, (request, reply) => {
     const { group, version, namespace, plural } = request.params
-    const kind = kindOfPlural(group, plural)
-    if (kind === undefined || kind.versions[0] !== version) return reply.code(404).send(notFound(plural, ''))
-    const items = controller.list(group, kind.kind).filter(({ metadata }) => metadata.namespace === namespace)
+    const kind = kindOfPath(group, version, plural)
+    if (kind === undefined) return reply.code(404).send(notFound(plural, ''))
+    const items = controller.list({ group, kind: kind.kind }).filter(({ metadata }) => metadata.namespace === namespace)
     return { apiVersion: `${group}/${version}`, kind: `${kind.kind}List`, metadata: {}, items }
   })
 
   routes.get<{ Params: Params }>(`${path}/:name`, (request, reply) => {
     const { group, version, namespace, plural, name } = request.params
-    const kind = kindOfPlural(group, plural)
-    const served = kind !== undefined && kind.versions[0] === version
-    const resource = served ? controller.get({ group, kind: kind.kind, namespace, name }) : undefined
+    const kind = kindOfPath(group, version, plural)
+    const resource = kind && controller.get({ group, kind: kind.kind, namespace, name })
     return resource ?? reply.code(404).send(notFound(plural, name))
   })
+}
+
+/** Only the stored version is served: conversion on reading comes with the whole API. */
+function kindOfPath(group: string, version: string, plural: string): Kind | undefined {
+  const kind = kindByName(`${group}/${plural}`)
+  return kind?.plural === plural && kind.versions[0] === version ? kind : undefined
 }
 
 /** A Kubernetes Status. */

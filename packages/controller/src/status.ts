@@ -1,0 +1,147 @@
+// What a status says: computed from what runs, in Knative's words (KNATIVE.md 1.1, A.2). Pure.
+
+import type { TriggerStatus } from '@sluice/broker'
+import type { ChannelState } from '@sluice/channel'
+import {
+  brokerKind,
+  conditions,
+  identityOf,
+  nameOf,
+  readyCondition,
+  triggerKind,
+  type Kind,
+  type Mark,
+  type Resolved,
+  type Resource,
+  type Status,
+  type Trigger,
+} from '@sluice/resource'
+import type { TriggerPlan } from './trigger.ts'
+
+/** `state`: of the broker's channel; `undefined` while it is not open. */
+export function brokerStatus(
+  resource: Resource,
+  url: string,
+  state: ChannelState | undefined,
+  deadLetterSink: Resolved | undefined,
+): Status {
+  const channel = channelMark(state)
+  return status(
+    brokerKind,
+    resource,
+    {
+      IngressReady: channel,
+      TriggerChannelReady: channel,
+      FilterReady: channel,
+      Addressable: TRUE,
+      DeadLetterSinkResolved: sinkMark(deadLetterSink),
+      EventPoliciesReady: { status: 'True', reason: 'DefaultAuthorizationMode' },
+    },
+    { address: { name: new URL(url).protocol.slice(0, -1), url }, ...sinkUri(deadLetterSink) },
+  )
+}
+
+/** `broker`: the one it names, with its status; `running`: its subscription, where there is one. */
+export function triggerStatus(
+  trigger: Trigger,
+  plan: TriggerPlan,
+  broker: Resource | undefined,
+  running: TriggerStatus | undefined,
+): Status {
+  return status(
+    triggerKind,
+    trigger,
+    {
+      BrokerReady: brokerMark(broker, trigger.spec.broker),
+      SubscriptionReady: subscriptionMark(plan, running),
+      DependencyReady: TRUE,
+      SubscriberResolved: resolvedMark(plan.subscriber),
+      DeadLetterSinkResolved: sinkMark(plan.deadLetterSink),
+      OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
+    },
+    { subscriberUri: plan.subscriber.url ?? '', ...sinkUri(plan.deadLetterSink) }, // spec 16
+  )
+}
+
+const TRUE: Mark = { status: 'True' }
+
+function status(kind: Kind, resource: Resource, marks: Record<string, Mark>, fields: Record<string, unknown>): Status {
+  return {
+    observedGeneration: resource.metadata.generation,
+    conditions: conditions(kind.conditions ?? { living: [] }, marks),
+    ...fields,
+  }
+}
+
+function channelMark(state: ChannelState | undefined): Mark {
+  if (state === undefined) {
+    return { status: 'Unknown', reason: 'ChannelNotReady', message: 'The channel is not open yet.' }
+  }
+  return state.state === 'ready' ? TRUE : { status: 'False', reason: 'ChannelNotReady', message: state.reason }
+}
+
+/** A trigger is not ready without a ready broker (spec 11, 12). */
+function brokerMark(broker: Resource | undefined, name: string): Mark {
+  if (broker === undefined) {
+    return { status: 'False', reason: 'BrokerDoesNotExist', message: `Broker "${name}" does not exist` }
+  }
+  const ready = readyCondition(broker.status?.conditions)
+  if (ready?.status === 'True') return TRUE
+  const { reason = 'BrokerNotReady', message = `Broker "${name}" is not ready` } = ready ?? {}
+  return { status: 'False', reason, message }
+}
+
+/** Whether future matching events will be sent (spec 20). */
+function subscriptionMark(plan: TriggerPlan, running: TriggerStatus | undefined): Mark {
+  if (plan.refused !== undefined) return { status: 'False', reason: 'NotSubscribed', message: plan.refused }
+  if (running === undefined) return { status: 'Unknown', reason: 'NotSubscribed', message: 'Not subscribed yet.' }
+  if (!running.boxFull) return TRUE
+  return {
+    status: 'False',
+    reason: 'DeadLetterBoxFull',
+    message:
+      'The dead-letter box takes no more of this trigger, so it stands still and nothing is dropped. ' +
+      'Give it a deadLetterSink, or make room in the box.',
+  }
+}
+
+function resolvedMark(resolved: Resolved): Mark {
+  if (resolved.url !== undefined) return TRUE
+  return { status: 'False', reason: resolved.reason, message: resolved.message }
+}
+
+function sinkMark(sink: Resolved | undefined): Mark {
+  return sink === undefined ? { status: 'True', reason: 'DeadLetterSinkNotConfigured' } : resolvedMark(sink)
+}
+
+function sinkUri(sink: Resolved | undefined): { deadLetterSinkUri?: string } {
+  return sink?.url === undefined ? {} : { deadLetterSinkUri: sink.url }
+}
+
+/** A list of triggers longer than this is told in one line, beside those that are not ready. */
+const SUMMARY_TRIGGERS_MAX = 20
+
+/** A line for each broker and trigger: where it is or goes, and if it isn't ready, why. */
+export function summary(brokers: readonly Resource[], triggers: readonly Resource[]): string[] {
+  const lines = brokers.map((broker) => `${title(broker)}  ${addressOf(broker)}${whyNotReady(broker)}`)
+  const shown =
+    triggers.length <= SUMMARY_TRIGGERS_MAX ? triggers : triggers.filter((trigger) => whyNotReady(trigger) !== '')
+  for (const trigger of shown.slice(0, SUMMARY_TRIGGERS_MAX)) {
+    lines.push(`${title(trigger)} → ${String(trigger.status?.['subscriberUri'] || 'nowhere')}${whyNotReady(trigger)}`)
+  }
+  if (shown !== triggers) lines.push(`${triggers.length} triggers, of which ${shown.length} are not ready`)
+  return lines
+}
+
+function title(resource: Resource): string {
+  return nameOf(identityOf(resource))
+}
+
+function addressOf(resource: Resource): string {
+  return (resource.status?.['address'] as { url: string } | undefined)?.url ?? ''
+}
+
+function whyNotReady(resource: Resource): string {
+  const ready = readyCondition(resource.status?.conditions)
+  return ready?.status === 'True' ? '' : `  NOT READY, ${ready?.reason ?? 'Unknown'}: ${ready?.message ?? ''}`
+}
