@@ -12,8 +12,9 @@ import type { DispatchContext, Route } from './dispatch.ts'
 import { Failures } from './failures.ts'
 import { Lane } from './lane.ts'
 
-/** While a dead-letter sink is down its events come back this often to ask, in ms. */
+/** While a dead-letter sink is down its events come back this often to ask, in ms, or up to half as much later. */
 export const SINK_DOWN_PARK_MS = 10_000
+const SINK_DOWN_JITTER = 0.5
 
 /** What becomes of the events. */
 export interface DeadLetterEnds {
@@ -84,10 +85,10 @@ export class DeadLetters {
     return failed !== undefined
   }
 
-  /** While the sink is down its events stay parked and use no tries; one waits here to be the next probe. */
+  /** While the sink is down its events stay parked and use no tries (fault 31); one waits here to be the next probe. */
   push(undelivered: Undelivered): void {
     if (this.#route.deadLetterSink === undefined) this.#toBox(undelivered, 'undeliverable')
-    else if (this.#lane.state === 'Down' && this.#lane.queued > 0) this.#park(undelivered, SINK_DOWN_PARK_MS)
+    else if (this.#lane.state === 'Down' && this.#lane.queued > 0) this.#parkWhileDown(undelivered)
     else this.#lane.push(undelivered)
   }
 
@@ -99,6 +100,11 @@ export class DeadLetters {
   #park({ delivery, failed }: Undelivered, delayMs: number): void {
     this.#failures.keep(delivery.position, failed)
     delivery.release(delayMs, 'unused')
+  }
+
+  /** No try is used, so those that come back have to take turns: hence the wide jitter. The next probe is another one's. */
+  #parkWhileDown(undelivered: Undelivered): void {
+    this.#park(undelivered, SINK_DOWN_PARK_MS * (1 + SINK_DOWN_JITTER * this.#context.random()))
   }
 
   #attempt({ delivery, failed }: Undelivered, done: (outcome: Outcome) => void): void {
@@ -118,10 +124,11 @@ export class DeadLetters {
   }
 
   /** The sink is retried with the same parameters (spec 77). */
-  #finished({ delivery, failed: before }: Undelivered, outcome: Outcome): void {
+  #finished(undelivered: Undelivered, outcome: Outcome): void {
     const { observer, trigger, random } = this.#context
     const { policy } = this.#route
-    const failed = { ...before, sinkAttempts: before.sinkAttempts + 1 }
+    const { delivery } = undelivered
+    const failed = { ...undelivered.failed, sinkAttempts: undelivered.failed.sinkAttempts + 1 }
     observer.attempted(trigger, delivery.event, outcome, 'sink', failed.sinkAttempts)
     if (outcome.verdict === 'delivered') {
       observer.deadLettered(trigger, delivery.event, 'sink', failed.error)
@@ -130,6 +137,8 @@ export class DeadLetters {
     this.#ends.failed(`The dead-letter sink: ${outcome.error}`)
     if (this.#stopped) {
       this.#ends.givenUp(delivery)
+    } else if (outcome.pressure && this.#lane.state === 'Down') {
+      this.#parkWhileDown(undelivered)
     } else if (outcome.verdict === 'retry' && failed.sinkAttempts <= policy.retry) {
       this.#park({ delivery, failed }, nextDelayMs(policy, failed.sinkAttempts, outcome.retryAfterMs, random))
     } else {

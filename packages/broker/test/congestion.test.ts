@@ -158,38 +158,42 @@ test('whatever happens, active is never negative, the limit is from 1 to the max
     { weight: 1, arbitrary: fc.record({ max: fc.integer({ min: 1, max: 40 }) }) },
   )
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 40 }), fc.array(fc.tuple(step, fc.nat()), { maxLength: 200 }), (max, steps) => {
-      const target = new Congestion(max)
-      /** What is under way: its round, and the Down period that it is a probe of, if any. */
-      const underWay: { round: number; probeOf: number }[] = []
-      let nowMs = 0
-      let maxNow = max
-      let downs = 0
-      for (const [what, which] of steps) {
-        const before = target.state
-        if (typeof what === 'number') nowMs += what
-        else if (typeof what === 'object') target.setMax((maxNow = what.max))
-        else if (what === 'start') {
-          if (target.mayStart(nowMs)) {
-            const probeOf = target.state === 'Down' ? downs : 0
-            underWay.push({ round: target.start(), probeOf })
+    fc.property(
+      fc.integer({ min: 1, max: 40 }),
+      fc.array(fc.tuple(step, fc.nat()), { maxLength: 200 }),
+      (max, steps) => {
+        const target = new Congestion(max)
+        /** What is under way: its round, and the Down period that it is a probe of, if any. */
+        const underWay: { round: number; probeOf: number }[] = []
+        let nowMs = 0
+        let maxNow = max
+        let downs = 0
+        for (const [what, which] of steps) {
+          const before = target.state
+          if (typeof what === 'number') nowMs += what
+          else if (typeof what === 'object') target.setMax((maxNow = what.max))
+          else if (what === 'start') {
+            if (target.mayStart(nowMs)) {
+              const probeOf = target.state === 'Down' ? downs : 0
+              underWay.push({ round: target.start(), probeOf })
+            }
+          } else if (underWay.length > 0) {
+            const [{ round } = { round: 0 }] = underWay.splice(which % underWay.length, 1)
+            if (what === 'pressed') target.pressed(round, nowMs)
+            else target[what]()
           }
-        } else if (underWay.length > 0) {
-          const [{ round } = { round: 0 }] = underWay.splice(which % underWay.length, 1)
-          if (what === 'pressed') target.pressed(round, nowMs)
-          else target[what]()
+          if (target.state === 'Down' && before !== 'Down') downs++
+          expect(target.active).toBe(underWay.length)
+          expect(target.limit).toBeGreaterThanOrEqual(1)
+          expect(target.limit).toBeLessThanOrEqual(maxNow)
+          if (target.state === 'Healthy') expect(target.limit).toBe(maxNow)
+          if (target.state === 'Down') {
+            expect(underWay.filter(({ probeOf }) => probeOf === downs).length).toBeLessThanOrEqual(1)
+            expect(target.probeAtMs - nowMs).toBeLessThanOrEqual(PROBE_MAX_MS)
+          }
         }
-        if (target.state === 'Down' && before !== 'Down') downs++
-        expect(target.active).toBe(underWay.length)
-        expect(target.limit).toBeGreaterThanOrEqual(1)
-        expect(target.limit).toBeLessThanOrEqual(maxNow)
-        if (target.state === 'Healthy') expect(target.limit).toBe(maxNow)
-        if (target.state === 'Down') {
-          expect(underWay.filter(({ probeOf }) => probeOf === downs).length).toBeLessThanOrEqual(1)
-          expect(target.probeAtMs - nowMs).toBeLessThanOrEqual(PROBE_MAX_MS)
-        }
-      }
-    }),
+      },
+    ),
     { numRuns: 500 },
   )
 })
