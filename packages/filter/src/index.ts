@@ -1,1 +1,6 @@
 export type { Filter, FilterEvent, FilterNode } from './filter.ts'
+export { compileAttributes, compileFilters, compileTrigger, type TriggerFilters } from './trigger.ts'
+export { FilterIndex } from './filter-index.ts'
+export { evaluate } from './evaluate.ts'
+export { FilterError, type FilterCode, type FilterPath, type FilterProblem } from './errors.ts'
+export { DEFAULT_FILTER_LIMITS, type FilterLimits } from './limits.ts'

@@ -1,0 +1,150 @@
+// The Subscriptions API's filter dialects: from what somebody wrote to a tree, or to all that is wrong with it.
+// From: trigger.ts, when a Trigger is applied. Next: compile.ts. CloudEvents Subscriptions API 3.2.4 (CE-60..63).
+
+import { readConditions } from './conditions.ts'
+import { quote, type FilterPath } from './errors.ts'
+import type { FilterNode } from './filter.ts'
+import { count, isRecord, kindOf, report, type Reading } from './reading.ts'
+
+/** What an element of `filters` may be called, in the order in which messages list them. */
+const DIALECTS: ReadonlySet<string> = new Set(['exact', 'prefix', 'suffix', 'all', 'any', 'not'])
+/** Knative's and the Subscriptions API's names of CloudEvents SQL. */
+const CESQL: ReadonlySet<string> = new Set(['cesql', 'sql'])
+
+/** Reads a list that has to hold all together: `filters` itself, where empty and absent mean every event (CE-60). */
+export function readFilters(filters: unknown, path: FilterPath, reading: Reading): FilterNode {
+  if (filters === undefined || filters === null) return { kind: 'all', of: [] }
+  if (!Array.isArray(filters)) {
+    report(reading, path, 'SLUICE_FILTER_INVALID', `expected a list of filters, got ${kindOf(filters)}`, {
+      hint: 'Write each filter as an element of its own: "- exact: {type: ...}".',
+    })
+    return { kind: 'all', of: [] }
+  }
+  const of = readList(filters, path, 1, reading)
+  return of.length === 1 ? of[0]! : { kind: 'all', of }
+}
+
+function readList(filters: readonly unknown[], path: FilterPath, depth: number, reading: Reading): FilterNode[] {
+  const nodes: FilterNode[] = []
+  for (let i = 0; i < filters.length && !reading.stopped; i++) {
+    const node = readFilter(filters[i], [...path, i], depth, reading)
+    if (node !== undefined) nodes.push(node)
+  }
+  return nodes
+}
+
+/** Reads an object with exactly one key, the dialect; `undefined` where that is not what it is. */
+function readFilter(filter: unknown, path: FilterPath, depth: number, reading: Reading): FilterNode | undefined {
+  if (depth > reading.limits.maxDepth) {
+    const message = `filters nest more than ${reading.limits.maxDepth} deep`
+    report(reading, path, 'SLUICE_FILTER_TOO_LARGE', message, { hint: 'Flatten it: all in all is one all.' })
+    return undefined
+  }
+  if (!isRecord(filter)) {
+    const message = `expected a filter, an object with one dialect, got ${kindOf(filter)}`
+    report(reading, path, 'SLUICE_FILTER_INVALID', message, { hint: 'Such as {exact: {type: com.example.order}}.' })
+    return undefined
+  }
+  const keys = Object.keys(filter)
+  if (keys.length === 0) {
+    const message = `expected exactly one dialect, got none: ${[...DIALECTS].join(', ')}`
+    report(reading, path, 'SLUICE_FILTER_INVALID', message, { hint: 'Remove it to have every event.' })
+  }
+  if (keys.filter((key) => DIALECTS.has(key) || CESQL.has(key)).length > 1) {
+    const message = 'multiple dialects found, filters can have only one dialect set'
+    report(reading, path, 'SLUICE_FILTER_MULTIPLE_DIALECTS', message, {
+      hint: 'Make each an element of its own: all of a list have to match.',
+    })
+  }
+  let node: FilterNode | undefined
+  for (const key of keys) {
+    if (reading.stopped) break
+    node = readDialect(key, filter[key], [...path, key], depth, reading)
+  }
+  return node
+}
+
+function readDialect(
+  dialect: string,
+  content: unknown,
+  path: FilterPath,
+  depth: number,
+  reading: Reading,
+): FilterNode | undefined {
+  switch (dialect) {
+    case 'exact':
+    case 'prefix':
+    case 'suffix':
+      return readConditions(dialect, content, path, reading)
+    case 'all':
+    case 'any':
+      if (!count(reading, path) || !isFilledList(content, path, reading)) return undefined
+      return { kind: dialect, of: readList(content, path, depth + 1, reading) }
+    case 'not': {
+      if (!count(reading, path)) return undefined
+      const of = readFilter(content, path, depth + 1, reading)
+      return of === undefined ? undefined : { kind: 'not', of }
+    }
+    default:
+      if (count(reading, path)) reportDialect(dialect, path, reading)
+      return undefined
+  }
+}
+
+/** CE-63: `all` and `any` hold at least one filter. */
+function isFilledList(content: unknown, path: FilterPath, reading: Reading): content is readonly unknown[] {
+  if (!Array.isArray(content)) {
+    report(reading, path, 'SLUICE_FILTER_INVALID', `expected a list of filters, got ${kindOf(content)}`)
+    return false
+  }
+  if (content.length > 0) return true
+  report(reading, path, 'SLUICE_FILTER_EMPTY', `${path.at(-1)} must contain at least one nested filter`)
+  return false
+}
+
+function reportDialect(dialect: string, path: FilterPath, reading: Reading): void {
+  if (CESQL.has(dialect)) {
+    report(reading, path, 'SLUICE_FILTER_UNSUPPORTED_DIALECT', `CloudEvents SQL (${dialect}) is not supported yet`, {
+      at: 'key',
+      hint: 'Say it by exact, prefix, suffix, all, any and not.',
+    })
+    return
+  }
+  report(reading, path, 'SLUICE_FILTER_UNKNOWN_DIALECT', `unknown dialect ${quote(dialect)}`, {
+    at: 'key',
+    hint: hintFor(dialect),
+  })
+}
+
+function hintFor(dialect: string): string {
+  if (dialect === 'attributes') return 'attributes belongs to spec.filter; in a list of filters it is called exact.'
+  const near = nearestDialect(dialect)
+  if (near !== undefined) return `Did you mean ${quote(near)}?`
+  return `The dialects are ${[...DIALECTS].join(', ')}.`
+}
+
+/** The dialect that becomes `word` by one change of a letter, or by two where it is long enough for that to be a slip. */
+function nearestDialect(word: string): string | undefined {
+  const letters = word.toLowerCase()
+  const dialects = [...DIALECTS]
+  return (
+    dialects.find((dialect) => isWithin(1, letters, dialect)) ??
+    dialects.find((dialect) => dialect.length > 3 && isWithin(2, letters, dialect))
+  )
+}
+
+/** Whether so many letters put in, left out, changed, or swapped with their neighbour make the one word the other. */
+function isWithin(changes: number, a: string, b: string): boolean {
+  let same = 0
+  while (same < a.length && a[same] === b[same]) same++
+  const [restA, restB] = [a.slice(same), b.slice(same)]
+  if (restA === restB) return true
+  if (changes === 0 || Math.abs(restA.length - restB.length) > changes) return false
+  const isSwap = restA.length > 1 && restA[0] === restB[1] && restA[1] === restB[0]
+  return (
+    (isSwap && isWithin(changes - 1, restA.slice(2), restB.slice(2))) ||
+    isWithin(changes - 1, restA.slice(1), restB.slice(1)) ||
+    isWithin(changes - 1, restA.slice(1), restB) ||
+    isWithin(changes - 1, restA, restB.slice(1))
+  )
+}
