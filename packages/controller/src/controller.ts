@@ -129,7 +129,7 @@ class RunningController implements Controller {
     for (const [name, { broker }] of before) {
       if (!routes.has(name)) void broker.close({ deadlineMs: REMOVED_DEADLINE_MS })
     }
-    for (const of of [BROKERS, TRIGGERS]) for (const resource of this.store.list(of)) this.#writeStatus(resource)
+    for (const kind of [BROKERS, TRIGGERS]) for (const each of this.store.list(kind)) this.#writeStatus(each)
     return []
   }
 

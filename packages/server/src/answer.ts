@@ -5,10 +5,11 @@ import { SluiceError } from '@sluice/event'
 
 /** On every answer of the ingress (KNATIVE.md 3.1, spec 121). */
 const ALLOW = ['Allow', 'POST, OPTIONS']
+const EMPTY = [...ALLOW, 'Content-Length', '0']
 
 /** Answers without a body. */
 export function answer(response: ServerResponse, status: number, headers: readonly string[] = []): void {
-  response.writeHead(status, headers.length === 0 ? ALLOW : [...ALLOW, ...headers]).end()
+  response.writeHead(status, headers.length === 0 ? EMPTY : [...EMPTY, ...headers]).end()
 }
 
 /** Answers with `{ code, message, subject? }`; an error that is not ours is a bug and says nothing of its inside. */
