@@ -216,7 +216,7 @@ class RunningBroker implements Broker {
     const { filter, window, order } = config
     const changed = {
       ...(filter !== before.filter && { filter }),
-      ...(window !== before.window && { window }),
+      ...((window.events !== before.window.events || window.bytes !== before.window.bytes) && { window }),
       ...(order !== before.order && { order }),
     }
     const updated = Object.keys(changed).length === 0 ? undefined : running.subscription.update(changed)

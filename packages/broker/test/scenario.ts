@@ -83,12 +83,11 @@ class Play {
 
   #open({ options }: Command): Scene {
     const random = randomOf(options.get('random') ?? '0')
-    const names = { bytesMax: 'bytes', boxBytesMax: 'box', boxTriggerBytesMax: 'boxTrigger', hopsMax: 'hops' } as const
-    const bounds = Object.entries(names).flatMap(([name, key]) =>
-      options.has(key) ? [[name, Number(options.get(key))]] : [],
-    )
     const scene = openScene({
-      ...(Object.fromEntries(bounds) as Record<string, number>),
+      bytesMax: numberOf(options.get('bytes')),
+      boxBytesMax: numberOf(options.get('box')),
+      boxTriggerBytesMax: numberOf(options.get('boxTrigger')),
+      hopsMax: numberOf(options.get('hops')),
       random,
       onSend: (request) => this.#see(`${nameOf(request)} <- ${request.event.id}`),
       observer: {
@@ -130,7 +129,7 @@ class Play {
         policy,
         concurrency: Number(options.get('concurrency') ?? route.concurrency),
       },
-      order: options.get('order') === undefined ? before.order : (options.get('order') as 'none' | 'key'),
+      order: options.has('order') ? (options.get('order') === 'key' ? 'key' : 'none') : before.order,
       window: options.has('window') ? { ...window, events: Number(options.get('window')) } : window,
       paused: options.has('paused') ? options.get('paused') === 'true' : before.paused,
     })
@@ -174,7 +173,8 @@ class Play {
     if (found === undefined) return this.#see(`nothing is under way at ${name}`)
     const { request } = found
     for (const [attribute, value] of request.event.attributes) {
-      const text = attribute === 'knativeerrordata' ? `base64 of "${Buffer.from(String(value), 'base64')}"` : value
+      const decoded = Buffer.from(String(value), 'base64').toString()
+      const text = attribute === 'knativeerrordata' ? `base64 of "${decoded}"` : value
       this.#see(`  ${attribute}: ${text}`)
     }
     const headers = [...request.headers, ...request.event.headers]
@@ -210,10 +210,10 @@ class Play {
 
   /** Closes, while time passes. */
   async #close({ words: [time] }: Command): Promise<void> {
-    let closed = false
-    void this.#run.broker.close({ deadlineMs: duration(time!) }).then(() => (closed = true))
+    const state = { closed: false }
+    void this.#run.broker.close({ deadlineMs: duration(time!) }).then(() => (state.closed = true))
     await this.#run.quiet()
-    while (!closed) await this.#run.pass(20)
+    while (!state.closed) await this.#run.pass(20)
     this.#see('closed')
   }
 }
@@ -242,8 +242,12 @@ function randomOf(text: string): () => number {
   return () => numbers[turn++ % numbers.length]!
 }
 
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text)
+}
+
 function duration(text: string): number {
   const [, amount, unit] = /^([\d.]+)(ms|s|m)$/.exec(text) ?? []
   if (amount === undefined) throw new Error(`no duration: ${text}`)
-  return Number(amount) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm']
+  return Number(amount) * (unit === 'ms' ? 1 : unit === 's' ? 1000 : 60_000)
 }

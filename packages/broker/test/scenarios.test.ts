@@ -14,6 +14,6 @@ for (const name of readdirSync(folder)) {
   test(`${title.replace(/^# /, '')} (${name})`, async () => {
     const happened = await runScenario(text)
     if (process.env['UPDATE'] === '1') writeFileSync(file, happened)
-    else expect(happened).toBe(text)
+    expect(happened).toBe(readFileSync(file, 'utf8'))
   })
 }

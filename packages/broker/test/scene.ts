@@ -7,7 +7,7 @@ import { manualClock, type ManualClock } from '@sluice/clock'
 import type { Channel, DeadLetterBox } from '@sluice/channel'
 import { DEFAULT_POLICY, type AttemptRequest, type Deliverer, type Outcome, type Target } from '@sluice/delivery'
 import { Event, type AttributeValue } from '@sluice/event'
-import { compileFilter, type Filter } from '@sluice/filter'
+import { compileTrigger, type Filter } from '@sluice/filter'
 import { memoryBox, NO_OBSERVER, openBroker, type Broker, type Observer, type TriggerConfig } from '@sluice/broker'
 
 /** An attempt that no one has answered yet. */
@@ -43,9 +43,9 @@ export function scripted(onSend: (request: AttemptRequest) => void = () => {}): 
       onSend(request)
       const attempt: Attempt = {
         request,
-        answer: (outcome) => {
+        answer: (came) => {
           underWay.splice(underWay.indexOf(attempt), 1)
-          done(outcome)
+          done(came)
         },
       }
       underWay.push(attempt)
@@ -83,7 +83,7 @@ export function event(attributes: Record<string, AttributeValue>, data?: Buffer,
 }
 
 export function filterFor(type: string | undefined): Filter {
-  return compileFilter(type === undefined ? {} : { filters: [{ exact: { type } }] })
+  return compileTrigger(type === undefined ? {} : { filters: [{ exact: { type } }] })
 }
 
 /** A trigger that takes everything, at `http://NAME/`, with the default policy. */
@@ -103,10 +103,10 @@ export function trigger(name: string, changes: Partial<TriggerConfig> = {}): Tri
 }
 
 export interface SceneOptions {
-  bytesMax?: number
-  boxBytesMax?: number
-  boxTriggerBytesMax?: number
-  hopsMax?: number
+  bytesMax?: number | undefined
+  boxBytesMax?: number | undefined
+  boxTriggerBytesMax?: number | undefined
+  hopsMax?: number | undefined
   random?: () => number
   observer?: Partial<Observer>
   onSend?: (request: AttemptRequest) => void

@@ -1,0 +1,220 @@
+// Whatever happens to the attempts: every event that a trigger was to get ends exactly once, nothing settles before
+// its end is stored, and in the end the channel is empty. A random script runs on the real broker; a ledger beside it
+// says what has to be true.
+
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Delivery } from '@sluice/channel'
+import type { Outcome } from '@sluice/delivery'
+import type { Event } from '@sluice/event'
+import { event, filterFor, openScene, outcome, target, trigger, type Attempt, type Scene } from './scene.ts'
+
+const TRIGGERS = ['a', 'b', 'c'] as const
+type Name = (typeof TRIGGERS)[number]
+
+/** Triggers take one type each, or (c) every event. */
+const TYPES: Record<Name, string | undefined> = { a: 'a', b: 'b', c: undefined }
+
+type Step =
+  | { readonly do: 'accept'; readonly type: 'a' | 'b'; readonly key: 'k' | 'l'; readonly bytes: number }
+  | { readonly do: 'answer'; readonly which: number; readonly status: number; readonly reply: 'a' | 'b' | undefined }
+  | { readonly do: 'advance'; readonly ms: number }
+  | { readonly do: 'change'; readonly name: Name; readonly sink: boolean; readonly order: 'none' | 'key'; to: number }
+  | { readonly do: 'pause'; readonly name: Name; readonly paused: boolean }
+  | { readonly do: 'remove'; readonly name: Name }
+  | { readonly do: 'unbox' }
+
+const name = fc.constantFrom(...TRIGGERS)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('accept' as const),
+      type: fc.constantFrom('a' as const, 'b' as const),
+      key: fc.constantFrom('k' as const, 'l' as const),
+      bytes: fc.nat(1000),
+    }),
+  },
+  {
+    weight: 16,
+    arbitrary: fc.record({
+      do: fc.constant('answer' as const),
+      which: fc.nat(),
+      status: fc.constantFrom(200, 200, 200, 400, 500, 503, 0),
+      reply: fc.constantFrom('a' as const, 'b' as const, undefined, undefined),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(5, 200, 1000, 12_000) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('change' as const),
+      name,
+      sink: fc.boolean(),
+      order: fc.constantFrom('none' as const, 'key' as const),
+      to: fc.nat(2),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('pause' as const), name, paused: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), name }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('unbox' as const) }) },
+)
+
+test('every accepted event of every matching trigger ends in exactly one of delivered, sink, box or discarded', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 120 }), async (steps) => {
+      const play = await openPlay()
+      for (const each of steps) await play.run(each)
+      await play.finish()
+      play.check()
+    }),
+    { numRuns: 300 },
+  )
+}, 120_000)
+
+interface Play {
+  run(each: Step): Promise<void>
+  /** Lets everything that still waits reach its end. */
+  finish(): Promise<void>
+  check(): void
+}
+
+async function openPlay(): Promise<Play> {
+  /** `trigger event` of everything that a trigger was to get, and how often it has ended. */
+  const ends = new Map<string, number>()
+  const discarded = new Map<string, number>()
+  /** What the network said last of an event at a trigger. */
+  const said = new Map<string, Outcome>()
+  const stored = new Set<string>()
+  const early: string[] = []
+  const lives = new Map<Name, number>()
+  let lastId = 0
+
+  const scene: Scene = openScene({
+    bytesMax: 40_000,
+    boxBytesMax: 6000,
+    boxTriggerBytesMax: 3000,
+    hopsMax: 6,
+    observer: {
+      accepted: (_broker, { id, type }, by) => {
+        if (by !== undefined) stored.add(id)
+        for (const [each] of lives) if ((TYPES[each] ?? type) === type) ends.set(`${life(each)} ${id}`, 0)
+      },
+      attempted: (of, { id }, came, at) => said.set(`${lifeOf(of.id)} ${id}`, at === 'sink' ? { ...came } : came),
+      settled: (of, { id }) => end(`${lifeOf(of.id)} ${id}`),
+      deadLettered: (of, { id }, _into, reason) => {
+        stored.add(id)
+        if (reason !== 'loop') end(`${lifeOf(of.id)} ${id}`)
+      },
+      discarded: (of, events) => discarded.set(lifeOf(of.id), (discarded.get(lifeOf(of.id)) ?? 0) + events),
+    },
+  })
+  const { broker, channel, network } = scene
+  watchSettles()
+  for (const each of TRIGGERS) await set(each)
+
+  /** A trigger that is removed and set again is another one: `a1`, `a2`. */
+  function life(of: Name): string {
+    return `${of}${lives.get(of)}`
+  }
+  function lifeOf(id: string): string {
+    return id.slice('uid-'.length)
+  }
+  function end(entry: string): void {
+    ends.set(entry, (ends.get(entry) ?? Number.NaN) + 1)
+  }
+
+  /** Looks at each settle as it comes: by then the answer, its reply, or the dead letter has to be stored. */
+  function watchSettles(): void {
+    const { subscribe } = channel
+    channel.subscribe = (spec, deliver) =>
+      subscribe.call(channel, spec, (delivery: Delivery) => {
+        const { settle } = delivery
+        delivery.settle = () => {
+          const { id } = delivery.event
+          const came = said.get(`${lifeOf(spec.id)} ${id}`)
+          const delivered = came?.verdict === 'delivered' && (came.reply === undefined || stored.has(came.reply.id))
+          if (!delivered && !stored.has(id)) early.push(`${spec.id} ${id}`)
+          settle.call(delivery)
+        }
+        deliver(delivery)
+      })
+  }
+
+  async function set(of: Name, change: { sink?: boolean; order?: 'none' | 'key'; to?: number; paused?: boolean } = {}) {
+    if (!lives.has(of)) lives.set(of, ++lastId)
+    const id = `uid-${life(of)}`
+    const before = [...broker.triggers()].find((each) => each.config.id === id)?.config ?? trigger(of, { id })
+    const { sink = before.route.deadLetterSink !== undefined, order = before.order, paused = before.paused } = change
+    await broker.setTrigger({
+      ...before,
+      filter: filterFor(TYPES[of]),
+      window: { events: 5, bytes: 20_000 },
+      order,
+      paused,
+      route: {
+        subscriber: change.to === undefined ? before.route.subscriber : target(`${of}${change.to}`),
+        deadLetterSink: sink ? target(`sink-${of}`) : undefined,
+        policy: { ...before.route.policy, retry: 2 },
+        concurrency: 3,
+      },
+    })
+  }
+
+  function answer(attempt: Attempt, status: number, type: 'a' | 'b' | undefined): void {
+    const reply: Event | undefined =
+      type !== undefined && status === 200 && attempt.request.reply ? event({ id: `r${++lastId}`, type }) : undefined
+    attempt.answer(outcome(status, { reply }))
+  }
+
+  async function run(each: Step): Promise<void> {
+    if (each.do === 'accept') {
+      const { type, key, bytes } = each
+      const accepted = event({ id: `e${++lastId}`, type, partitionkey: key }, Buffer.alloc(bytes))
+      await broker.accept([accepted]).catch(() => {}) // refused where the channel is full: then it is nobody's
+    } else if (each.do === 'answer') {
+      const { underWay } = network
+      if (underWay.length > 0) answer(underWay[each.which % underWay.length]!, each.status, each.reply)
+    } else if (each.do === 'advance') await scene.pass(each.ms, 200)
+    else if (each.do === 'change') await set(each.name, each)
+    else if (each.do === 'pause') await set(each.name, each)
+    else if (each.do === 'remove') {
+      if (lives.has(each.name)) await broker.removeTrigger(`uid-${life(each.name)}`)
+      lives.delete(each.name)
+    } else await emptyBox()
+    await scene.quiet()
+  }
+
+  async function emptyBox(): Promise<void> {
+    for (const { id } of await scene.box.list()) await scene.box.remove(id)
+  }
+
+  async function finish(): Promise<void> {
+    for (const of of lives.keys()) await set(of, { paused: false })
+    network.answering = () => outcome(200)
+    for (let turn = 0; turn < 40 && channel.usage().events > 0; turn++) {
+      for (const attempt of [...network.underWay]) answer(attempt, 200, undefined)
+      await emptyBox()
+      await scene.pass(5000, 500)
+    }
+  }
+
+  function check(): void {
+    expect(early).toEqual([])
+    const removed = new Map<string, number>()
+    const wrong: string[] = []
+    for (const [entry, times] of ends) {
+      const [of = ''] = entry.split(' ')
+      if (times === 0 && discarded.has(of)) removed.set(of, (removed.get(of) ?? 0) + 1)
+      else if (times !== 1) wrong.push(`${entry} ended ${times} times`)
+    }
+    expect(wrong).toEqual([])
+    for (const [of, events] of discarded) expect(`${of} ${events}`).toBe(`${of} ${removed.get(of) ?? 0}`)
+    expect(channel.usage()).toMatchObject({ events: 0, bytes: 0 })
+  }
+
+  return { run, finish, check }
+}
