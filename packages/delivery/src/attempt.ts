@@ -245,7 +245,7 @@ export class Attempt implements Rider {
     let reply: Event | undefined
     if (this.#malformed === '') {
       try {
-        const events = decodeHttp(this.#responseHeaders, body)
+        const events = decodeHttp(this.#responseHeaders, body, { maxEventBytes: this.#sender.replyBytesMax })
         if (events.length === 1) reply = events[0]
         else this.#malformed = `it is a batch of ${events.length} events; a reply is one event`
       } catch (error) {

@@ -68,7 +68,7 @@ export class Connection extends Client {
       ...options,
       connect: (to, connected) =>
         connect(to, (...result) => {
-          if (result[1] !== null) this.#board(result[1])
+          if (result[0] === null) this.#board(result[1])
           connected(...result)
         }),
     })
@@ -145,10 +145,12 @@ function guardedConnector(guard: AddressGuard, lookup: LookupFunction, timeout: 
       return
     }
     connect(to, (...result) => {
-      const socket = result[1]
-      const peer = socket === null || socket === undefined ? undefined : guard(socket.remoteAddress ?? '')
+      if (result[0] !== null) return connected(...result)
+      // A socket without a peer has lost it already: whatever is written to it reaches nobody.
+      const { remoteAddress } = result[1]
+      const peer = remoteAddress === undefined ? undefined : guard(remoteAddress)
       if (peer === undefined) return connected(...result)
-      socket!.destroy()
+      result[1].destroy()
       connected(refused(to.hostname, peer), null)
     })
   }

@@ -68,9 +68,9 @@ describe('the retry table of the data plane (spec 123, 125, 127, 130; faults 20,
   })
 })
 
-describe('fault 21: Retry-After', () => {
-  const date = (offsetMs: number): string => new Date(Date.UTC(2026, 0, 1) + offsetMs).toUTCString()
+const date = (offsetMs: number): string => new Date(Date.UTC(2026, 0, 1) + offsetMs).toUTCString()
 
+describe('fault 21: Retry-After', () => {
   test.each([
     ['120', 120_000],
     ['0', 0],

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { manualClock } from '@sluice/clock'
 import { describe, expect, test } from 'vitest'
-import { attempt, orderPlaced, rawSubscriber, testDeliverer } from './subscribers.ts'
+import { attempt, orderPlaced, rawSubscriber, testDeliverer, turn } from './subscribers.ts'
 
 const REPLY_HEAD = 'HTTP/1.1 200 OK\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /\r\nce-type: t\r\n'
 
@@ -38,7 +38,9 @@ describe('fault 26: the deadline is one for the whole attempt, and destroys the 
     ],
   ])('a subscriber that %s', async (_, answer, expected, words) => {
     const clock = manualClock()
-    const { url, connections } = await rawSubscriber(({ socket, request }) => request().then(() => socket.write(answer)))
+    const { url, connections } = await rawSubscriber(({ socket, request }) =>
+      request().then(() => socket.write(answer)),
+    )
     const sender = testDeliverer({ clock })
     const outcome = attempt(sender, url, { timeoutMs: 5000 })
     await arrival(connections, answer)
@@ -111,7 +113,9 @@ describe('fault 27: resets and half-closes on a fresh connection are one failed 
   test('a reset right after a whole answer changes nothing', async () => {
     const { url } = await rawSubscriber(async ({ socket, request }) => {
       await request()
-      socket.write('HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n', () => setImmediate(() => socket.resetAndDestroy()))
+      socket.write('HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n', () =>
+        setImmediate(() => socket.resetAndDestroy()),
+      )
     })
     const sender = testDeliverer()
     expect(await attempt(sender, url)).toMatchObject({ verdict: 'delivered', status: 202 })
@@ -140,19 +144,22 @@ describe('fault 29, threat 4: floods', () => {
     ['a success', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', { verdict: 'delivered', status: 200 }],
     ['a failure', 'HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n', { verdict: 'retry', status: 500 }],
     ['a reply', `${REPLY_HEAD}transfer-encoding: chunked\r\n\r\n`, { verdict: 'retry', status: 502 }],
-  ])('a body without end, of %s, is read up to its limit, and then the connection is broken off', async (_, head, expected) => {
-    const { url, connections } = await rawSubscriber(async ({ socket, request }) => {
-      await request()
-      socket.write(head)
-      const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
-      while (!socket.destroyed && (await written(socket, chunk)));
-    })
-    const outcome = await attempt(testDeliverer(), url)
-    expect(outcome).toMatchObject(expected)
-    expect(outcome.response?.length ?? 0).toBeLessThanOrEqual(1024)
-    await connections[0]!.closed
-    expect(connections[0]!.socket.bytesWritten).toBeLessThan(64 * 1024 * 1024)
-  })
+  ])(
+    'a body without end, of %s, is read up to its limit, and then the connection is broken off',
+    async (_, head, expected) => {
+      const { url, connections } = await rawSubscriber(async ({ socket, request }) => {
+        await request()
+        socket.write(head)
+        const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
+        while (!socket.destroyed && (await written(socket, chunk)));
+      })
+      const outcome = await attempt(testDeliverer(), url)
+      expect(outcome).toMatchObject(expected)
+      expect(outcome.response?.length ?? 0).toBeLessThanOrEqual(1024)
+      await connections[0]!.closed
+      expect(connections[0]!.socket.bytesWritten).toBeLessThan(64 * 1024 * 1024)
+    },
+  )
 
   test('headers without end are no answer', async () => {
     const { url, connections } = await rawSubscriber(async ({ socket, request }) => {
@@ -218,7 +225,7 @@ describe('RFC 9110, 15.2: interim answers are borne, and the final one counts', 
     })
     const sender = testDeliverer()
     expect(await attempt(sender, url)).toMatchObject({ verdict: 'delivered', status: 202 })
-    await turn() // undici uses a connection again one turn after its answer
+    await turn()
     expect(await attempt(sender, url)).toMatchObject({ verdict: 'delivered', status: 202 })
     expect(connections).toHaveLength(1)
   })
@@ -262,10 +269,6 @@ async function arrival(connections: readonly { request(): Promise<string> }[], a
   while (connections.length === 0) await turn()
   await connections[0]!.request()
   for (let turns = 0; turns < (answer === '' ? 1 : 20); turns++) await turn()
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Resolves once the kernel has the bytes: true, or false when the other side is gone. */

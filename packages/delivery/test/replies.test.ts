@@ -74,7 +74,10 @@ describe('no reply, and yet delivered', () => {
 
   test('spec 138: an event in the answer to an attempt that takes no reply, malformed or not', async () => {
     const { url } = await subscriber(answering(200, { 'ce-id': 'half' }, 'x'))
-    expect(await attempt(testDeliverer(), url, { reply: false })).toMatchObject({ verdict: 'delivered', reply: undefined })
+    expect(await attempt(testDeliverer(), url, { reply: false })).toMatchObject({
+      verdict: 'delivered',
+      reply: undefined,
+    })
   })
 })
 
@@ -145,7 +148,11 @@ describe('fault 28: an answer that is cut off', () => {
       await request()
       socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\nwhy')
     })
-    expect(await attempt(testDeliverer(), url)).toMatchObject({ verdict: 'dead', status: 400, response: Buffer.from('why') })
+    expect(await attempt(testDeliverer(), url)).toMatchObject({
+      verdict: 'dead',
+      status: 400,
+      response: Buffer.from('why'),
+    })
   })
 
   test('cut before the headers have ended, it is no answer', async () => {

@@ -5,7 +5,14 @@ import { createServer as createRawServer, type AddressInfo, type Server, type So
 import { buffer } from 'node:stream/consumers'
 import { Event } from '@sluice/event'
 import { onTestFinished } from 'vitest'
-import { deliverer, target, type AttemptRequest, type Deliverer, type DelivererOptions, type Outcome } from '../src/index.ts'
+import {
+  deliverer,
+  target,
+  type AttemptRequest,
+  type Deliverer,
+  type DelivererOptions,
+  type Outcome,
+} from '../src/index.ts'
 
 export interface Received {
   readonly method: string
@@ -44,7 +51,7 @@ export interface RawConnection {
   /** 1 for the first connection. */
   readonly number: number
   /** Resolves with the n-th request on this connection, head and body, as soon as all of it is there. */
-  request(n?: number): Promise<string>
+  readonly request: (n?: number) => Promise<string>
   /** Resolves once both directions are closed, or reset. */
   readonly closed: Promise<void>
 }
@@ -99,13 +106,14 @@ function endOfRequest(text: string): number {
   return text.length >= end ? end : -1
 }
 
-async function listen(server: Server): Promise<string> {
+/** Listens on a free port of 127.0.0.1, or on a given one; everything is closed after the test. */
+export async function listen(server: Server, port = 0): Promise<string> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   onTestFinished(async () => {
     const closed = new Promise((resolve) => server.close(resolve))
     for (const socket of sockets) socket.destroy()
@@ -137,12 +145,13 @@ export function orderPlaced(bytes = 20, extensions: Record<string, string> = {})
   return new Event(attributes, Buffer.from(JSON.stringify({ pad: 'x'.repeat(Math.max(0, bytes - 10)) })))
 }
 
+/** One turn of the event loop. undici uses a connection again only in the turn after its answer. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** One attempt, as the broker makes it for a trigger. */
-export function attempt(
-  sender: Deliverer,
-  url: string,
-  changes: Partial<AttemptRequest> = {},
-): Promise<Outcome> {
+export function attempt(sender: Deliverer, url: string, changes: Partial<AttemptRequest> = {}): Promise<Outcome> {
   return new Promise((resolve) => {
     sender.send(
       {

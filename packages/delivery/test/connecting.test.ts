@@ -1,0 +1,205 @@
+// Getting to the subscriber, or not: the address guard at work, names, ports, TLS.
+
+import type { LookupAddress } from 'node:dns'
+import { readFileSync } from 'node:fs'
+import { createServer, type LookupFunction } from 'node:net'
+import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { attempt, listen, rawSubscriber, subscriber, testDeliverer } from './subscribers.ts'
+
+/** A lookup that gives these answers, one after the other. */
+function answers(...given: LookupAddress[][]): LookupFunction & { asked: string[] } {
+  const asked: string[] = []
+  const lookup: LookupFunction = (hostname, _options, found) => {
+    asked.push(hostname)
+    setImmediate(() => found(null, given[Math.min(asked.length, given.length) - 1]!))
+  }
+  return Object.assign(lookup, { asked })
+}
+
+const inTheOldForm: LookupFunction = (_hostname, _options, found) =>
+  setImmediate(() => found(null, '169.254.169.254', 4))
+
+const unknown: LookupFunction = (hostname, _options, found) => {
+  const error = Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' })
+  setImmediate(() => found(error, '', 0))
+}
+
+const LOOPBACK = { address: '127.0.0.1', family: 4 }
+const METADATA = { address: '169.254.169.254', family: 4 }
+
+function named(url: string): string {
+  return url.replace('127.0.0.1', 'subscriber.test')
+}
+
+describe('threat 1: a refused address', () => {
+  test.each(['http://169.254.169.254/latest/meta-data/', 'http://[fe80::1]/', 'http://0/', 'http://224.0.0.1/'])(
+    '%s is dead at once, with words, and is no pressure',
+    async (url) => {
+      const outcome = await attempt(testDeliverer(), url)
+      expect(outcome).toMatchObject({ verdict: 'dead', status: 0, pressure: false })
+      expect(outcome.error).toMatch(/is not connected to: .* Sluice never connects to these/)
+    },
+  )
+
+  test('loopback is allowed unless targets are public, and then there is not even a connection', async () => {
+    const { url, connections } = await subscriber()
+    const outcome = await attempt(testDeliverer({ targets: 'public' }), url)
+    expect(outcome).toMatchObject({ verdict: 'dead', status: 0, pressure: false })
+    expect(outcome.error).toContain('--targets=public forbids these')
+    expect(connections()).toBe(0)
+    expect(await attempt(testDeliverer(), url)).toMatchObject({ verdict: 'delivered' })
+  })
+
+  test('a v4-mapped literal is judged by the address in it', async () => {
+    const { url, connections } = await subscriber()
+    const mapped = url.replace('127.0.0.1', '[::ffff:127.0.0.1]')
+    expect(await attempt(testDeliverer({ targets: 'public' }), mapped)).toMatchObject({ verdict: 'dead' })
+    expect(connections()).toBe(0)
+  })
+})
+
+describe('threat 2: the guard judges what a name resolves to, at each connect', () => {
+  test('a name that leads to the metadata address is refused', async () => {
+    const lookup = answers([METADATA])
+    const outcome = await attempt(testDeliverer({ lookup }), 'http://metadata.google.internal/')
+    expect(outcome).toMatchObject({ verdict: 'dead', status: 0, pressure: false })
+    expect(outcome.error).toContain('169.254.169.254 is in 169.254.0.0/16 (link-local, cloud metadata)')
+  })
+
+  test('of mixed answers, only the permitted ones are connected to', async () => {
+    const { url, received } = await subscriber()
+    const lookup = answers([METADATA, { address: 'fe80::1', family: 6 }, LOOPBACK])
+    expect(await attempt(testDeliverer({ lookup }), named(url))).toMatchObject({ verdict: 'delivered' })
+    expect(received).toHaveLength(1)
+    expect(lookup.asked).toEqual(['subscriber.test'])
+  })
+
+  test('a name that changes its answer is refused from the next connection on', async () => {
+    const { url, connections } = await subscriber((response) => response.writeHead(202, { connection: 'close' }).end())
+    const lookup = answers([LOOPBACK], [METADATA])
+    const sender = testDeliverer({ lookup })
+    expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'delivered' })
+    expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'dead' })
+    expect(connections()).toBe(1)
+  })
+
+  test('a public name that turns out to be loopback is refused with public targets', async () => {
+    const { url, connections } = await subscriber()
+    const sender = testDeliverer({ targets: 'public', lookup: answers([LOOPBACK]) })
+    expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'dead' })
+    expect(connections()).toBe(0)
+  })
+
+  test('a lookup that answers with one address in the old form is judged as well', async () => {
+    expect(await attempt(testDeliverer({ lookup: inTheOldForm }), 'http://subscriber.test/')).toMatchObject({
+      verdict: 'dead',
+    })
+  })
+})
+
+describe('fault 25: no way to the subscriber is tried again, and is pressure', () => {
+  const noWay = { verdict: 'retry', status: 0, pressure: true, response: undefined }
+
+  test('nothing listens', async () => {
+    const outcome = await attempt(testDeliverer(), await abandonedUrl())
+    expect(outcome).toMatchObject(noWay)
+    expect(outcome.error).toMatch(/connect ECONNREFUSED 127\.0\.0\.1:\d+: nothing listens there; start the subscriber/)
+  })
+
+  test('nothing listens at any address of a name', async () => {
+    const lookup = answers([LOOPBACK, { address: '127.0.0.2', family: 4 }])
+    const outcome = await attempt(testDeliverer({ lookup }), named(await abandonedUrl()))
+    expect(outcome).toMatchObject(noWay)
+    expect(outcome.error).toMatch(/127\.0\.0\.1:\d+, connect ECONNREFUSED 127\.0\.0\.2:\d+: nothing listens/)
+  })
+
+  test('the name does not exist', async () => {
+    const outcome = await attempt(testDeliverer({ lookup: unknown }), 'http://subscriber.test/')
+    expect(outcome).toMatchObject(noWay)
+    expect(outcome.error).toContain('ENOTFOUND subscriber.test: there is no such host')
+  })
+
+  test('the DNS hangs: the time to connect is over, and the next attempt works', async () => {
+    const { url } = await subscriber()
+    let asked = 0
+    const lookup: LookupFunction = (_hostname, _options, found) => {
+      if (++asked > 1) setImmediate(() => found(null, [LOOPBACK]))
+    }
+    const sender = testDeliverer({ lookup, connectTimeoutMs: 50 })
+    const outcome = await attempt(sender, named(url))
+    expect(outcome).toMatchObject(noWay)
+    expect(outcome.error).toContain('check address and firewalls')
+    expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'delivered' })
+  })
+
+  test('https at a port that speaks no TLS', async () => {
+    const { url } = await rawSubscriber(({ socket }) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    const outcome = await attempt(testDeliverer(), url.replace('http:', 'https:'))
+    expect(outcome).toMatchObject(noWay)
+    expect(outcome.error).toContain('TLS failed; check its certificate')
+  })
+
+  test('does not poison the origin: once the subscriber is there, it is reached', async () => {
+    const sender = testDeliverer()
+    const url = await abandonedUrl()
+    for (let n = 0; n < 3; n++) expect(await attempt(sender, url)).toMatchObject(noWay)
+    const server = createServer((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 202 Accepted\r\nconnection: close\r\n\r\n'))
+    })
+    await listen(server, Number(new URL(url).port))
+    expect(await attempt(sender, url)).toMatchObject({ verdict: 'delivered' })
+  })
+})
+
+describe('fault 25: TLS', () => {
+  const trusted = getCACertificates('default')
+  beforeAll(() => setDefaultCACertificates([...trusted, pem('valid'), pem('expired')]))
+  afterAll(() => setDefaultCACertificates(trusted))
+  const lookup = answers([LOOPBACK])
+
+  test('a certificate of the right name, signed by somebody trusted, is let in', async () => {
+    const url = named(await tlsSubscriber('valid'))
+    expect(await attempt(testDeliverer({ lookup }), url)).toMatchObject({ verdict: 'delivered', status: 202 })
+  })
+
+  test.each([
+    ['has expired', 'expired', 'subscriber.test', 'certificate has expired'],
+    ['is for another host', 'valid', 'other.test', "does not match certificate's altnames"],
+  ])('a certificate that %s is tried again, for it can be mended', async (_, certificate, host, words) => {
+    const url = named(await tlsSubscriber(certificate)).replace('subscriber.test', host)
+    const outcome = await attempt(testDeliverer({ lookup }), url)
+    expect(outcome).toMatchObject({ verdict: 'retry', status: 0, pressure: true })
+    expect(outcome.error).toContain(words)
+    expect(outcome.error).toContain('TLS failed; check its certificate')
+  })
+
+  test('a certificate that nobody vouches for is tried again', async () => {
+    setDefaultCACertificates(trusted)
+    const outcome = await attempt(testDeliverer({ lookup }), named(await tlsSubscriber('valid')))
+    expect(outcome).toMatchObject({ verdict: 'retry', status: 0, pressure: true })
+    expect(outcome.error).toMatch(/self-signed certificate.*: TLS failed/)
+  })
+})
+
+/** A URL at which something has listened, and no more. */
+async function abandonedUrl(): Promise<string> {
+  const server = createServer()
+  const url = await listen(server)
+  await new Promise((resolve) => server.close(resolve))
+  return url
+}
+
+/** Speaks TLS, by a certificate for subscriber.test that has signed itself. */
+async function tlsSubscriber(certificate: string): Promise<string> {
+  const server = createTlsServer({ key: pem('key'), cert: pem(certificate) }, (socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => socket.end('HTTP/1.1 202 Accepted\r\nconnection: close\r\n\r\n'))
+  })
+  server.on('tlsClientError', () => {})
+  return (await listen(server)).replace('http:', 'https:')
+}
+
+function pem(name: string): string {
+  return readFileSync(new URL(`certificates/${name}.pem`, import.meta.url), 'utf8')
+}
