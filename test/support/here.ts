@@ -62,7 +62,8 @@ export async function sluiceHere(
   const apply = async (text: string): Promise<void> => {
     const { resources, problems } = await loadFiles([folderOf({ 'sluice.yaml': text })])
     if (problems.some(({ severity }) => severity === 'error')) throw new Error(formatProblems(problems))
-    await controller.apply(resources, { base: ingress })
+    const refused = await controller.apply(resources, { base: ingress })
+    if (refused.length > 0) throw new Error(formatProblems(refused))
   }
   onTestFinished(async () => {
     await deliveries.close({ deadlineMs: 0 }) // first: what is under way is broken off, so nobody waits for it
