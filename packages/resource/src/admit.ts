@@ -9,7 +9,7 @@ import { checkAnnotations, checkNames, METADATA_SCHEMA } from './metadata.ts'
 import { didYouMean, nearest } from './nearest.ts'
 import type { Finding } from './problem.ts'
 import { apiVersionOf, groupOf, isRecord, resourceUid, versionOf, type Identity, type Resource } from './resource.ts'
-import { schemaFindings, show } from './schema.ts'
+import { schemaFindings, show, SPACE_AFTER_COLON } from './schema.ts'
 
 /** What became of it. */
 export interface Admission {
@@ -205,12 +205,14 @@ function reportName(metadata: unknown, written: Record<string, unknown>, report:
       : 'missing field(s): metadata.name',
     hint:
       strays.length > 0
-        ? `${strays.join(' and ')} ${strays.length > 1 ? 'stand' : 'stands'} at the top: put it under metadata.`
+        ? `${strays.join(' and ')} ${strays.length > 1 ? 'stand' : 'stands'} at the top: put ${strays.length > 1 ? 'them' : 'it'} under metadata.`
         : typeof value === 'number' || typeof value === 'boolean'
-          ? `It has to be text. Quote it: "${value}".`
-          : isRecord(metadata) && metadata['generateName'] !== undefined
-            ? 'generateName is not taken: a file needs names that stay.'
-            : 'Give the resource a name.',
+          ? 'It has to be text. Put it in quotes.'
+          : typeof metadata === 'string'
+            ? `It has to be a mapping, with name under it.${/\w:\S/.test(metadata) ? SPACE_AFTER_COLON : ''}`
+            : isRecord(metadata) && metadata['generateName'] !== undefined
+              ? 'generateName is not taken: a file needs names that stay.'
+              : 'Give the resource a name.',
   })
 }
 

@@ -1,9 +1,35 @@
 // A Trigger's filter and filters, judged by @sluice/filter: it knows the dialects.
 
+import { compileTrigger, FilterError, type FilterProblem } from '@sluice/filter'
 import type { Report } from './kind.ts'
-import type { Path } from './problem.ts'
 
-/** Reports all that is wrong with `filter` and `filters` of a Trigger's spec, which stands at `path`. */
-export function checkFilters(spec: Readonly<Record<string, unknown>>, path: Path, report: Report): void {
-  void [spec, path, report]
+/**
+ * Reports all that is wrong with `filter` and `filters` of a Trigger's spec.
+ *
+ * @param fields those of the spec, to tell one that was indented under `filter` by mistake
+ */
+export function checkFilters(
+  spec: Readonly<Record<string, unknown>>,
+  fields: ReadonlySet<string>,
+  report: Report,
+): void {
+  try {
+    compileTrigger(spec)
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error
+    for (const { code, path, at, message, ...problem } of error.problems) {
+      const hint = misplaced(path, at, fields) ?? problem.hint
+      report({ code, path: ['spec', ...path], at, message, ...(hint !== undefined && { hint }) })
+    }
+  }
+}
+
+function misplaced(
+  path: FilterProblem['path'],
+  at: FilterProblem['at'],
+  fields: ReadonlySet<string>,
+): string | undefined {
+  const [where, field] = path
+  if (where !== 'filter' || path.length !== 2 || at !== 'key' || !fields.has(String(field))) return undefined
+  return `${field} is known as spec.${field}: check the indentation.`
 }

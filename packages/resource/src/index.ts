@@ -33,4 +33,4 @@ export {
 } from './resource.ts'
 export { jsonSchema } from './schema.ts'
 export { resourceStore, type Applied, type ApplyOptions, type Change, type ResourceStore } from './store.ts'
-export { YAML_LIMITS, type YamlLimits } from './yaml.ts'
+export { YAML_LIMITS, type YamlLimits } from './yaml-limits.ts'

@@ -4,10 +4,11 @@
 
 import { admit } from './admit.ts'
 import { readFiles } from './files.ts'
-import { nameOf, resourceKey, isRecord, type Declared, type Identity, type Origin } from './resource.ts'
+import { identityOf, isRecord, nameOf, resourceKey, type Declared, type Identity, type Origin } from './resource.ts'
 import { pathText, type Finding, type Path, type Problem } from './problem.ts'
-import { missingReferences } from './references.ts'
-import { readDocuments, YAML_LIMITS, type YamlDocument, type YamlLimits } from './yaml.ts'
+import { missingReferences, type Names } from './references.ts'
+import { readDocuments, type YamlDocument } from './yaml.ts'
+import { YAML_LIMITS, type YamlLimits } from './yaml-limits.ts'
 
 /** What a set of files holds. */
 export interface Loaded {
@@ -170,8 +171,9 @@ function readResource(written: unknown, place: Place, document: YamlDocument, lo
 /** Only once every document could be read: what seems to be missing may stand in the one that couldn't. */
 function warnOfMissing(load: Load): void {
   if (load.incomplete) return
+  const names = namesOf(load)
   for (const declared of load.resources) {
-    for (const finding of missingReferences(declared.resource, (key) => load.seen.has(key))) {
+    for (const finding of missingReferences(declared.resource, names)) {
       if (load.isFull()) {
         load.dropped++
         continue
@@ -180,6 +182,27 @@ function warnOfMissing(load: Load): void {
       const { kind, metadata } = declared.resource
       load.add(problemOf(finding, place.source, offsetAgain(place, finding.path), { group: '', kind, ...metadata }))
     }
+  }
+}
+
+/** Names are compared with those of few others only: a slip is looked for among tens of brokers, not 10,000 services. */
+const NAMES_COMPARED_MAX = 100
+
+function namesOf({ seen, resources }: Load): Names {
+  const byKind = new Map<string, string[]>()
+  for (const { resource } of resources) {
+    const identity = identityOf(resource)
+    const key = resourceKey({ ...identity, name: '' })
+    const names = byKind.get(key)
+    if (names === undefined) byKind.set(key, [identity.name])
+    else names.push(identity.name)
+  }
+  return {
+    has: (key) => seen.has(key),
+    like: (identity) => {
+      const names = byKind.get(resourceKey({ ...identity, name: '' })) ?? []
+      return names.length > NAMES_COMPARED_MAX ? [] : names
+    },
   }
 }
 

@@ -2,23 +2,35 @@
 
 import { CLUSTER_SUFFIX } from './destination.ts'
 import { findKind } from './kinds/index.ts'
+import { didYouMean } from './nearest.ts'
 import type { Finding } from './problem.ts'
-import { groupOf, nameOf, resourceKey, type Resource } from './resource.ts'
+import { groupOf, nameOf, resourceKey, type Identity, type Resource } from './resource.ts'
 
-/** A warning for each resource that this one points to and that isn't there. `has` is asked by `resourceKey`. */
-export function missingReferences(resource: Resource, has: (key: string) => boolean): Finding[] {
+/** What a set of files declares. */
+export interface Names {
+  /** By `resourceKey`. */
+  readonly has: (key: string) => boolean
+  /** Names of that kind in that namespace. */
+  readonly like: (identity: Identity) => readonly string[]
+}
+
+/** A warning for each resource that this one points to and that isn't there. */
+export function missingReferences(resource: Resource, names: Names): Finding[] {
   const references = findKind(groupOf(resource.apiVersion), resource.kind)?.references?.(resource) ?? []
   return references.flatMap(({ path, apiVersion, missing, ...identity }) => {
     const group = groupOf(apiVersion)
-    if (has(resourceKey({ group, ...identity }))) return []
+    if (names.has(resourceKey({ group, ...identity }))) return []
     const url = findKind(group, identity.kind)?.address?.(identity, undefined, CLUSTER_SUFFIX)
+    const meant = didYouMean(identity.name, names.like({ group, ...identity }))
     return [
       {
         severity: 'warning' as const,
         code: 'SLUICE_RESOURCE_MISSING_REFERENCE',
         path,
         message: `${nameOf(identity)}${group === '' ? '' : ` of ${group}`} is in none of these files.`,
-        hint: url === undefined ? missing : `Its events will go to ${url}.`,
+        hint: [meant, url === undefined ? missing : `Its events will go to ${url}.`]
+          .filter((text) => text !== undefined)
+          .join(' '),
       },
     ]
   })

@@ -108,7 +108,7 @@ function findingOf(error: ErrorObject, path: Path, kind: Kind): Finding {
         code: 'SLUICE_RESOURCE_INVALID',
         path,
         message: `invalid value: ${shown}: ${pathText(path)}`,
-        hint: `It has to be ${allowedBy(error, schema)}.${adviceFor(error, schema, kind.sensitive === true)}`,
+        hint: `It has to be ${allowedBy(error, schema)}.${adviceFor(error, schema)}`,
       }
     }
   }
@@ -176,8 +176,11 @@ function allowedBy(error: ErrorObject, schema: JsonSchema): string {
   }
 }
 
+/** What `name:default` lacks. */
+export const SPACE_AFTER_COLON = ' A colon needs a space after it.'
+
 /** The likeliest slip behind a wrong value. */
-function adviceFor(error: ErrorObject, schema: JsonSchema, sensitive: boolean): string {
+function adviceFor(error: ErrorObject, schema: JsonSchema): string {
   const { data } = error
   if (error.keyword === 'enum' && typeof data === 'string') {
     const found = nearest(data, schema.enum ?? [])
@@ -186,9 +189,8 @@ function adviceFor(error: ErrorObject, schema: JsonSchema, sensitive: boolean): 
   if (schema.patternErrorMessage?.includes('ISO 8601') === true) return durationAdvice(data)
   if (error.keyword !== 'type') return ''
   if (data === null) return ' There is nothing: give it a value, or remove the line.'
-  if (schema.type === 'string' && (typeof data === 'number' || typeof data === 'boolean') && !sensitive) {
-    return ` Quote it: "${data}".`
-  }
+  if (schema.type === 'string' && (typeof data === 'number' || typeof data === 'boolean')) return ' Put it in quotes.'
+  if (schema.type === 'object' && typeof data === 'string' && /\w:\S/.test(data)) return SPACE_AFTER_COLON
   if (schema.type === 'integer' && typeof data === 'string' && /^\d+$/.test(data)) return ' Remove the quotes.'
   return ''
 }

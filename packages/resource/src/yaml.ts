@@ -1,44 +1,15 @@
 // From the text of a file to plain values, document by document, within limits (threat 16). The library `yaml` lexes,
-// parses and composes; the walk from its nodes to values is ours, because it has to bound aliases, refuse what JSON
-// can't hold, and see duplicate keys without comparing each key with all others.
+// parses and composes; the walk from its nodes to values is ours (`yaml-value.ts`), because it has to bound aliases,
+// refuse what JSON can't hold, and see duplicate keys without comparing each key with all others.
 //
-// Positions are looked up only for problems: `locate` walks the nodes of one document along one path.
+// Positions are looked up only for problems: `yaml-locate.ts` walks the nodes of one document along one path.
 
-import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, Parser, Schema } from 'yaml'
-import type { Alias, CST, Document, ParsedNode, Scalar, YAMLMap, YAMLSeq } from 'yaml'
-import { pathText, type Path } from './problem.ts'
-
-/** What one file may hold. Anything larger is an attack or a mistake. */
-export interface YamlLimits {
-  /** UTF-8 bytes of a file. Default 8 MiB. */
-  readonly fileBytesMax: number
-  /** Documents in a file, empty ones included. Default 100,000. */
-  readonly documentsMax: number
-  /** Values in a document, those repeated by aliases included. Default 100,000. */
-  readonly nodesMax: number
-  /** Levels of nesting. Default 100. */
-  readonly depthMax: number
-  /** How often one document uses one anchor. Default 100. */
-  readonly aliasesMax: number
-}
-
-/** The defaults of {@link YamlLimits}. */
-export const YAML_LIMITS: YamlLimits = {
-  fileBytesMax: 8 * 1024 * 1024,
-  documentsMax: 100_000,
-  nodesMax: 100_000,
-  depthMax: 100,
-  aliasesMax: 100,
-}
-
-/** What keeps a document from being read. */
-export interface YamlFault {
-  readonly code: 'SLUICE_RESOURCE_YAML' | 'SLUICE_RESOURCE_DUPLICATE_KEY' | 'SLUICE_RESOURCE_TOO_LARGE'
-  /** In UTF-16 units from the start of the text. */
-  readonly offset: number
-  readonly message: string
-  readonly hint?: string
-}
+import { Composer, Lexer, Parser, Schema } from 'yaml'
+import type { Alias, CST, Document, ParsedNode } from 'yaml'
+import type { Path } from './problem.ts'
+import { tooLarge, YAML_LIMITS, type YamlFault, type YamlLimits } from './yaml-limits.ts'
+import { locate } from './yaml-locate.ts'
+import { valueOf } from './yaml-value.ts'
 
 /** One document of a file. */
 export interface YamlDocument {
@@ -113,10 +84,6 @@ function* tokensOf(text: string, limits: YamlLimits): Generator<CST.Token | { fa
   yield* parser.end()
 }
 
-function tooLarge(offset: number, what: string): YamlFault {
-  return { code: 'SLUICE_RESOURCE_TOO_LARGE', offset, message: `${what}.`, hint: 'Split it into smaller ones.' }
-}
-
 function faulty(fault: YamlFault): YamlDocument {
   const { offset } = fault
   return { offset, end: offset, value: undefined, faults: [fault], locate: () => offset }
@@ -147,31 +114,34 @@ function documentOf(document: Document.Parsed, text: string, limits: YamlLimits)
 /** Syntax errors; and warnings about tags, for a value whose tag nobody knows is not what was meant. */
 function faultsOf({ errors, warnings }: Document.Parsed, text: string): YamlFault[] {
   const faults: YamlFault[] = []
-  for (const { code, pos, message } of [...errors, ...warnings].slice(0, FAULTS_MAX)) {
+  for (const { code, pos, message } of [...errors, ...warnings]) {
     const [offset] = pos
+    if (faults.length === FAULTS_MAX) break
+    if (faults.some((fault) => fault.offset === offset)) continue
     if (code === 'TAG_RESOLVE_FAILED' && message.startsWith('Unresolved tag')) {
       faults.push({ code: 'SLUICE_RESOURCE_YAML', offset, message: `${message}.`, hint: 'Remove the tag.' })
     } else {
-      const hint = hintFor(code, text, offset)
+      const hint = hintFor(code, message, text, offset)
       faults.push({ code: 'SLUICE_RESOURCE_YAML', offset, message, ...(hint !== undefined && { hint }) })
     }
   }
   return faults
 }
 
-/** Of one document: one slip often makes many. */
+/** Of one document, and one for each place: one slip often makes many. */
 const FAULTS_MAX = 10
 
-function hintFor(code: string, text: string, offset: number): string | undefined {
+function hintFor(code: string, message: string, text: string, offset: number): string | undefined {
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset)
   if (code === 'TAB_AS_INDENT' || /^ *\t/.test(line)) return 'Indent with spaces.'
   switch (code) {
     case 'BAD_INDENT':
+      if (message.includes('end with a')) return 'Is a closing bracket missing?'
       return 'Check the indentation: all keys of one mapping begin in the same column.'
     case 'MULTILINE_IMPLICIT_KEY':
     case 'BLOCK_AS_IMPLICIT_KEY':
     case 'BLOCK_IN_FLOW':
-      return 'Is a colon, a quote or a bracket missing, or one too many? A value that holds ": " has to be quoted.'
+      return 'Is the line after it indented too far? A value that holds ": " has to be quoted.'
     case 'BAD_SCALAR_START':
       return 'Quote the value: it begins with a character that means something in YAML.'
     case 'MISSING_CHAR':
@@ -180,219 +150,5 @@ function hintFor(code: string, text: string, offset: number): string | undefined
       return 'It nests too deep.'
     default:
       return undefined
-  }
-}
-
-/** A fault that ends the walk. */
-class Stop extends Error {
-  readonly fault: YamlFault
-  constructor(fault: YamlFault) {
-    super(fault.message)
-    this.fault = fault
-  }
-}
-
-/**
- * The value of a document. An alias becomes a copy of its own, so that nothing that works on the value changes two
- * places at once; what that may cost is bounded by `nodesMax` and `aliasesMax`. Fills `targets` and `faults`.
- */
-function valueOf(
-  contents: ParsedNode | null,
-  targets: Map<Alias, ParsedNode>,
-  faults: YamlFault[],
-  limits: YamlLimits,
-): unknown {
-  const anchors = new Map<string, ParsedNode>()
-  const uses = new Map<ParsedNode, number>()
-  const open = new Set<ParsedNode>()
-  const path: (string | number)[] = []
-  let nodes = 0
-  let copying = 0
-
-  try {
-    return contents === null ? null : convert(contents)
-  } catch (error) {
-    if (!(error instanceof Stop)) throw error
-    faults.push(error.fault)
-    return undefined
-  }
-
-  function convert(node: ParsedNode): unknown {
-    if (++nodes > limits.nodesMax) {
-      throw new Stop(tooLarge(node.range[0], `The document has more than ${limits.nodesMax} values`))
-    }
-    if (isAlias(node)) return copyOf(node)
-    const { anchor } = node
-    if (anchor === undefined) return contentOf(node)
-    // What is anchored in a copy was anchored where it was written.
-    if (copying === 0) anchors.set(anchor, node)
-    return keepOpen(node)
-  }
-
-  function contentOf(node: ParsedNode): unknown {
-    if (isScalar(node)) return scalarOf(node)
-    if (isMap(node)) return mapOf(node)
-    return isSeq(node) ? listOf(node) : null
-  }
-
-  function keepOpen(node: ParsedNode): unknown {
-    open.add(node)
-    const value = contentOf(node)
-    open.delete(node)
-    return value
-  }
-
-  function copyOf(alias: Alias.Parsed): unknown {
-    // In a copy, an alias stands for what it stood for where it was written.
-    const target = targets.get(alias) ?? anchors.get(alias.source)
-    const refuse = (message: string, hint: string): never => {
-      throw new Stop({ code: 'SLUICE_RESOURCE_YAML', offset: alias.range[0], message, hint })
-    }
-    if (target === undefined)
-      return refuse(`There is no anchor &${alias.source} before *${alias.source}.`, 'Define it first.')
-    if (open.has(target))
-      return refuse(`*${alias.source} stands inside of &${alias.source}, so it has no end.`, 'Remove it.')
-    targets.set(alias, target)
-    const count = (uses.get(target) ?? 0) + 1
-    uses.set(target, count)
-    if (count > limits.aliasesMax) {
-      throw new Stop(
-        tooLarge(alias.range[0], `The document uses the anchor &${alias.source} more than ${limits.aliasesMax} times`),
-      )
-    }
-    copying++
-    const value = keepOpen(target)
-    copying--
-    return value
-  }
-
-  function listOf({ items }: YAMLSeq.Parsed): unknown[] {
-    const list: unknown[] = []
-    for (const [index, item] of items.entries()) {
-      path.push(index)
-      list.push(convert(item))
-      path.pop()
-    }
-    return list
-  }
-
-  function mapOf({ items }: YAMLMap.Parsed): Record<string, unknown> {
-    const map: Record<string, unknown> = {}
-    let merges: unknown[] | undefined
-    for (const { key, value } of items) {
-      if (isMergeKey(key)) {
-        ;(merges ??= []).push(value === null ? null : convert(value))
-        continue
-      }
-      const name = keyOf(key)
-      if (Object.hasOwn(map, name)) {
-        faults.push({
-          code: 'SLUICE_RESOURCE_DUPLICATE_KEY',
-          offset: key.range[0],
-          message: `The key ${pathText([...path, name])} is there twice.`,
-          hint: 'Remove one of the two; in YAML neither of them wins.',
-        })
-        continue
-      }
-      path.push(name)
-      setOwn(map, name, value === null ? null : convert(value))
-      path.pop()
-    }
-    for (const merge of merges ?? []) mergeInto(map, merge, items[0]!.key.range[0])
-    return map
-  }
-
-  function keyOf(key: ParsedNode): string {
-    const value = isAlias(key) ? copyOf(key) : isScalar(key) ? convert(key) : undefined
-    if (typeof value === 'string') return value
-    if (isScalar(key) && (typeof value === 'number' || typeof value === 'boolean')) return key.source
-    throw new Stop({
-      code: 'SLUICE_RESOURCE_YAML',
-      offset: key.range[0],
-      message: 'A key has to be text.',
-      hint: 'Quote it; text that begins with { or [ is a mapping or a list otherwise.',
-    })
-  }
-}
-
-function scalarOf({ value, range }: Scalar): unknown {
-  if (typeof value !== 'number' || Number.isFinite(value)) return value
-  throw new Stop({
-    code: 'SLUICE_RESOURCE_YAML',
-    offset: range![0],
-    message: `${value} is no number that JSON has.`,
-    hint: 'Quote it if it is text.',
-  })
-}
-
-/** `<<`, unquoted: the keys of that mapping, or of those mappings, that this one doesn't have itself. */
-function isMergeKey(key: unknown): boolean {
-  return isScalar(key) && key.value === '<<' && key.type === 'PLAIN'
-}
-
-function mergeInto(map: Record<string, unknown>, merge: unknown, offset: number): void {
-  for (const source of Array.isArray(merge) ? merge : [merge]) {
-    if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-      throw new Stop({
-        code: 'SLUICE_RESOURCE_YAML',
-        offset,
-        message: '<< takes a mapping, or a list of mappings.',
-        hint: 'Write << : *anchor, where the anchor stands at a mapping.',
-      })
-    }
-    for (const [name, value] of Object.entries(source)) if (!Object.hasOwn(map, name)) setOwn(map, name, value)
-  }
-}
-
-/** `__proto__` in a file is a key like any other (threat 14). */
-function setOwn(map: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__') {
-    Object.defineProperty(map, name, { value, writable: true, enumerable: true, configurable: true })
-  } else {
-    map[name] = value
-  }
-}
-
-/**
- * Steps of the path that aren't in the document are left out: what a conversion put around something (`subscriber.ref`
- * around a bare reference) leads to the thing itself, and what is missing leads to what should hold it.
- */
-function locate(contents: ParsedNode | null, targets: Map<Alias, ParsedNode>, path: Path, at: 'key' | 'value'): number {
-  let node: ParsedNode | null = contents
-  let offset = contents?.range?.[0] ?? 0
-  let found = true
-  for (const step of path) {
-    const next = childOf(node, step)
-    found = next !== undefined
-    if (next === undefined) continue
-    offset = next.offset
-    node = next.value
-  }
-  const isBlock = node !== null && !isScalar(node) && !isAlias(node) && (node as { flow?: boolean }).flow !== true
-  if (!found || at === 'key' || node === null || isBlock || (isScalar(node) && node.source === '')) return offset
-  return node.range[0]
-
-  function childOf(
-    parent: ParsedNode | null,
-    step: string | number,
-  ): { offset: number; value: ParsedNode | null } | undefined {
-    const within = isAlias(parent) ? (targets.get(parent) ?? null) : parent
-    if (isSeq(within)) {
-      const item = within.items[Number(step)]
-      return item === undefined ? undefined : { offset: item.range[0], value: item }
-    }
-    if (!isMap(within)) return undefined
-    for (const { key, value } of within.items) {
-      const scalar = isAlias(key) ? targets.get(key) : key
-      if (isScalar(scalar) && scalar.source === step) return { offset: key.range[0], value }
-    }
-    for (const { key, value } of within.items) {
-      if (!isMergeKey(key)) continue
-      for (const source of isSeq(value) ? value.items : [value]) {
-        const merged = childOf(source, step)
-        if (merged !== undefined) return merged
-      }
-    }
-    return undefined
   }
 }

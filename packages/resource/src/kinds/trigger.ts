@@ -53,6 +53,34 @@ const FILTER_SCHEMA: JsonSchema = {
   },
 }
 
+const SPEC_SCHEMA: JsonSchema = {
+  type: 'object',
+  description: 'Which events of which Broker go where.',
+  additionalProperties: false,
+  required: ['subscriber'],
+  properties: {
+    broker: { type: 'string', description: 'Name of the Broker. Default: default. Cannot be changed.' },
+    brokerRef: { ...REFERENCE_SCHEMA, description: 'The Broker, instead of broker; in this namespace.' },
+    filter: {
+      type: 'object',
+      description: 'Which events match, by exact attributes.',
+      additionalProperties: false,
+      properties: {
+        attributes: { ...ATTRIBUTES, description: 'Each attribute has this value; "" = it has one.' },
+      },
+    },
+    filters: {
+      type: 'array',
+      items: FILTER_SCHEMA,
+      description: 'Which events match: all of these filters. Wins over filter.',
+    },
+    subscriber: destinationSchema('where the events go: an object with an address, or a URL.'),
+    delivery: { ...DELIVERY_SCHEMA, description: 'How events are delivered, instead of what the Broker says.' },
+  },
+}
+
+const SPEC_FIELDS: ReadonlySet<string> = new Set(Object.keys(SPEC_SCHEMA.properties ?? {}))
+
 /** The kind. */
 export const trigger: Kind = {
   group: 'eventing.knative.dev',
@@ -68,31 +96,7 @@ export const trigger: Kind = {
   naming: 'subdomain',
   required: ['spec'],
   fields: {
-    spec: {
-      type: 'object',
-      description: 'Which events of which Broker go where.',
-      additionalProperties: false,
-      required: ['subscriber'],
-      properties: {
-        broker: { type: 'string', description: 'Name of the Broker. Default: default. Cannot be changed.' },
-        brokerRef: { ...REFERENCE_SCHEMA, description: 'The Broker, instead of broker; in this namespace.' },
-        filter: {
-          type: 'object',
-          description: 'Which events match, by exact attributes.',
-          additionalProperties: false,
-          properties: {
-            attributes: { ...ATTRIBUTES, description: 'Each attribute has this value; "" = it has one.' },
-          },
-        },
-        filters: {
-          type: 'array',
-          items: FILTER_SCHEMA,
-          description: 'Which events match: all of these filters. Wins over filter.',
-        },
-        subscriber: destinationSchema('where the events go: an object with an address, or a URL.'),
-        delivery: { ...DELIVERY_SCHEMA, description: 'How events are delivered, instead of what the Broker says.' },
-      },
-    },
+    spec: SPEC_SCHEMA,
   },
   judged: [
     ['spec', 'filter'],
@@ -186,7 +190,7 @@ function validateTrigger(draft: Draft, report: Report): void {
   const { spec, metadata } = draft
   if (!isRecord(spec)) return
   checkBroker(spec, metadata, report)
-  checkFilters(spec, ['spec'], report)
+  checkFilters(spec, SPEC_FIELDS, report)
   checkDestination(spec['subscriber'], ['spec', 'subscriber'], report)
   checkDelivery(spec['delivery'], ['spec', 'delivery'], report)
 }
