@@ -12,11 +12,13 @@ export function compile(ast: FilterNode): Filter {
 }
 
 function testOf(node: FilterNode): Test {
-  if (node.kind === 'all') return allOf(node.of.map(testOf))
-  if (node.kind === 'any') return anyOf(node.of.map(testOf))
   if (node.kind === 'not') {
     const test = testOf(node.of)
     return (event) => !test(event)
+  }
+  if ('of' in node) {
+    const tests = node.of.map(testOf)
+    return node.kind === 'all' ? allOf(tests) : anyOf(tests)
   }
   // CE-62: data is no attribute, whatever an event may say.
   return node.attribute === 'data' ? never : attributeTest(node)

@@ -37,18 +37,21 @@ function readList(filters: readonly unknown[], path: FilterPath, depth: number, 
 function readFilter(filter: unknown, path: FilterPath, depth: number, reading: Reading): FilterNode | undefined {
   if (depth > reading.limits.maxDepth) {
     const message = `filters nest more than ${reading.limits.maxDepth} deep`
-    report(reading, path, 'SLUICE_FILTER_TOO_LARGE', message, { hint: 'Flatten it: all in all is one all.' })
+    const hint = 'Flatten it: all in all is one all.'
+    if (count(reading, path)) report(reading, path, 'SLUICE_FILTER_TOO_LARGE', message, { hint })
     return undefined
   }
   if (!isRecord(filter)) {
     const message = `expected a filter, an object with one dialect, got ${kindOf(filter)}`
-    report(reading, path, 'SLUICE_FILTER_INVALID', message, { hint: 'Such as {exact: {type: com.example.order}}.' })
+    const hint = 'Such as {exact: {type: com.example.order}}.'
+    if (count(reading, path)) report(reading, path, 'SLUICE_FILTER_INVALID', message, { hint })
     return undefined
   }
   const keys = Object.keys(filter)
   if (keys.length === 0) {
     const message = `expected exactly one dialect, got none: ${[...DIALECTS].join(', ')}`
-    report(reading, path, 'SLUICE_FILTER_INVALID', message, { hint: 'Remove it to have every event.' })
+    const hint = 'Remove it to have every event.'
+    if (count(reading, path)) report(reading, path, 'SLUICE_FILTER_INVALID', message, { hint })
   }
   if (keys.filter((key) => DIALECTS.has(key) || CESQL.has(key)).length > 1) {
     const message = 'multiple dialects found, filters can have only one dialect set'

@@ -5,9 +5,11 @@ import type { FilterEvent, FilterNode } from './filter.ts'
 
 /** Whether the event passes the tree; the same as the compiled filter says, only slower. Never throws. */
 export function evaluate(node: FilterNode, event: FilterEvent): boolean {
-  if (node.kind === 'all') return node.of.every((each) => evaluate(each, event))
-  if (node.kind === 'any') return node.of.some((each) => evaluate(each, event))
   if (node.kind === 'not') return !evaluate(node.of, event)
+  if ('of' in node) {
+    const passes = (each: FilterNode): boolean => evaluate(each, event)
+    return node.kind === 'all' ? node.of.every(passes) : node.of.some(passes)
+  }
   const value = valueOf(node.attribute, event)
   if (value === undefined) return false
   if (node.kind === 'exists') return true

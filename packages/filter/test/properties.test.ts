@@ -1,0 +1,90 @@
+// The compiler beside the interpreter, and the index beside asking every filter, over random filters and events.
+
+import { Event, type AttributeValue } from '@sluice/event'
+import { compileAttributes, compileFilters, evaluate, FilterIndex, type Filter } from '@sluice/filter'
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+// Few names and short texts of few letters, so that filters and events often meet.
+const name = fc.constantFrom('type', 'type', 'source', 'ext', 'constructor', 'data')
+const text = fc.string({ unit: fc.constantFrom('a', 'b', '1'), minLength: 1, maxLength: 3 })
+const value: fc.Arbitrary<AttributeValue> = fc.oneof(
+  { weight: 5, arbitrary: text },
+  { weight: 1, arbitrary: fc.boolean() },
+  { weight: 1, arbitrary: fc.integer({ min: -1, max: 11 }) },
+  { weight: 1, arbitrary: fc.constantFrom('true', 'tr', 'e', '-', '11') },
+)
+const conditions = fc.dictionary(name, value, { minKeys: 1, maxKeys: 3 })
+const { filter } = fc.letrec((tie) => ({
+  filter: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    fc.record({ exact: conditions }),
+    fc.record({ prefix: conditions }),
+    fc.record({ suffix: conditions }),
+    fc.record({ all: fc.array(tie('filter'), { minLength: 1, maxLength: 4 }) }),
+    fc.record({ any: fc.array(tie('filter'), { minLength: 1, maxLength: 4 }) }),
+    fc.record({ not: tie('filter') }),
+  ),
+}))
+const compiled: fc.Arbitrary<Filter> = fc.oneof(
+  { weight: 4, arbitrary: fc.array(filter, { maxLength: 3 }).map((filters) => compileFilters(filters)) },
+  { weight: 1, arbitrary: fc.dictionary(name, fc.oneof(value, fc.constant(''))).map((map) => compileAttributes(map)) },
+  { weight: 2, arbitrary: text.map((type) => compileFilters([{ exact: { type } }])) },
+)
+const event: fc.Arbitrary<Event> = fc
+  .dictionary(name, fc.oneof(value, fc.constant('')))
+  .map((attributes) => new Event(new Map(Object.entries(attributes)), undefined))
+
+test('a compiled filter says what the interpreter says', () => {
+  let passed = 0
+  let asked = 0
+  fc.assert(
+    fc.property(compiled, fc.array(event, { minLength: 1, maxLength: 5 }), (some, events) => {
+      for (const each of events) {
+        const verdict = some.matches(each)
+        expect(verdict).toBe(evaluate(some.ast, each))
+        asked++
+        if (verdict) passed++
+      }
+    }),
+    { numRuns: 5_000 },
+  )
+  // A property that always sees the same verdict proves nothing.
+  expect(passed / asked).toBeGreaterThan(0.1)
+  expect(passed / asked).toBeLessThan(0.9)
+})
+
+type Step =
+  | { readonly do: 'add'; readonly id: number; readonly filter: Filter }
+  | { readonly do: 'remove'; readonly id: number }
+  | { readonly do: 'match'; readonly event: Event }
+
+const id = fc.nat(15)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('add' as const), id, filter: compiled }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), id }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('match' as const), event }) },
+)
+
+test('the index finds what asking every filter by itself finds, in the order of adding, after any changes', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const index = new FilterIndex<number>()
+      const model = new Map<number, Filter>()
+      for (const next of steps) {
+        const [found, expected] = takeBoth(next, index, model)
+        expect(found).toEqual(expected)
+        expect(index.size).toBe(model.size)
+      }
+    }),
+    { numRuns: 3_000 },
+  )
+})
+
+/** Takes a step with the index and with a plain map, whose order is that of adding too. */
+function takeBoth(next: Step, index: FilterIndex<number>, model: Map<number, Filter>): [unknown, unknown] {
+  if (next.do === 'add') return [index.add(next.id, next.filter), void model.set(next.id, next.filter)]
+  if (next.do === 'remove') return [index.remove(next.id), model.delete(next.id)]
+  const passing = [...model].filter(([, each]) => evaluate(each.ast, next.event))
+  return [index.match(next.event), passing.map(([key]) => key)]
+}
