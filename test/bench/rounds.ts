@@ -5,40 +5,76 @@ import type { Context } from './goal.ts'
 import type { ClosedLoopResult, Mishaps } from './load/closed-loop.ts'
 import type { Interval } from './load/interval.ts'
 import type { PayloadSpec } from './load/payload.ts'
+import { cpuMsOf, machineCpuMs } from './proc.ts'
 import type { Program } from './programs/program.ts'
 import { summarize } from './statistics.ts'
 
 /** Starts a program for one round. */
 export type Start<Started extends Program = Program> = () => Promise<Started>
 
+/** The results of one round by the contenders' names. */
+export type Round<Name extends string, Result> = Readonly<Record<Name, Result>> & {
+  /** How many cores everybody else on the machine used, in that contender's run in which it was the most. */
+  readonly otherCores: number
+}
+
+/** A round in which others used more than this is run again; they take cores away from what is measured. */
+export const OTHER_CORES_MAX = 0.2
+/** How many rounds are run again at most. Then the least disturbed ones count, whatever came out in them. */
+const ROUNDS_AGAIN_MAX = 3
+
 /**
- * Runs `run` on every contender, `context.rounds` times. All contenders of a round run at once, and wait idle while it
- * is another's turn. Resolves with the results of each round by the contender's name.
+ * Runs `run` on every contender, in as many rounds as the context says. All contenders of a round are up at once, and
+ * wait idle while it is another's turn.
  */
 export async function runRounds<Name extends string, Result, Started extends Program>(
   context: Context,
   contenders: Readonly<Record<Name, Start<Started>>>,
   run: (program: Started, name: Name) => Promise<Result>,
-): Promise<Record<Name, Result>[]> {
+): Promise<Round<Name, Result>[]> {
+  const wanted = context.rounds
+  const again = context.quick ? 0 : ROUNDS_AGAIN_MAX
+  const rounds: Round<Name, Result>[] = []
+  let quiet = 0
+  while (quiet < wanted && rounds.length < wanted + again) {
+    const round = await runRound(context, contenders, run, rounds.length % 2 === 1)
+    rounds.push(round)
+    if (round.otherCores <= OTHER_CORES_MAX) quiet++
+    context.say(`round ${rounds.length}, others used ${round.otherCores.toFixed(2)} cores`)
+  }
+  return rounds.toSorted((a, b) => a.otherCores - b.otherCores).slice(0, wanted)
+}
+
+async function runRound<Name extends string, Result, Started extends Program>(
+  context: Context,
+  contenders: Readonly<Record<Name, Start<Started>>>,
+  run: (program: Started, name: Name) => Promise<Result>,
+  backwards: boolean,
+): Promise<Round<Name, Result>> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are what `Name` is made of
   const names = Object.keys(contenders) as Name[]
-  const results: Record<Name, Result>[] = []
-  for (let round = 0; round < context.rounds; round++) {
-    context.say(`round ${round + 1} of ${context.rounds}`)
-    const programs = new Map<Name, Started>()
-    const result: Partial<Record<Name, Result>> = {}
-    try {
-      for (const name of names) programs.set(name, await contenders[name]())
-      for (const name of round % 2 === 0 ? names : names.toReversed()) {
-        result[name] = await run(programs.get(name)!, name)
-      }
-    } finally {
-      for (const program of programs.values()) await program.end()
+  const programs = new Map<Name, Started>()
+  const result: Partial<Record<Name, Result>> = {}
+  let otherCores = 0
+  try {
+    for (const name of names) programs.set(name, await contenders[name]())
+    const pids = [...programs.values()].map(({ pid }) => pid).filter((pid) => pid !== 0)
+    const ours = [process.pid, context.load.pid, ...pids]
+    for (const name of backwards ? names.toReversed() : names) {
+      const begin = { atMs: performance.now(), cpuMs: othersCpuMs(ours) }
+      result[name] = await run(programs.get(name)!, name)
+      otherCores = Math.max(otherCores, (othersCpuMs(ours) - begin.cpuMs) / (performance.now() - begin.atMs))
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name has had its turn
-    results.push(result as Record<Name, Result>)
+    return { ...(result as Record<Name, Result>), otherCores }
+  } finally {
+    for (const program of programs.values()) await program.end()
   }
-  return results
+}
+
+/** CPU time of the whole machine without these processes. */
+function othersCpuMs(pids: readonly number[]): number {
+  return pids.reduce((left, pid) => left - cpuMsOf(pid), machineCpuMs())
 }
 
 /** Tokens of the closed loop (PERFORMANCE A2). */
@@ -88,6 +124,5 @@ export function coresOf(results: readonly Interval[]): Record<string, number> {
   return {
     program: rounded((each) => each.programCores),
     load: rounded((each) => each.loadCores),
-    others: rounded((each) => each.otherCores),
   }
 }

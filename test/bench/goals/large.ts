@@ -7,7 +7,7 @@ import type { PayloadSpec } from '../load/payload.ts'
 import { measureOf } from '../measure.ts'
 import { startBareProxy, startJsonRelay } from '../programs/beside.ts'
 import { oneTrigger, startSluice } from '../programs/sluice.ts'
-import { coresOf, hop, problemOf, runRounds, type Start } from '../rounds.ts'
+import { coresOf, hop, problemOf, runRounds, type Start, type Round } from '../rounds.ts'
 
 const DATA_BYTES = 64 * 1024
 
@@ -57,15 +57,15 @@ async function runStructured(context: Context): Promise<Measure> {
   })
 }
 
-type Round = Record<'beside' | 'sluice', ClosedLoopResult>
+type Rounds = readonly Round<'beside' | 'sluice', ClosedLoopResult>[]
 
-async function runBeside(context: Context, mode: PayloadSpec['mode'], beside: Start): Promise<Round[]> {
+async function runBeside(context: Context, mode: PayloadSpec['mode'], beside: Start): Promise<Rounds> {
   const sluice: Start = () => startSluice(context, { resources: oneTrigger(`${context.load.sink}/0`) })
   const event = { mode, dataBytes: DATA_BYTES }
   return await runRounds(context, { beside, sluice }, (program) => hop(context, program, event))
 }
 
-function outcomeOf(rounds: readonly Round[]): { problem: string | undefined; detail: Record<string, unknown> } {
+function outcomeOf(rounds: Rounds): { problem: string | undefined; detail: Record<string, unknown> } {
   return {
     problem: problemOf(rounds.flatMap((round) => [round.beside, round.sluice])),
     detail: {

@@ -7,7 +7,7 @@ import { measureOf } from '../measure.ts'
 import { noProgram, startBareProxy } from '../programs/beside.ts'
 import type { Program } from '../programs/program.ts'
 import { oneTrigger, startSluice } from '../programs/sluice.ts'
-import { ownMaximum, problemOf, runRounds } from '../rounds.ts'
+import { ownMaximum, problemOf, runRounds, type Round } from '../rounds.ts'
 import { summarize } from '../statistics.ts'
 
 const EVENT = { mode: 'binary', dataBytes: 1024 } as const
@@ -37,7 +37,7 @@ export const latencyGoal: Goal = {
   run,
 }
 
-type Round = Record<'none' | 'bare' | 'sluice', OpenLoopResult>
+type Rounds = readonly Round<'none' | 'bare' | 'sluice', OpenLoopResult>[]
 
 async function run(context: Context): Promise<Measure[]> {
   const sluice = (): Promise<Program> => startSluice(context, { resources: oneTrigger(`${context.load.sink}/0`) })
@@ -64,7 +64,7 @@ export async function openLoopOn(context: Context, program: Program, eventsPerSe
 function quantileMeasure(
   target: Target,
   quantile: 'p50' | 'p99',
-  rounds: readonly Round[],
+  rounds: Rounds,
   problem: string | undefined,
 ): Measure {
   const ownMs = summarize(rounds, ({ none }) => none.latencyMs[quantile]).median

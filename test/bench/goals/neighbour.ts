@@ -6,7 +6,7 @@ import type { OpenLoopResult } from '../load/open-loop.ts'
 import { measureOf } from '../measure.ts'
 import type { Program } from '../programs/program.ts'
 import { oneTrigger, startSluice, trigger } from '../programs/sluice.ts'
-import { coresOf, hop, problemOf, runRounds } from '../rounds.ts'
+import { coresOf, hop, problemOf, runRounds, type Round } from '../rounds.ts'
 import { openLoopOn, rateFor } from './latency.ts'
 
 const EVENT = { mode: 'binary', dataBytes: 1024 } as const
@@ -35,7 +35,7 @@ interface Result {
   readonly closed: ClosedLoopResult
   readonly open: OpenLoopResult
 }
-type Round = Record<'alone' | 'beside', Result>
+type Rounds = readonly Round<'alone' | 'beside', Result>[]
 
 async function run(context: Context): Promise<Measure[]> {
   const healthy = oneTrigger(`${context.load.sink}/0`)
@@ -50,7 +50,7 @@ async function run(context: Context): Promise<Measure[]> {
     beside: () => startSluice(context, { resources: [...healthy, dead] }),
   }
   const eventsPerSecond = await rateFor(context, start.alone)
-  const rounds: Round[] = await runRounds(context, start, (program) => runBoth(context, program, eventsPerSecond))
+  const rounds: Rounds = await runRounds(context, start, (program) => runBoth(context, program, eventsPerSecond))
   const results = rounds.flatMap((round) => [round.alone, round.beside])
   const problem = problemOf(results.flatMap(({ closed, open }) => [closed, open]))
   return [

@@ -7,7 +7,7 @@ import type { OpenLoopResult } from '../load/open-loop.ts'
 import { measureOf } from '../measure.ts'
 import { startBareProxy, startSlowRelay } from '../programs/beside.ts'
 import type { Program } from '../programs/program.ts'
-import { coresOf, hop, problemOf, runRounds } from '../rounds.ts'
+import { coresOf, hop, problemOf, runRounds, type Round } from '../rounds.ts'
 import { openLoopOn, rateFor } from './latency.ts'
 
 const EVENT = { mode: 'binary', dataBytes: 1024 } as const
@@ -55,13 +55,13 @@ interface Result {
   readonly closed: ClosedLoopResult
   readonly open: OpenLoopResult
 }
-type Round = Record<'bare' | 'twin' | 'slower', Result>
+type Rounds = readonly Round<'bare' | 'twin' | 'slower', Result>[]
 
 async function run(context: Context): Promise<Measure[]> {
   const bare = (): Promise<Program> => startBareProxy(context)
   const eventsPerSecond = await rateFor(context, bare)
   const start = { bare, twin: bare, slower: () => startSlowRelay(context, BURN_US) }
-  const rounds: Round[] = await runRounds(context, start, async (program) => {
+  const rounds: Rounds = await runRounds(context, start, async (program) => {
     const closed = await hop(context, program, EVENT)
     return { closed, open: await openLoopOn(context, program, eventsPerSecond) }
   })
@@ -70,7 +70,7 @@ async function run(context: Context): Promise<Measure[]> {
   return [...closedLoopMeasures(rounds, problem), ...latencyMeasures(rounds, problem)]
 }
 
-function closedLoopMeasures(rounds: readonly Round[], problem: string | undefined): Measure[] {
+function closedLoopMeasures(rounds: Rounds, problem: string | undefined): Measure[] {
   const detail = { cores: coresOf(rounds.map((round) => round.bare.closed)) }
   return [
     measureOf(throughput, rounds, {
@@ -105,7 +105,7 @@ function closedLoopMeasures(rounds: readonly Round[], problem: string | undefine
   ]
 }
 
-function latencyMeasures(rounds: readonly Round[], problem: string | undefined): Measure[] {
+function latencyMeasures(rounds: Rounds, problem: string | undefined): Measure[] {
   return (
     [
       [p50, 'p50'],

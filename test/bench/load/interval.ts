@@ -1,13 +1,12 @@
 // The measured interval of a run: what was counted and what was spent between its two ends.
 
-import { cpuMsOf, machineCpuMs } from '../proc.ts'
+import { cpuMsOf } from '../proc.ts'
 
 /** Counters at one moment. */
 export interface Reading {
   readonly atMs: number
   readonly programCpuMs: number
   readonly loadCpuMs: number
-  readonly machineCpuMs: number
   readonly events: number
   readonly deliveries: number
 }
@@ -25,8 +24,6 @@ export interface Interval {
   /** Share of one core that the program, and the load process, used: 1 = a whole core. */
   readonly programCores: number
   readonly loadCores: number
-  /** What everybody else on the machine used: beyond some 0.1 it takes cores away from what is measured. */
-  readonly otherCores: number
 }
 
 /** Reads the counters now. `pid` is the program's; 0 when there is none (the sink is loaded directly). */
@@ -36,7 +33,6 @@ export function readNow(pid: number, events: number, deliveries: number): Readin
     atMs: performance.now(),
     programCpuMs: pid === 0 ? 0 : cpuMsOf(pid),
     loadCpuMs: (own.user + own.system) / 1000,
-    machineCpuMs: machineCpuMs(),
     events,
     deliveries,
   }
@@ -47,8 +43,6 @@ export function between(begin: Reading, end: Reading): Interval {
   const events = end.events - begin.events
   const deliveries = end.deliveries - begin.deliveries
   const programCpuMs = end.programCpuMs - begin.programCpuMs
-  const loadCpuMs = end.loadCpuMs - begin.loadCpuMs
-  const otherCpuMs = end.machineCpuMs - begin.machineCpuMs - programCpuMs - loadCpuMs
   return {
     elapsedMs,
     eventsPerSecond: (events * 1000) / elapsedMs,
@@ -57,7 +51,6 @@ export function between(begin: Reading, end: Reading): Interval {
     cpuUsPerEvent: (programCpuMs * 1000) / events,
     cpuUsPerDelivery: (programCpuMs * 1000) / deliveries,
     programCores: programCpuMs / elapsedMs,
-    loadCores: loadCpuMs / elapsedMs,
-    otherCores: Math.max(0, otherCpuMs / elapsedMs),
+    loadCores: (end.loadCpuMs - begin.loadCpuMs) / elapsedMs,
   }
 }

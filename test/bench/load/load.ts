@@ -11,6 +11,7 @@ import type { OpenLoopOrder, OpenLoopResult } from './open-loop.ts'
 
 /** A running load process. One order at a time. */
 export interface Load {
+  readonly pid: number
   /** Base address of the sink; its subscribers are `/0`, `/1`, ... */
   readonly sink: string
   /** Base address of the sink that never answers. */
@@ -35,6 +36,7 @@ export async function startLoad(children: Children): Promise<Load> {
     return answer.result
   }
   return {
+    pid: child.pid!,
     sink: ready.sink,
     dead: ready.dead,
     closedLoop: (order) => give({ do: 'closed', ...order }),
