@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Broker } from '@sluice/broker'
-import { SluiceError, decodeHttp, type DecodeLimits } from '@sluice/event'
+import { SluiceError, decodeHttp, type DecodeLimits, type Event } from '@sluice/event'
 import { answer, answerError } from './answer.ts'
 import type { ServerLimits } from './limits.ts'
 
@@ -14,7 +14,10 @@ export type FindBroker = (namespace: string, name: string) => Broker
 /** Answers a request to `/{namespace}/{broker}`; returns false, having done nothing, for any other path. */
 export type Ingress = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => boolean
 
-export function ingress(findBroker: FindBroker, limits: ServerLimits): Ingress {
+/** Told of every event that a broker's path did not let in, with the status of the answer. */
+export type Refused = (broker: Broker, status: number) => void
+
+export function ingress(findBroker: FindBroker, limits: ServerLimits, refused: Refused): Ingress {
   const decodeLimits: Partial<DecodeLimits> = { maxEventBytes: limits.eventBytesMax }
   const reading = { bytes: 0 }
 
@@ -25,35 +28,51 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits): Ingress {
       answerOther(request, response)
       return true
     }
+    let broker: Broker | undefined
     try {
-      checkHead(request, response, limits)
-      const broker = findBroker(path.namespace, path.name)
+      broker = findBroker(path.namespace, path.name)
+      checkHead(request, limits)
       const bytesMax = bodyBytesMax(request, limits)
       const announced = announcedBytes(request, bytesMax)
       const retryAfterMs = broker.room(announced)
       if (retryAfterMs > 0) throw noRoom(path.namespace, path.name, retryAfterMs)
       if (expectsContinue) response.writeContinue()
-      readBody(request, response, bytesMax, reading, limits.readingBytesMax, (body) => {
-        void accept(broker, request, response, body, decodeLimits)
-      })
+      read(broker, request, response, bytesMax)
     } catch (error) {
-      refuse(request, response, error)
+      refuse(broker, request, response, error)
     }
     return true
   }
-}
 
-async function accept(
-  broker: Broker,
-  request: IncomingMessage,
-  response: ServerResponse,
-  body: Buffer | undefined,
-  limits: Partial<DecodeLimits>,
-): Promise<void> {
-  try {
-    await broker.accept(decodeHttp(request.rawHeaders, body, limits))
-    answer(response, 202)
-  } catch (error) {
+  function read(broker: Broker, request: IncomingMessage, response: ServerResponse, bytesMax: number): void {
+    readBody(request, bytesMax, reading, limits.readingBytesMax, {
+      done: (body) => accept(broker, request, response, body),
+      refused: (error) => refuse(broker, request, response, error),
+    })
+  }
+
+  function accept(broker: Broker, request: IncomingMessage, response: ServerResponse, body: Buffer | undefined): void {
+    let events: Event[]
+    try {
+      events = decodeHttp(request.rawHeaders, body, decodeLimits)
+    } catch (error) {
+      return refuse(broker, request, response, error)
+    }
+    broker.accept(events).then(
+      () => answer(response, 202),
+      (error: unknown) => answerError(response, error), // the broker has told its observer itself
+    )
+  }
+
+  /** Refuses a request, perhaps before its body was read; the rest is read and thrown away, within the request's time. */
+  function refuse(
+    broker: Broker | undefined,
+    request: IncomingMessage,
+    response: ServerResponse,
+    error: unknown,
+  ): void {
+    if (broker !== undefined) refused(broker, error instanceof SluiceError ? error.status : 500)
+    request.resume()
     answerError(response, error)
   }
 }
@@ -75,21 +94,11 @@ export function brokerPath(url: string): { namespace: string; name: string } | u
 const SLASH = 0x2f
 
 /** What can be refused before a byte of the body is read. */
-function checkHead(request: IncomingMessage, response: ServerResponse, limits: ServerLimits): void {
-  const { headers, rawHeaders } = request
+function checkHead({ headers, rawHeaders }: IncomingMessage, limits: ServerLimits): void {
   if (rawHeaders.length > limits.headersMax * 2) {
     throw new SluiceError('SLUICE_REQUEST_HEADERS', `The request has more than ${limits.headersMax} header lines.`, {
       status: 431,
     })
-  }
-  const transfer = headers['transfer-encoding']
-  if (transfer !== undefined && transfer.toLowerCase() !== 'chunked') {
-    response.setHeader('Connection', 'close') // where the next request begins is anybody's guess
-    throw new SluiceError(
-      'SLUICE_REQUEST_TRANSFER_ENCODING',
-      `Transfer-Encoding is "${transfer}"; only "chunked" is taken. Nothing was stored.`, // threat 10
-      { status: 400 },
-    )
   }
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
@@ -116,24 +125,32 @@ function announcedBytes(request: IncomingMessage, bytesMax: number): number {
   return bytes
 }
 
-/** Reads the body up to `bytesMax` and calls `done`; answers itself where that can't be. */
+/** How the reading of a body ends, unless its sender leaves. */
+interface BodyEnds {
+  done: (body: Buffer | undefined) => void
+  refused: (error: SluiceError) => void
+}
+
+/** Reads the body up to `bytesMax`, while no more than `readingBytesMax` bytes are being read in all. */
 function readBody(
   request: IncomingMessage,
-  response: ServerResponse,
   bytesMax: number,
   reading: { bytes: number },
   readingBytesMax: number,
-  done: (body: Buffer | undefined) => void,
+  { done, refused }: BodyEnds,
 ): void {
   let first: Buffer | undefined
   let more: Buffer[] | undefined
   let bytes = 0
   let over = false
 
-  const stop = (error: unknown): void => {
+  const end = (): void => {
     over = true
     reading.bytes -= bytes
-    refuse(request, response, error)
+  }
+  const stop = (error: SluiceError): void => {
+    end()
+    refused(error)
   }
   request.on('data', (chunk: Buffer) => {
     if (over) return
@@ -146,14 +163,11 @@ function readBody(
   })
   request.on('end', () => {
     if (over) return
-    over = true
-    reading.bytes -= bytes
+    end()
     done(more === undefined ? first : Buffer.concat(more, bytes))
   })
   request.on('close', () => {
-    if (over) return // a sender that left in the middle of its body: nothing is stored (fault 35)
-    over = true
-    reading.bytes -= bytes
+    if (!over) end() // a sender that left in the middle of its body: nothing is stored (fault 35)
   })
 }
 
@@ -169,12 +183,6 @@ function answerOther(request: IncomingMessage, response: ServerResponse): void {
 }
 
 const WEBHOOK_HANDSHAKE = ['WebHook-Allowed-Origin', '*', 'WebHook-Allowed-Rate', '*']
-
-/** Refuses a request whose body was not read; the rest of it is read and thrown away, within the request's time. */
-function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  request.resume()
-  answerError(response, error)
-}
 
 function noRoom(namespace: string, name: string, retryAfterMs: number): SluiceError {
   return new SluiceError(

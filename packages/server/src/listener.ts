@@ -6,6 +6,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { SluiceError } from '@sluice/event'
 import type { Address } from './address.ts'
 import { answerError } from './answer.ts'
+import { refuseAmbiguous } from './framing.ts'
 import type { ServerLimits } from './limits.ts'
 
 /** Handles a request ahead of Fastify, or returns false and leaves it alone. */
@@ -48,6 +49,7 @@ export function openListener(limits: ServerLimits, ahead?: Ahead): Listener {
 
 function createLimited(limits: ServerLimits, handler: RequestListener, ahead: Ahead | undefined): Server {
   const route = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+    if (refuseAmbiguous(request, response)) return
     if (ahead !== undefined && ahead(request, response, expectsContinue)) return
     if (expectsContinue) response.writeContinue()
     handler(request, response as Parameters<RequestListener>[1])

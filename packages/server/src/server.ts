@@ -36,12 +36,16 @@ export function openServer(options: ServerOptions): SluiceServer {
 
   const events = openListener(
     limits,
-    ingress((namespace, name) => {
-      if (state !== 'ready') throw notReady(state)
-      const broker = controller.broker(namespace, name)
-      if (broker === undefined) throw unknownBroker(namespace, name)
-      return broker
-    }, limits),
+    ingress(
+      (namespace, name) => {
+        if (state !== 'ready') throw notReady(state)
+        const broker = controller.broker(namespace, name)
+        if (broker === undefined) throw unknownBroker(namespace, name)
+        return broker
+      },
+      limits,
+      (broker, status) => metrics.observer.refused(broker, status, 1),
+    ),
   )
   const api = openListener(limits)
   for (const listener of [events, api]) mountHealth(listener, () => state)
