@@ -5,7 +5,7 @@ import { manualClock, type ManualClock } from '@sluice/clock'
 import { openController, type Controller } from '@sluice/controller'
 import { deliverer } from '@sluice/delivery'
 import { formatProblems, loadFiles } from '@sluice/resource'
-import { metrics, openServer, type SluiceServer } from '@sluice/server'
+import { metrics, openServer, type ServerLimits, type SluiceServer } from '@sluice/server'
 import { onTestFinished } from 'vitest'
 import { folderOf } from './sluice.ts'
 
@@ -38,12 +38,16 @@ export interface Here {
   apply(yaml: string): Promise<void>
 }
 
+/** What a test may want otherwise than it is. */
+export interface HereOptions {
+  readonly memoryBytes?: number
+  readonly hopsMax?: number
+  readonly limits?: Partial<ServerLimits>
+}
+
 /** Starts Sluice on this YAML; waits have no jitter. It ends with the test. */
-export async function sluiceHere(
-  yaml: string,
-  options: { memoryBytes?: number; hopsMax?: number } = {},
-): Promise<Here> {
-  const { memoryBytes = 16 * 1024 * 1024, hopsMax = 255 } = options
+export async function sluiceHere(yaml: string, options: HereOptions = {}): Promise<Here> {
+  const { memoryBytes = 16 * 1024 * 1024, hopsMax = 255, limits = {} } = options
   const clock = manualClock()
   const counted = metrics()
   const deliveries = deliverer({ clock })
@@ -56,7 +60,7 @@ export async function sluiceHere(
     hopsMax,
     random: () => 0,
   })
-  const server = openServer({ controller, metrics: counted, clock, version: 'test' })
+  const server = openServer({ controller, metrics: counted, clock, version: 'test', limits })
   const address = { host: '127.0.0.1', port: 0 }
   const { ingress, api } = await server.listen({ ingress: address, api: address })
   const apply = async (text: string): Promise<void> => {
