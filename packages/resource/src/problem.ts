@@ -64,13 +64,23 @@ function formatProblem(problem: Problem): string {
   const place = line === 0 ? file : `${file}:${line}:${column}`
   const heading = `${code}  ${place}${resource === undefined ? '' : `, ${resource}`}`
   const lines = [severity === 'warning' ? `${heading} (warning)` : heading]
-  const sentence = /[.?!]$/.test(message) || hint === undefined ? message : `${message}.`
-  lines.push(...`${sentence}${hint === undefined ? '' : ` ${hint}`}`.split('\n').map((text) => `  ${text}`))
+  lines.push(
+    ...toldAs(message, hint)
+      .split('\n')
+      .map((text) => `  ${text}`),
+  )
   if (excerpt !== undefined) {
     const number = String(line)
     lines.push(`    ${number} | ${excerpt}`, `    ${' '.repeat(number.length)} | ${' '.repeat(column - 1)}^`)
   }
   return lines.map((text) => text.replace(CONTROL, '\u{FFFD}')).join('\n')
+}
+
+/** On one line, unless the message itself has several, as a difference has. */
+function toldAs(message: string, hint: string | undefined): string {
+  if (hint === undefined) return message
+  if (message.includes('\n')) return `${message}\n${hint}`
+  return `${message}${/[.?!]$/.test(message) ? '' : '.'} ${hint}`
 }
 
 /** What a file could send to the reader's terminal: control characters, and those that reorder text (Trojan Source). */

@@ -244,7 +244,7 @@ function refusals(declared: Declared, stored: Entry | undefined, { source, locat
     const shown = path[1] === 'annotations' ? 'annotations' : pathText(path)
     const message = `Immutable ${what} changed (-old +new): ${shown}\n-${shortly(before)}\n+${shortly(after)}`
     const hint = `${pathText(path)} can't be changed: delete the ${resource.kind} and create it again.`
-    return [refuse('SLUICE_RESOURCE_IMMUTABLE', path, message, `\n${hint}`)]
+    return [refuse('SLUICE_RESOURCE_IMMUTABLE', path, message, hint)]
   })
 }
 

@@ -58,8 +58,8 @@ export function* readDocuments(text: string, limits: YamlLimits = YAML_LIMITS): 
  */
 const CORE: Schema = new Schema({ schema: 'core', merge: false, resolveKnownTags: false })
 
-/** Lexemes are four or five for each value; a document may have this many for each of its `nodesMax`. */
-const LEXEMES_PER_NODE = 10
+/** Lexemes are about three for each value, and two for a comment; a document may have this many for each value. */
+const LEXEMES_PER_NODE = 5
 
 /** The tokens of the parser, stopped where a document grows too large or too deep for it to be composed. */
 function* tokensOf(text: string, limits: YamlLimits): Generator<CST.Token | { fault: YamlFault }, void> {
