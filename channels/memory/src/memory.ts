@@ -216,7 +216,6 @@ class MemoryChannel implements Channel {
   }
 
   judge(subscription: MemorySubscription, filter: Filter): void {
-    this.#index.remove(subscription)
     this.#index.add(subscription, filter)
   }
 

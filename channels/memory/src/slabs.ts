@@ -36,10 +36,9 @@ export class Slabs {
   heldBytes = 0
 
   place(record: Placed, event: Event): void {
-    const length = recordBytes(event)
-    const slab = this.#room(length)
-    writeRecord(event, slab.buffer, slab.used)
-    this.#put(record, slab, length)
+    const slab = this.#room(recordBytes(event))
+    const end = writeRecord(event, slab.buffer, slab.used)
+    this.#put(record, slab, end - slab.used)
   }
 
   /**

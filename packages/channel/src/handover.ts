@@ -14,6 +14,8 @@ export interface Backlog<Ref> {
   next(): Ref | undefined
   /** The event if it is in memory; otherwise `undefined`, and {@link Handover.loaded} follows, in any order. */
   load(ref: Ref): Event | undefined
+  /** Tries made with an event of {@link next} before, by a process that is gone. Default 0. */
+  tries?(ref: Ref): number
   /** The event's size, as it counts for the window. */
   bytes(ref: Ref): number
   position(ref: Ref): Position
@@ -261,7 +263,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
       return false
     }
     this.#unfit = undefined
-    this.#load(ref, 0, false)
+    this.#load(ref, this.#backlog.tries?.(ref) ?? 0, false)
     return true
   }
 

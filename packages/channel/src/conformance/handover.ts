@@ -174,7 +174,7 @@ export const handoverClauses: readonly Clause[] = [
     'a subscription that has parked as many events as it may takes no new ones until one of them is settled',
     async (scene) => {
       const { maxParked } = scene.capabilities
-      const got = receiver((delivery) => delivery.release(scene.time.shortDelayMs * 20))
+      const got = receiver((delivery) => delivery.release(scene.time.shortDelayMs * 10))
       const subscription = await scene.subscribe(got, { window: { events: 4, bytes: 1e9 } })
       await scene.publish(scene.events(maxParked + 20))
       await scene.handed(got, maxParked)
@@ -182,7 +182,7 @@ export const handoverClauses: readonly Clause[] = [
       expect(got.all).toHaveLength(maxParked)
       expect(subscription.lag().parked).toBe(maxParked)
 
-      await scene.time.pass(scene.time.shortDelayMs * 20 + 20)
+      await scene.time.pass(scene.time.shortDelayMs * 10 + 20)
       const isBack = (): boolean => got.all.length >= maxParked * 2
       await scene.time.soon('the parked events to come again', isBack)
       expect(sorted(got.ids.slice(maxParked, maxParked * 2))).toEqual(sorted(got.ids.slice(0, maxParked)))

@@ -308,7 +308,7 @@ export const progressClauses: readonly Clause[] = [
     const another = await scene.openAnother()
     const taker = settler()
     await another.subscribe({ id: 'one', filter: typeIs('a') }, taker.deliver)
-    await scene.channel.close({ deadlineMs: 0 })
+    await scene.close(scene.channel)
     await scene.time.soon('every event', () => events.every(({ id }) => taker.ids.includes(id)))
   }),
 

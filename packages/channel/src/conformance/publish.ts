@@ -166,14 +166,14 @@ export const publishClauses: readonly Clause[] = [
   }),
 
   clause('once closed it stores nothing, answers 503, and opens no subscription', async (scene) => {
-    await scene.channel.close({ deadlineMs: 0 })
+    await scene.close(scene.channel)
     const [result] = await scene.channel.publish([scene.event()], { lane: 'ingress' })
     expect(result).toMatchObject({
       stored: false,
       error: { code: 'SLUICE_CHANNEL_UNAVAILABLE', status: 503, retryable: true },
     })
     await expect(scene.subscribe(receiver())).rejects.toMatchObject({ code: 'SLUICE_CHANNEL_UNAVAILABLE' })
-    await scene.channel.close({ deadlineMs: 0 }) // twice does no harm
+    await scene.close(scene.channel) // twice does no harm
   }),
 ]
 

@@ -72,7 +72,7 @@ export async function runClause(driver: ConformanceDriver, { run, limits }: Clau
   try {
     await run(scene)
   } finally {
-    for (const channel of scene.opened) await channel.close({ deadlineMs: 0 })
+    for (const channel of scene.opened) await scene.close(channel)
     await store.destroy?.()
   }
 }
@@ -105,9 +105,17 @@ export class Scene {
     return channel
   }
 
-  /** Closes the channel at once, with what is out left as it is, and opens the store anew. */
+  /** Closes a channel at once, with what is out left as it is. */
+  async close(channel: Channel): Promise<void> {
+    let closed = false
+    const closing = channel.close({ deadlineMs: 0 }).then(() => (closed = true))
+    await this.time.soon('the channel to close', () => closed)
+    await closing
+  }
+
+  /** Closes the channel at once, and opens the store anew. */
   async reopen(): Promise<void> {
-    await this.channel.close({ deadlineMs: 0 })
+    await this.close(this.channel)
     this.channel = await this.openAnother()
   }
 

@@ -40,9 +40,10 @@ export const sightClauses: readonly Clause[] = [
     for (const event of scene.events(3)) {
       times.push(scene.time.clock.now())
       await scene.publish([event])
-      await scene.time.pass(2000)
+      await scene.time.pass(scene.time.shortDelayMs)
     }
-    const near = (expected: number): boolean => Math.abs((subscription.lag().oldest ?? 0) - expected) < 1000
+    const near = (expected: number): boolean =>
+      Math.abs((subscription.lag().oldest ?? 0) - expected) < scene.time.shortDelayMs / 2
     got.all[0]!.release(scene.time.longDelayMs) // the oldest is parked, the next is out, the last waits
     await scene.handed(got, 2)
     expect(near(times[0]!)).toBe(true)

@@ -31,10 +31,11 @@ export interface TimeOptions {
 export function timeOf({ clock, timeoutMs, quietMs }: TimeOptions): Time {
   let followed = performance.now()
 
-  /** Moves a manual clock by what has really passed since. */
-  async function turn(): Promise<void> {
-    if (clock === undefined) return setTimeout(1)
+  /** Lets others run, and moves a manual clock by what has really passed since. */
+  async function turn(turns: number): Promise<void> {
+    if (clock === undefined && turns > 50) return setTimeout(1)
     await setImmediate()
+    if (clock === undefined) return
     const passedMs = Math.floor(performance.now() - followed)
     if (passedMs < 1) return
     followed += passedMs
@@ -44,9 +45,9 @@ export function timeOf({ clock, timeoutMs, quietMs }: TimeOptions): Time {
   async function soon(what: string, condition: () => boolean): Promise<void> {
     followed = performance.now()
     const deadline = followed + timeoutMs
-    while (!condition()) {
+    for (let turns = 0; !condition(); turns++) {
       if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms, and this never came: ${what}`)
-      await turn()
+      await turn(turns)
     }
   }
 
@@ -60,7 +61,7 @@ export function timeOf({ clock, timeoutMs, quietMs }: TimeOptions): Time {
     followed = performance.now()
     const end = followed + quietMs
     await settleDown()
-    while (performance.now() < end) await turn()
+    while (performance.now() < end) await turn(Infinity)
   }
 
   return {
