@@ -32,13 +32,14 @@ export class Attempt implements Rider {
   readonly method = 'POST'
   headers: string[]
   body: Buffer | null
+  reset: boolean
   connection: Connection | undefined
   readonly request: AttemptRequest
   readonly done: (outcome: Outcome) => void
   /** In the deliverer's timer wheel. */
   timer: number
   readonly #sender: Sender
-  readonly #startedMs: number
+  readonly startedMs: number
   /** There once the request is being written; until then the attempt waits for a connection. */
   #controller: Dispatcher.DispatchController | undefined
   #finished: boolean
@@ -70,12 +71,13 @@ export class Attempt implements Rider {
     this.path = request.target.path
     this.headers = headers
     this.body = body
+    this.reset = false
     this.connection = undefined
     this.request = request
     this.done = done
     this.timer = -1
     this.#sender = sender
-    this.#startedMs = sender.monotonic()
+    this.startedMs = sender.monotonic()
     this.#controller = undefined
     this.#finished = false
     this.#resent = false
@@ -97,7 +99,7 @@ export class Attempt implements Rider {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#finished) throw ABANDONED
     this.#controller = controller
-    this.connection?.begin()
+    this.connection?.begin(this.startedMs)
   }
 
   onResponseStarted(): void {
@@ -276,7 +278,7 @@ export class Attempt implements Rider {
     pressure: boolean,
   ): void {
     this.#finished = true
-    const durationMs = this.#sender.monotonic() - this.#startedMs
+    const durationMs = this.#sender.monotonic() - this.startedMs
     const retryAfter = this.#retryAfterMs
     this.#sender.finish(this, {
       verdict,

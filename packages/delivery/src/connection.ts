@@ -19,7 +19,11 @@ export interface ConnectionLimits {
 
 /** Who wants to know on which connection its request went out. */
 export interface Rider extends Dispatcher.DispatchHandler {
+  /** Monotonic. */
+  readonly startedMs: number
   connection: Connection | undefined
+  /** Whether undici is to close the connection after this request; it reads this in its options. */
+  reset: boolean
 }
 
 /**
@@ -46,10 +50,8 @@ export function connectionPool(
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: limits.keepAliveMs,
-    // So that a name is looked up again under steady load too (fault 41).
-    clientTtl: limits.connectionAgeMaxMs,
     maxHeaderSize: limits.responseHeaderBytesMax,
-    factory: (url, options) => new Connection(url, options, connect),
+    factory: (url, options) => new Connection(url, options, connect, limits.connectionAgeMaxMs),
   })
 }
 
@@ -62,8 +64,11 @@ export class Connection extends Client {
   /** The next bytes to come are the head of an answer. */
   awaitsHead = false
   #held: Buffer | undefined = undefined
+  /** When the first request went out on the present socket; Infinity before that, and without one. */
+  #sinceMs = Infinity
+  readonly #ageMaxMs: number
 
-  constructor(url: URL, options: Client.Options, connect: buildConnector.connector) {
+  constructor(url: URL, options: Client.Options, connect: buildConnector.connector, ageMaxMs: number) {
     super(url, {
       ...options,
       connect: (to, connected) =>
@@ -72,15 +77,23 @@ export class Connection extends Client {
           connected(...result)
         }),
     })
+    this.#ageMaxMs = ageMaxMs
+    this.on('disconnect', () => {
+      this.#sinceMs = Infinity
+    })
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Rider): boolean {
     handler.connection = this
+    // An old connection takes one request more, so that names are looked up again under steady load too (fault 41).
+    // undici's own clientTtl asks for the time once for every connection of the pool with each request.
+    handler.reset = handler.startedMs - this.#sinceMs > this.#ageMaxMs
     return super.dispatch(options, handler)
   }
 
   /** A request is written now. */
-  begin(): void {
+  begin(startedMs: number): void {
+    if (this.#sinceMs === Infinity) this.#sinceMs = startedMs
     this.awaitsHead = true
     this.continues = 0
     this.#held = undefined

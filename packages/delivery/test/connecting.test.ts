@@ -4,8 +4,9 @@ import type { LookupAddress } from 'node:dns'
 import { readFileSync } from 'node:fs'
 import { createServer, type LookupFunction } from 'node:net'
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { manualClock } from '@sluice/clock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { attempt, listen, rawSubscriber, subscriber, testDeliverer } from './subscribers.ts'
+import { attempt, listen, rawSubscriber, subscriber, testDeliverer, turn } from './subscribers.ts'
 
 /** A lookup that gives these answers, one after the other. */
 function answers(...given: LookupAddress[][]): LookupFunction & { asked: string[] } {
@@ -89,6 +90,21 @@ describe('threat 2: the guard judges what a name resolves to, at each connect', 
     const sender = testDeliverer({ targets: 'public', lookup: answers([LOOPBACK]) })
     expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'dead' })
     expect(connections()).toBe(0)
+  })
+
+  test('the peer of the socket is judged last: a lie before that sends no byte', async () => {
+    const { url, connections } = await rawSubscriber(() => {})
+    let asked = 0
+    const twoFaced = {
+      family: 4,
+      get address() {
+        return asked++ === 0 ? '8.8.8.8' : '127.0.0.1'
+      },
+    }
+    const sender = testDeliverer({ targets: 'public', lookup: answers([twoFaced]) })
+    expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'dead', status: 0 })
+    await connections[0]?.closed
+    expect(connections[0]?.socket.bytesRead).toBe(0)
   })
 
   test('a lookup that answers with one address in the old form is judged as well', async () => {
@@ -179,6 +195,37 @@ describe('fault 25: TLS', () => {
     const outcome = await attempt(testDeliverer({ lookup }), named(await tlsSubscriber('valid')))
     expect(outcome).toMatchObject({ verdict: 'retry', status: 0, pressure: true })
     expect(outcome.error).toMatch(/self-signed certificate.*: TLS failed/)
+  })
+})
+
+describe('attempts that ended while they waited for a connection', () => {
+  test('are not sent when it comes at last, and it serves the next one', async () => {
+    const clock = manualClock()
+    const { url, received, connections } = await subscriber()
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
+    const lookup: LookupFunction = (_hostname, _options, found) => void answered.then(() => found(null, [LOOPBACK]))
+    const sender = testDeliverer({ clock, lookup })
+    const outcome = attempt(sender, named(url), { timeoutMs: 1000 })
+    clock.advance(1000)
+    expect(await outcome).toMatchObject({ verdict: 'retry', status: 0, pressure: true })
+    answer()
+    while (connections() === 0) await turn()
+    expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'delivered' })
+    expect(received).toHaveLength(1)
+  })
+
+  test('are not connected for', async () => {
+    const clock = manualClock()
+    const waiting: Parameters<LookupFunction>[2][] = []
+    const lookup: LookupFunction = (_hostname, _options, found) => void waiting.push(found)
+    const sender = testDeliverer({ clock, lookup, connectionsPerOrigin: 1 })
+    const five = Array.from({ length: 5 }, () => attempt(sender, 'http://subscriber.test/', { timeoutMs: 1000 }))
+    clock.advance(1000)
+    for (const outcome of await Promise.all(five)) expect(outcome).toMatchObject({ verdict: 'retry' })
+    expect(waiting).toHaveLength(1)
+    waiting[0]!(Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }), '', 0)
+    for (let turns = 0; turns < 20; turns++) await turn()
+    expect(waiting).toHaveLength(1)
   })
 })
 

@@ -39,6 +39,24 @@ describe('connections to one origin', () => {
     expect(connections()).toBe(2)
   })
 
+  test('fault 41: older than connectionAgeMaxMs take one event more, and then make way for a fresh lookup', async () => {
+    const clock = manualClock()
+    const { url, received, connections } = await subscriber()
+    const sender = testDeliverer({ clock, connectionAgeMaxMs: 300_000, keepAliveMs: 3_600_000 })
+    for (let n = 1; n <= 4; n++) {
+      expect(await attempt(sender, url)).toMatchObject({ verdict: 'delivered' })
+      await turn()
+      clock.advance(150_001)
+    }
+    expect(received.map(({ headers }) => headers.connection)).toEqual([
+      'keep-alive',
+      'keep-alive',
+      'close',
+      'keep-alive',
+    ])
+    expect(connections()).toBe(2)
+  })
+
   test('that nothing was sent to for originIdleMs are closed', async () => {
     const clock = manualClock()
     const { url, connections } = await rawSubscriber(async ({ request, socket }) => {

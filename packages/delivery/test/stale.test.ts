@@ -87,6 +87,21 @@ describe('fault 27: a connection found closed when its next request comes', () =
     await connections[1]!.closed
   })
 
+  test('happens with every connection of a subscriber that never means to keep one, and all events arrive', async () => {
+    const { url, connections } = await rawSubscriber(async ({ socket, request }) => {
+      await request()
+      socket.write(ACCEPTED)
+      await request(2)
+      socket.resetAndDestroy()
+    })
+    const sender = testDeliverer()
+    for (let n = 0; n < 6; n++) {
+      expect(await attempt(sender, url)).toMatchObject({ verdict: 'delivered' })
+      await turn()
+    }
+    expect(connections).toHaveLength(6)
+  })
+
   test('many at once, after a restart of the subscriber, all arrive', async () => {
     const { url } = await rawSubscriber(async ({ socket, request, number }) => {
       for (let n = 1; ; n++) {
