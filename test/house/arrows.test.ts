@@ -15,7 +15,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   channel: ['filter', 'event', 'clock'],
   delivery: ['event', 'clock'],
   broker: ['delivery', 'channel', 'filter', 'event', 'clock'],
-  resource: ['filter', 'event', 'clock', 'delivery'],
+  resource: ['filter', 'event', 'clock'],
   controller: ['broker', 'delivery', 'channel', 'filter', 'event', 'clock', 'resource', 'channel-*'],
   server: ['controller', 'broker', 'delivery', 'channel', 'filter', 'event', 'clock', 'resource'],
   cli: ['server', 'controller', 'broker', 'delivery', 'channel', 'filter', 'event', 'clock', 'resource'],

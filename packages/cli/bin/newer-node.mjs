@@ -17,8 +17,8 @@ function newerNode() {
   try {
     return join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node')
   } catch {
-    console.error(
-      `Sluice needs Node 22.19 or later; this is ${process.version}. Install a newer one, or the npm package "node" beside it.`,
+    process.stderr.write(
+      `Sluice needs Node 22.19 or later; this is ${process.version}. Install a newer one, or the npm package "node" beside it.\n`,
     )
     process.exit(1)
   }

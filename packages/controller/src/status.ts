@@ -127,7 +127,8 @@ export function summary(brokers: readonly Resource[], triggers: readonly Resourc
   const shown =
     triggers.length <= SUMMARY_TRIGGERS_MAX ? triggers : triggers.filter((trigger) => whyNotReady(trigger) !== '')
   for (const trigger of shown.slice(0, SUMMARY_TRIGGERS_MAX)) {
-    lines.push(`${title(trigger)} → ${String(trigger.status?.['subscriberUri'] || 'nowhere')}${whyNotReady(trigger)}`)
+    const uri = trigger.status?.['subscriberUri']
+    lines.push(`${title(trigger)} → ${typeof uri === 'string' && uri !== '' ? uri : 'nowhere'}${whyNotReady(trigger)}`)
   }
   if (shown !== triggers) lines.push(`${triggers.length} triggers, of which ${shown.length} are not ready`)
   return lines

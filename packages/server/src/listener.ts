@@ -25,7 +25,7 @@ export function openListener(limits: ServerLimits, ahead?: Ahead): Listener {
   const routes = fastify({
     logger: false,
     forceCloseConnections: 'idle',
-    serverFactory: (handler) => (server = createLimited(limits, handler as RequestListener, ahead)),
+    serverFactory: (handler) => (server = createLimited(limits, handler, ahead)),
   })
   routes.setNotFoundHandler((request, reply) => {
     reply.hijack()
@@ -52,7 +52,7 @@ function createLimited(limits: ServerLimits, handler: RequestListener, ahead: Ah
     if (refuseAmbiguous(request, response)) return
     if (ahead !== undefined && ahead(request, response, expectsContinue)) return
     if (expectsContinue) response.writeContinue()
-    handler(request, response as Parameters<RequestListener>[1])
+    handler(request, response)
   }
   const server = createServer(
     {
