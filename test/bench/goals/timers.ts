@@ -16,7 +16,7 @@ const wheelBytes: Target = {
 }
 const wheelTime: Target = {
   id: 'G13.time',
-  what: 'Adding an entry to the timer wheel and cancelling it, in nanoseconds (no ratio)',
+  what: 'Adding an entry to the timer wheel and cancelling it, in nanoseconds of CPU (no ratio)',
   better: 'lower',
   target: 100,
 }

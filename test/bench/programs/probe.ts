@@ -23,7 +23,7 @@ if (isMainThread && socket !== undefined) {
   const gc: NodeJS.GCFunction = runInNewContext('gc')
   // As V8 collects when it is about to run out: it gives back the room that the young generation grew to under load,
   // as it does by itself after some idle seconds. Else that is counted as if the events took it.
-  const collect = (): void => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+  const collect = (): void => gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   const server = createServer((connection) => {
     collect()
     // The second pass frees what finalizers of the first let go; then the allocator has a moment to give pages back.
