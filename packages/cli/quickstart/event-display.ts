@@ -39,7 +39,7 @@ function answer(response: ServerResponse, type: string, to: Event): void {
     extensions: { correlationid: to.id },
     ...(to.data !== undefined && { datacontenttype: 'application/json', data: to.data }),
   })
-  response.writeHead(200, encodeBinary(reply) as string[]).end(reply.data)
+  response.writeHead(200, encodeBinary(reply)).end(reply.data)
 }
 
 const CORE = ['specversion', 'type', 'source', 'subject', 'id', 'time', 'dataschema', 'datacontenttype']

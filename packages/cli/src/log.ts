@@ -40,7 +40,7 @@ function fieldText(value: unknown): string {
 
 /** What somebody sent must not move the cursor or fake a line (threat 24). */
 function escapeControls(text: string): string {
-    return text.replace(
+  return text.replace(
     // oxlint-disable-next-line no-control-regex
     /[\u0000-\u001f\u007f-\u009f]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -30,6 +30,7 @@ export interface UpOptions {
 }
 
 interface Running {
+  readonly at: { readonly ingress: string; readonly api: string }
   readonly controller: Controller
   readonly server: SluiceServer
   readonly deliveries: Deliverer
@@ -37,8 +38,11 @@ interface Running {
   readonly graceMs: number
 }
 
-/** Runs until a signal ends it. Exits with 1 where it can't start: nothing starts half. */
-export async function up(paths: string[], options: UpOptions): Promise<void> {
+/**
+ * Runs until a signal ends it. Resolves with the addresses of its listeners once it is ready. Exits with 1 where it
+ * can't start: nothing starts half.
+ */
+export async function up(paths: string[], options: UpOptions): Promise<{ ingress: string; api: string }> {
   refusePublicListeners(options)
   const loaded = await loadFiles(paths)
   report(loaded.problems)
@@ -46,6 +50,7 @@ export async function up(paths: string[], options: UpOptions): Promise<void> {
   try {
     const running = await start(loaded, options, log)
     stopOnSignal(running)
+    return running.at
   } catch (error) {
     if (error instanceof SluiceError) exitWith(EXIT.failed, `sluice up: ${error.message}`)
     throw error
@@ -88,7 +93,7 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger): Promise<R
   server.setState('ready')
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${options.data}\n`)
   announce(controller, loaded, at.api)
-  return { controller, server, deliveries, log, graceMs: options.grace * 1000 }
+  return { at, controller, server, deliveries, log, graceMs: options.grace * 1000 }
 }
 
 /** What a person wants to know after the ready line: what runs, what doesn't, and what to try. */
