@@ -49,6 +49,11 @@ describe('threat 10: requests that two servers could read in two ways', () => {
     ],
     ['Transfer-Encoding: identity', `${LINE}${HOST}${EVENT}Transfer-Encoding: identity\r\n\r\n`],
     [
+      'a request behind Transfer-Encoding: xchunked',
+      `${LINE}${HOST}${EVENT}Transfer-Encoding: xchunked\r\n\r\n${SMUGGLED}`,
+    ],
+    ['a request behind two Host lines', `${LINE}${HOST}Host: other\r\n${EVENT}Content-Length: 0\r\n\r\n${SMUGGLED}`],
+    [
       'two Transfer-Encoding lines',
       `${LINE}${HOST}${EVENT}Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n`,
     ],

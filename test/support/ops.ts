@@ -43,3 +43,8 @@ export function conditionOf(resource: Resource, type: string): string | undefine
   const found = resource.status?.conditions?.find((condition) => condition.type === type)
   return found && [found.status, found.reason].filter(Boolean).join(' ')
 }
+
+/** Resolves once no subscription has anything left to deliver. */
+export async function settled(api: string): Promise<void> {
+  while ((await readMetric(api, 'sluice_subscription_lag_events')) > 0);
+}

@@ -1,0 +1,63 @@
+// The first minute with Sluice: `pnpm start`, and the curl line that it prints.
+
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { folderOf, ready, startProgram, type Program } from '../support/sluice.ts'
+
+const FOLDER = join(import.meta.dirname, '../../packages/cli/quickstart')
+const run = promisify(execFile)
+
+/** The quickstart on free ports, for somebody else may have its own. */
+async function startQuickstart(displayPort: number): Promise<Program> {
+  const yaml = readFileSync(join(FOLDER, 'default.yaml'), 'utf8').replace('port: 8090', `port: ${displayPort}`)
+  const folder = folderOf({ 'default.yaml': yaml })
+  return startProgram([], {
+    script: join(FOLDER, 'start.ts'),
+    cwd: folder,
+    env: {
+      SLUICE_QUICKSTART: join(folder, 'default.yaml'),
+      SLUICE_LISTEN: '127.0.0.1:0',
+      SLUICE_API: '127.0.0.1:0',
+    },
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.on('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+test('the curl line that the quickstart prints sends an event, and the display prints it and its answer', async () => {
+  const program = await startQuickstart(await freePort())
+  const quickstart = await ready(program, FOLDER)
+  const [, curl] = await program.stderr.until(/\n {2}(curl [^]*?'\{.*\}')\n/)
+  expect(curl).toContain(`${quickstart.ingress}/default/default`)
+
+  const { stdout } = await run('sh', ['-c', curl!])
+  expect(stdout).toMatch(/^HTTP\/1\.1 202 /)
+  await program.stdout.until(
+    /cloudevents\.Event\nContext Attributes,\n {2}specversion: 1\.0\n {2}type: com\.example\.order\.created\n {2}source: \/shop\n {2}id: 1\n/,
+  )
+  const [answer] = await program.stdout.until(/type: com\.example\.order\.confirmed\n[^]*?\n\n/)
+  expect(answer).toContain('correlationid: 1')
+  expect(answer).toContain('"total": 42.5')
+  expect(await quickstart.stop('SIGINT')).toEqual({ code: 0, signal: null })
+})
+
+test('a taken port of the display is told with what to do, and nothing else starts', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.on('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  const program = await startQuickstart(port)
+  expect(await program.exited).toEqual({ code: 1, signal: null })
+  expect(program.stderr.soFar()).toMatch(new RegExp(`can't listen on 127.0.0.1:${port}.*EADDRINUSE.*event-display`))
+  expect(program.stdout.soFar()).toBe('')
+  server.close()
+})
