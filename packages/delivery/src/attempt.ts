@@ -1,9 +1,9 @@
 // Hot path (bench/attempt.ts). One attempt under way: what undici asks about the request, and what it tells about
 // the answer. From: delivery.ts. Next: the outcome, to whoever sent it.
 
-import { decodeHttp, hasEventMarks, SluiceError } from '@sluice/event'
-import type { Event } from '@sluice/event'
+import { decodeHttp, hasEventMarks, SluiceError, type Event } from '@sluice/event'
 import type { Dispatcher } from 'undici'
+import { Body } from './body.ts'
 import { answerInWords, isPressure, retryAfterMs, verdictOf } from './classify.ts'
 import type { Connection, Rider } from './connection.ts'
 import { explain, isStaleConnection } from './explain.ts'
@@ -55,7 +55,9 @@ export class Attempt implements Rider {
   #isReply: boolean
   /** Why the reply can't be one. */
   #malformed: string
-  #chunks: Buffer[] | undefined
+  /** What is kept of the body; undefined while there is none. */
+  #body: Body | undefined
+  /** Of the body, so far. */
   #bytes: number
   /** Why we broke off ourselves, in words, where that isn't the limit of a body. */
   #brokenOff: string
@@ -89,7 +91,7 @@ export class Attempt implements Rider {
     this.#location = undefined
     this.#isReply = false
     this.#malformed = ''
-    this.#chunks = undefined
+    this.#body = undefined
     this.#bytes = 0
     this.#brokenOff = ''
     this.#timedOut = false
@@ -113,7 +115,7 @@ export class Attempt implements Rider {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200) {
-      if (++this.#interim > INTERIM_ANSWERS_MAX) this.stop(`more than ${INTERIM_ANSWERS_MAX} answers 1xx`)
+      if (++this.#interim > INTERIM_ANSWERS_MAX) this.#flooded()
       return
     }
     this.#status = status
@@ -145,8 +147,7 @@ export class Attempt implements Rider {
     if (this.#finished) return
     if (this.#status !== 0) {
       // A status line alone decides, but a reply needs all of its body (fault 28).
-      if (this.#isReply && this.#malformed === '')
-        this.#malformed = this.#brokenOff || `it was cut off: ${error.message}`
+      if (this.#isReply) this.#malformed ||= this.#brokenOff || `it was cut off: ${error.message}`
       return this.#conclude()
     }
     if (this.#brokenOff !== '') return this.#unanswered('retry', 0, this.#brokenOff, this.#timedOut)
@@ -199,17 +200,20 @@ export class Attempt implements Rider {
 
   #collectReply(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#bytes > this.#sender.replyBytesMax) {
-      if (this.#malformed === '') this.#malformed = `it is larger than replyBytesMax (${this.#sender.replyBytesMax})`
+      this.#malformed ||= `it is larger than replyBytesMax (${this.#sender.replyBytesMax})`
       return controller.abort(ENOUGH)
     }
-    if (this.#malformed === '') (this.#chunks ??= []).push(chunk)
+    if (this.#malformed === '') (this.#body ??= new Body()).add(chunk)
     else this.#keepStart(chunk)
   }
 
-  /** A copy, as a chunk is a view of all that the socket had read. */
   #keepStart(chunk: Buffer): void {
     const room = RESPONSE_BYTES_KEPT - (this.#bytes - chunk.length)
-    if (room > 0) (this.#chunks ??= []).push(Buffer.from(chunk.subarray(0, room)))
+    if (room > 0) (this.#body ??= new Body()).add(chunk.subarray(0, room))
+  }
+
+  #flooded(): void {
+    this.stop(`${this.request.target.origin}: more than ${INTERIM_ANSWERS_MAX} interim answers (1xx) and no final one`)
   }
 
   #isStale(error: Error): boolean {
@@ -236,18 +240,18 @@ export class Attempt implements Rider {
       status,
       undefined,
       delivered ? '' : answerInWords(this.request.target.origin, status, this.#location),
-      delivered ? undefined : this.#kept(),
-      isPressure(status),
+      delivered ? undefined : this.#body?.start(RESPONSE_BYTES_KEPT),
+      !delivered && (this.#timedOut || isPressure(status)),
     )
   }
 
   #concludeReply(): void {
-    const body =
-      this.#chunks === undefined ? EMPTY : this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
     let reply: Event | undefined
     if (this.#malformed === '') {
       try {
-        const events = decodeHttp(this.#responseHeaders, body, { maxEventBytes: this.#sender.replyBytesMax })
+        const events = decodeHttp(this.#responseHeaders, this.#body?.all(), {
+          maxEventBytes: this.#sender.replyBytesMax,
+        })
         if (events.length === 1) reply = events[0]
         else this.#malformed = `it is a batch of ${events.length} events; a reply is one event`
       } catch (error) {
@@ -257,16 +261,11 @@ export class Attempt implements Rider {
     if (reply !== undefined) return this.#finish('delivered', 200, reply, '', undefined, false)
     const words = `the reply of ${this.request.target.origin} is malformed: ${this.#malformed}`
     // DESIGN, "The life of an event", 6.
-    this.#finish('retry', 502, undefined, words, Buffer.from(body.subarray(0, RESPONSE_BYTES_KEPT)), this.#timedOut)
+    this.#finish('retry', 502, undefined, words, this.#body?.start(RESPONSE_BYTES_KEPT), this.#timedOut)
   }
 
   #unanswered(verdict: 'retry' | 'dead', status: 0 | 101, words: string, pressure: boolean): void {
     this.#finish(verdict, status, undefined, words, undefined, pressure)
-  }
-
-  #kept(): Buffer | undefined {
-    const chunks = this.#chunks
-    return chunks === undefined ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
   }
 
   #finish(
@@ -279,25 +278,15 @@ export class Attempt implements Rider {
   ): void {
     this.#finished = true
     const durationMs = this.#sender.monotonic() - this.startedMs
-    const retryAfter = this.#retryAfterMs
-    this.#sender.finish(this, {
-      verdict,
-      status,
-      reply,
-      error,
-      response,
-      retryAfterMs: retryAfter,
-      pressure,
-      durationMs,
-    })
+    const wait = this.#retryAfterMs
+    this.#sender.finish(this, { verdict, status, reply, error, response, retryAfterMs: wait, pressure, durationMs })
   }
 }
 
 /** Of the body of an answer that was no success, for people (Knative's dead letters carry as much). */
-export const RESPONSE_BYTES_KEPT = 1024
+const RESPONSE_BYTES_KEPT = 1024
 /** A subscriber may say "still at it" (102, 103), but not without end (fault 29). */
 const INTERIM_ANSWERS_MAX = 32
-const EMPTY: Buffer = Buffer.alloc(0)
 const NO_HEADERS: string[] = []
 
 // Made once: their stacks would say nothing, and cost more than the rest of an attempt.

@@ -27,7 +27,7 @@ describe('fault 26: the deadline is one for the whole attempt, and destroys the 
     [
       'sends the headers of a failure, then hangs',
       'HTTP/1.1 500 Oops\r\ncontent-length: 5\r\n\r\n',
-      { verdict: 'retry', status: 500 },
+      { verdict: 'retry', status: 500, pressure: true },
       /answered 500/,
     ],
     [

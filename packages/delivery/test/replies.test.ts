@@ -43,7 +43,25 @@ describe('spec 135: a reply event', () => {
     expect((await attempt(testDeliverer(), url)).reply?.id).toBe('r-1')
   })
 
-  test('of just below 1 MiB, sent in many pieces', async () => {
+  test('in chunks of one byte each', async () => {
+    const data = 'abcdefghij'.repeat(5000)
+    const { url } = await rawSubscriber(async ({ request, socket }) => {
+      await request()
+      const head = Object.entries(MARKS).map(([name, value]) => `${name}: ${value}\r\n`)
+      socket.write(`HTTP/1.1 200 OK\r\n${head.join('')}transfer-encoding: chunked\r\n\r\n`)
+      socket.write(
+        `${data
+          .split('')
+          .map((byte) => `1\r\n${byte}\r\n`)
+          .join('')}0\r\n\r\n`,
+      )
+    })
+    const { reply } = await attempt(testDeliverer(), url)
+    expect(reply?.data?.toString()).toBe(data)
+    expect(reply?.data?.buffer.byteLength).toBe(data.length)
+  })
+
+  test('of 1 MiB, sent in many pieces', async () => {
     const data = 'd'.repeat(1024 * 1024)
     const { url } = await subscriber((response) => {
       response.writeHead(200, { ...MARKS, 'content-type': 'text/plain' })
@@ -116,7 +134,7 @@ describe('fault 30: a malformed reply is a failed delivery, code 502', () => {
       response.setHeader('ce-id', ['r-1', 'r-2'])
       response.writeHead(200).end()
     })
-    expect(await attempt(testDeliverer(), url)).toMatchObject({ verdict: 'retry', status: 502 })
+    expect(await attempt(testDeliverer(), url)).toMatchObject({ verdict: 'retry', status: 502, response: undefined })
   })
 })
 
