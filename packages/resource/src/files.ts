@@ -16,8 +16,13 @@ export interface FileFault {
   readonly hint: string
 }
 
-/** How many files one load reads. */
-export const FILES_MAX = 10_000
+/** What a load reads at most. */
+export interface FileLimits {
+  /** Bytes of one file. */
+  readonly fileBytesMax: number
+  /** Files of one load. */
+  readonly filesMax: number
+}
 
 /**
  * Reads files, and directories with all that is in them, sorted by name: .yaml, .yml and .json, without hidden names
@@ -25,7 +30,10 @@ export const FILES_MAX = 10_000
  * circles. A file that is named itself is read whatever its name. `file` is relative to the working directory where it
  * lies below, else absolute.
  */
-export async function* readFiles(paths: readonly string[], fileBytesMax: number): AsyncGenerator<Found, void> {
+export async function* readFiles(
+  paths: readonly string[],
+  { fileBytesMax, filesMax }: FileLimits,
+): AsyncGenerator<Found, void> {
   const seen = new Set<string>()
   let count = 0
   for (const path of paths) {
@@ -33,8 +41,8 @@ export async function* readFiles(paths: readonly string[], fileBytesMax: number)
     for await (const file of walk(resolve(path), true, seen)) {
       found++
       if (typeof file !== 'string') yield file
-      else if (++count > FILES_MAX) {
-        yield fault(file, 'SLUICE_RESOURCE_TOO_LARGE', `There are more than ${FILES_MAX} files.`, 'Name fewer folders.')
+      else if (++count > filesMax) {
+        yield fault(file, 'SLUICE_RESOURCE_TOO_LARGE', `There are more than ${filesMax} files.`, 'Name fewer folders.')
         return
       } else yield await read(file, fileBytesMax)
     }

@@ -2,7 +2,6 @@ export { admit, type Admission } from './admit.ts'
 export { conditions, readyCondition, type Condition, type ConditionTypes, type Mark } from './conditions.ts'
 export { CLUSTER_SUFFIX, resolveDestination, type Resolved, type ResolveOptions } from './destination.ts'
 export type { DeliverySpec, Destination, KReference } from './ducks.ts'
-export { FILES_MAX } from './files.ts'
 export type { AnnotationRule, Draft, JsonSchema, Kind, Reference, Report } from './kind.ts'
 export {
   broker as brokerKind,

@@ -26,6 +26,8 @@ export interface Loaded {
 export interface LoadLimits extends Partial<YamlLimits> {
   /** Problems that are told one by one. Default 1,000; how many more there are is told in one more. */
   readonly problemsMax?: number
+  /** Files that are read; beyond them, an error. Default 10,000. */
+  readonly filesMax?: number
 }
 
 /** A file whose documents are being read, or were. */
@@ -52,11 +54,11 @@ interface Place {
  * anchors and `kind: List` are taken. Nothing is applied; hand the resources to a store.
  */
 export async function loadFiles(paths: readonly string[], limits: LoadLimits = {}): Promise<Loaded> {
-  const { problemsMax = PROBLEMS_MAX, ...rest } = limits
+  const { problemsMax = PROBLEMS_MAX, filesMax = FILES_MAX, ...rest } = limits
   const yamlLimits = { ...YAML_LIMITS, ...rest }
   const load = newLoad(problemsMax)
   const files: string[] = []
-  for await (const found of readFiles(paths, yamlLimits.fileBytesMax)) {
+  for await (const found of readFiles(paths, { fileBytesMax: yamlLimits.fileBytesMax, filesMax })) {
     if ('fault' in found) {
       load.add({ ...found.fault, file: found.file, line: 0, column: 0 })
       continue
@@ -75,6 +77,7 @@ export async function loadFiles(paths: readonly string[], limits: LoadLimits = {
 }
 
 const PROBLEMS_MAX = 1000
+const FILES_MAX = 10_000
 const SECRET = /\bkind\b["']?\s*:\s*["']?Secret\b/i
 
 /** What a load gathers. */

@@ -125,6 +125,15 @@ describe('the schema', () => {
     }
   })
 
+  test('spec 103: the optional fields of a condition are described', () => {
+    const { properties } = jsonSchema(findKind('eventing.knative.dev', 'Trigger')!).properties!['status']!
+    const condition = properties!['conditions']!.items!
+    expect(condition.required).toEqual(['type', 'status'])
+    expect(Object.values(condition.properties!).map(({ description }) => typeof description)).toEqual(
+      ['type', 'status', 'severity', 'lastTransitionTime', 'reason', 'message'].map(() => 'string'),
+    )
+  })
+
   test('each field of Broker and Trigger is described, for editors show it', () => {
     const undescribed: string[] = []
     for (const name of ['Broker', 'Trigger']) walk(jsonSchema(findKind('eventing.knative.dev', name)!), name)
@@ -291,8 +300,48 @@ test('kinds are found by kind, plural, singular and short name in any case', () 
   expect(kindByName('constructor')).toBeUndefined()
 })
 
+test("plural and short names are Knative's (KNATIVE.md A.1)", () => {
+  expect(namesOf('eventing.knative.dev')).toEqual(
+    expect.arrayContaining([
+      'brokers',
+      'triggers',
+      'eventtypes',
+      'eventpolicies',
+      'eventtransforms',
+      'requestreplies rr',
+      'kafkasinks',
+    ]),
+  )
+  expect(namesOf('messaging.knative.dev')).toEqual(
+    expect.arrayContaining([
+      'channels ch',
+      'subscriptions sub',
+      'inmemorychannels imc',
+      'kafkachannels kc',
+      'natsjetstreamchannels natsjsmc',
+    ]),
+  )
+  expect(namesOf('flows.knative.dev')).toEqual(['sequences', 'parallels'])
+  expect(namesOf('sinks.knative.dev')).toEqual(expect.arrayContaining(['jobsinks', 'integrationsinks']))
+  expect(namesOf('sources.knative.dev')).toEqual(
+    expect.arrayContaining([
+      'pingsources',
+      'sinkbindings',
+      'containersources',
+      'apiserversources',
+      'integrationsources',
+      'kafkasources',
+    ]),
+  )
+})
+
 test('no two kinds are the same, and none of the core, Knative or ours is without a plural', () => {
   const names = kinds.map(({ group, kind }) => `${group}/${kind}`)
   expect(new Set(names).size).toBe(names.length)
   expect(kinds.filter(({ plural }) => plural === '')).toEqual([])
 })
+
+/** `plural short` of each kind of a group. */
+function namesOf(group: string): string[] {
+  return kinds.filter((kind) => kind.group === group).map(({ plural, shortNames }) => [plural, ...shortNames].join(' '))
+}

@@ -66,6 +66,15 @@ test('fault 43: a file that is missing, removed or half written is an error with
   expect(gone.problems.map(({ code }) => code)).toEqual(['SLUICE_RESOURCE_UNREADABLE'])
 })
 
+test('no more files are read than may be, and that is an error', async () => {
+  const files = { 'a.yaml': configMap('a'), 'b.yaml': configMap('b'), 'c.yaml': configMap('c') }
+  const loaded = await loadFolder(files, { filesMax: 2 })
+  expect(names(loaded)).toEqual(['a', 'b'])
+  expect(loaded.problems.map(({ severity, code, file }) => [severity, code, file])).toEqual([
+    ['error', 'SLUICE_RESOURCE_TOO_LARGE', 'c.yaml'],
+  ])
+})
+
 test('a folder without files is a warning', async () => {
   const folder = await folderOf({})
   await mkdir(join(folder, 'empty'))
@@ -124,6 +133,25 @@ test('an anchor that is set again is the newer one from there on, and copies kee
     configMap('c', '\n  a: &x one\n  b: *x\n  c: &x two\n  d: *x').replace('data: \n', 'data:\n'),
   )
   expect(data).toEqual({ a: 'one', b: 'one', c: 'two', d: 'two' })
+})
+
+test('in a copy, an alias stands for what it stood for where it was written', async () => {
+  const text = triggerOf('a: &a 1\nb: &b {x: *a, y: &c 2}\nc: &a 3\nd: &c 4\ne: *b\nf: [*a, *c]').replace(
+    'Trigger',
+    'Thing',
+  )
+  const { spec } = await one(text.replace('eventing.knative.dev', 'example.com'))
+  expect(spec).toEqual({ a: 1, b: { x: 1, y: 2 }, c: 3, d: 4, e: { x: 1, y: 2 }, f: [3, 4] })
+})
+
+test('a mistake in what was merged or aliased stands where it was written', async () => {
+  const { problems } = await load(
+    triggerOf('subscriber: &s\n  uri: http://h/\n  adience: me\ndelivery:\n  retry: 1\n  deadLetterSink:\n    <<: *s'),
+  )
+  expect(problems.map(({ line, column, path }) => [line, column, path])).toEqual([
+    [8, 5, 'spec.subscriber.adience'],
+    [8, 5, 'spec.delivery.deadLetterSink.adience'],
+  ])
 })
 
 test('the items of a List are resources with places of their own', async () => {
