@@ -1,7 +1,7 @@
 // What a resource is: the Kubernetes resource model without Kubernetes. A file or the API brings it, `admit.ts`
 // makes it whole, the store keeps it, and the controller runs it and answers with a status.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Condition } from './conditions.ts'
 
 /**
@@ -112,11 +112,9 @@ export function nameOf({ kind, namespace, name }: Omit<Identity, 'group'>): stri
  * every process and after every restart (DESIGN, end of "The channel contract").
  */
 export function resourceUid(identity: Identity): string {
-  const hash = createHash('sha1').update(UID_NAMESPACE).update(resourceKey(identity)).digest()
-  hash[6] = (hash[6]! & 0x0f) | 0x50
-  hash[8] = (hash[8]! & 0x3f) | 0x80
-  const hex = hash.toString('hex', 0, 16)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const hex = hash('sha1', Buffer.concat([UID_NAMESPACE, Buffer.from(resourceKey(identity))]))
+  const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 /** Drawn once at random. Changing it would orphan the progress of every durable subscription. */
