@@ -67,9 +67,10 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   readonly #loading = new Fifo<Loading<Ref>>()
   /** Taken from the backlog, and too large for what is left of the window: the next one to go. */
   #unfit: Ref | undefined
-  readonly #due = new Fifo<Due<Ref>>()
-  /** How many of those that are due were never out. */
-  #dueFresh = 0
+  /** Released, and the delay is over. */
+  readonly #due = new Fifo<Taken<Ref>>()
+  /** Never out, and nothing in their way any more: their key is free, or the hand-over goes on. */
+  readonly #fresh = new Fifo<Taken<Ref>>()
   #heldEvents = 0
   #heldBytes = 0
   #paused = false
@@ -101,12 +102,12 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
 
   /** Events due or held: they go out as soon as window and key allow. */
   get deferred(): number {
-    return this.#due.length + this.#heldEvents + (this.#unfit === undefined ? 0 : 1)
+    return this.#due.length + this.#fresh.length + this.#heldEvents + (this.#unfit === undefined ? 0 : 1)
   }
 
   /** Events that were released, and are not out again yet. */
   get parkedEvents(): number {
-    return this.parkedHandles.length + this.#due.length - this.#dueFresh
+    return this.parkedHandles.length + this.#due.length
   }
 
   /** Everything taken from the backlog and not settled, in no order. */
@@ -115,6 +116,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     for (const loading of this.#loading) yield loading.ref
     if (this.#unfit !== undefined) yield this.#unfit
     for (const due of this.#due) yield due.ref
+    for (const fresh of this.#fresh) yield fresh.ref
     for (const handle of this.parkedHandles) yield this.#parking.ref(handle)
     if (this.#keys) for (const held of this.#keys.values()) yield* held
   }
@@ -155,7 +157,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
       return
     }
     for (const held of this.#keys.values()) {
-      for (const ref of held) this.#putFresh(ref, true)
+      for (const ref of held) this.#putFresh(ref)
     }
     this.#keys = undefined
     this.#unordered = 0
@@ -204,10 +206,10 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   dropWaiting(): Ref[] {
     const dropped = this.#parking.takeAll(this)
     for (const { ref } of this.#due.takeAll()) dropped.push(ref)
-    this.#dueFresh = 0
-    for (const { ref, bytes } of this.#loading.takeAll()) {
+    for (const { ref } of this.#fresh.takeAll()) dropped.push(ref)
+    for (const { ref } of this.#loading.takeAll()) {
       dropped.push(ref)
-      this.#outBytes -= bytes
+      this.#outBytes -= this.#backlog.bytes(ref)
     }
     if (this.#unfit !== undefined) dropped.push(this.#unfit)
     this.#unfit = undefined
@@ -225,7 +227,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
 
   /** From the parking lot: the delay is over. */
   due(ref: Ref, attempt: number): void {
-    this.#due.push({ ref, attempt, ownsKey: true, fresh: false })
+    this.#due.push({ ref, tries: attempt, ownsKey: true, isFresh: false })
     this.wake()
   }
 
@@ -238,24 +240,20 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     }
     for (let first = this.#loading.peek(); first?.event !== undefined; first = this.#loading.peek()) {
       this.#loading.shift()
-      this.#arrive(first.ref, first.event, first.attempt, first.ownsKey, first.bytes)
+      this.#arrive(first.ref, first.event, first.tries, first.ownsKey, first.isFresh)
     }
     this.wake()
   }
 
+  /** Retries first, then what was never out, oldest first. Returns whether anything went. */
   #handOutNext(): boolean {
     if (this.inFlight >= this.#window.events) return false
     const due = this.#due.peek()
-    if (due !== undefined) {
-      if (!this.#fits(due.ref)) return false
-      this.#due.shift()
-      if (due.fresh) this.#dueFresh--
-      this.#load(due.ref, due.attempt, due.ownsKey)
-      return true
-    }
-    // Whatever is out may be parked next.
-    if (this.#unordered > 0 || this.parkedEvents + this.inFlight >= this.#maxParked) return false
-    if (this.#heldEvents >= HELD_MAX.events || this.#heldBytes >= HELD_MAX.bytes) return false
+    if (due !== undefined) return this.#handOut(this.#due, due)
+    if (this.parkedEvents + this.inFlight >= this.#maxParked) return false // whatever is out may be parked next
+    const fresh = this.#fresh.peek()
+    if (fresh !== undefined) return this.#handOut(this.#fresh, fresh)
+    if (this.#unordered > 0 || this.#heldEvents >= HELD_MAX.events || this.#heldBytes >= HELD_MAX.bytes) return false
     const ref = this.#unfit ?? this.#backlog.next()
     if (ref === undefined) return false
     if (!this.#fits(ref)) {
@@ -263,7 +261,23 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
       return false
     }
     this.#unfit = undefined
-    this.#load(ref, this.#backlog.tries?.(ref) ?? 0, false)
+    this.#load(ref, this.#triesOf(ref), false, true)
+    return true
+  }
+
+  #triesOf(ref: Ref): number {
+    return this.#backlog.tries === undefined ? 0 : this.#backlog.tries(ref)
+  }
+
+  /** Its key is free for it. */
+  #putFresh(ref: Ref): void {
+    this.#fresh.push({ ref, tries: this.#triesOf(ref), ownsKey: true, isFresh: true })
+  }
+
+  #handOut(queue: Fifo<Taken<Ref>>, { ref, tries, ownsKey, isFresh }: Taken<Ref>): boolean {
+    if (!this.#fits(ref)) return false
+    queue.shift()
+    this.#load(ref, tries, ownsKey, isFresh)
     return true
   }
 
@@ -272,35 +286,27 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     return this.inFlight === 0 || this.#outBytes + this.#backlog.bytes(ref) <= this.#window.bytes
   }
 
-  /** `attempt`: tries made so far. */
-  #load(ref: Ref, attempt: number, ownsKey: boolean): void {
-    const bytes = this.#backlog.bytes(ref)
-    this.#outBytes += bytes
+  #load(ref: Ref, tries: number, ownsKey: boolean, isFresh: boolean): void {
+    this.#outBytes += this.#backlog.bytes(ref)
     const event = this.#backlog.load(ref)
-    if (event !== undefined && this.#loading.length === 0) this.#arrive(ref, event, attempt, ownsKey, bytes)
-    else this.#loading.push({ ref, event, attempt, ownsKey, bytes })
+    if (event !== undefined && this.#loading.length === 0) this.#arrive(ref, event, tries, ownsKey, isFresh)
+    else this.#loading.push({ ref, event, tries, ownsKey, isFresh })
   }
 
-  #arrive(ref: Ref, event: Event, attempt: number, ownsKey: boolean, bytes: number): void {
+  #arrive(ref: Ref, event: Event, tries: number, ownsKey: boolean, isFresh: boolean): void {
+    const bytes = this.#backlog.bytes(ref)
     if (this.#closed || this.#paused) {
       // It was under way when the hand-over stopped.
       this.#outBytes -= bytes
-      const fresh = attempt === 0
-      if (fresh) this.#dueFresh++
-      this.#due.push({ ref, attempt, ownsKey, fresh })
+      const queue = isFresh ? this.#fresh : this.#due
+      queue.push({ ref, tries, ownsKey, isFresh })
     } else if (this.#keys !== undefined && this.#unordered === 0 && !ownsKey && this.#hold(this.#keys, ref, event)) {
       this.#outBytes -= bytes
     } else {
-      const delivery = new HandedOut(this, ref, event, attempt + 1, bytes, this.#out.length)
+      const delivery = new HandedOut(this, ref, event, tries + 1, bytes, this.#out.length)
       this.#out.push(delivery)
       this.#deliver(delivery)
     }
-  }
-
-  /** An event that was never out is due. */
-  #putFresh(ref: Ref, ownsKey: boolean): void {
-    this.#dueFresh++
-    this.#due.push({ ref, attempt: 0, ownsKey, fresh: true })
   }
 
   /** Puts an event behind its key if one of that key is out or parked; otherwise the key is its own now. */
@@ -346,7 +352,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     }
     this.#heldEvents--
     this.#heldBytes -= this.#backlog.bytes(next)
-    this.#putFresh(next, true)
+    this.#putFresh(next)
   }
 
   #take(delivery: HandedOut<Ref>): void {
@@ -367,23 +373,20 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   }
 }
 
-interface Due<Ref> {
+/** An event taken from the backlog, on its way out. */
+interface Taken<Ref> {
   ref: Ref
   /** Tries made so far. */
-  attempt: number
+  tries: number
   /** Whether its key is already blocked in its name. */
   ownsKey: boolean
   /** It was never out. */
-  fresh: boolean
+  isFresh: boolean
 }
 
-interface Loading<Ref> {
-  ref: Ref
+interface Loading<Ref> extends Taken<Ref> {
   /** Once it is in memory. */
   event: Event | undefined
-  attempt: number
-  ownsKey: boolean
-  bytes: number
 }
 
 /** One event out. */
