@@ -38,11 +38,11 @@ function fieldText(value: unknown): string {
   return escapeControls(JSON.stringify(value))
 }
 
-/** What somebody sent must not move the cursor or fake a line (threat 24). */
+/** What somebody sent must not move the cursor, turn the text around, or fake a line (threat 24). */
 function escapeControls(text: string): string {
   return text.replace(
     // oxlint-disable-next-line no-control-regex
-    /[\u0000-\u001f\u007f-\u009f]/g,
+    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

@@ -5,13 +5,22 @@ import { readFileSync } from 'node:fs'
 const CHECK_MS = 500
 
 /**
- * Calls `orphaned` once one of the processes from here up to npx has gone (its child has another parent then).
- * Does nothing outside of an npm lifecycle, or where there is no /proc. A zombie still answers signals, so the
- * parents are read rather than asked.
+ * Takes note of the processes from here up to npx, as early as can be: one that has ended already is not found any
+ * more. Returns what calls `orphaned` once one of them has gone (its child has another parent then). Does nothing
+ * outside of an npm lifecycle, or where there is no /proc. A zombie still answers signals, so the parents are read
+ * rather than asked.
  */
-export function watchParents(orphaned: () => void): void {
-  if (process.env['npm_lifecycle_event'] === undefined) return
-  const chain = ancestors(process.pid)
+export function noteParents(): (orphaned: () => void) => void {
+  const chain = process.env['npm_lifecycle_event'] === undefined ? [] : ancestors(process.pid)
+  return (orphaned) => watch(chain, orphaned)
+}
+
+interface Process {
+  readonly pid: number
+  readonly parent: number
+}
+
+function watch(chain: readonly Process[], orphaned: () => void): void {
   if (chain.length === 0) return
   const timer = setInterval(() => {
     if (chain.every(({ pid, parent }) => parentOf(pid) === parent)) return
@@ -22,8 +31,8 @@ export function watchParents(orphaned: () => void): void {
 }
 
 /** This process and those above it, as long as they belong to npm, npx, pnpm or a shell that these started. */
-function ancestors(pid: number): { pid: number; parent: number }[] {
-  const chain: { pid: number; parent: number }[] = []
+function ancestors(pid: number): Process[] {
+  const chain: Process[] = []
   let at = pid
   for (let depth = 0; depth < DEPTH_MAX; depth++) {
     const parent = parentOf(at)

@@ -9,7 +9,7 @@ import { isLoopback, metrics, openServer, withLog, type Address, type SluiceServ
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
 import { openLog } from './log.ts'
-import { watchParents } from './parents.ts'
+import { noteParents } from './parents.ts'
 import { VERSION } from './version.ts'
 
 export interface UpOptions {
@@ -43,13 +43,14 @@ interface Running {
  * can't start: nothing starts half.
  */
 export async function up(paths: string[], options: UpOptions): Promise<{ ingress: string; api: string }> {
+  const watchParents = noteParents()
   refusePublicListeners(options)
   const loaded = await loadFiles(paths)
   report(loaded.problems)
   const log = openLog({ level: options.logLevel, format: options.logFormat })
   try {
     const running = await start(loaded, options, log)
-    stopOnSignal(running)
+    stopOnSignal(running, watchParents)
     return running.at
   } catch (error) {
     if (error instanceof SluiceError) exitWith(EXIT.failed, `sluice up: ${error.message}`)
@@ -105,7 +106,7 @@ function announce(controller: Controller, { files }: Loaded, api: string): void 
 }
 
 /** SIGINT, SIGTERM or the end of npx: finish within the grace. A second signal ends it at once. */
-function stopOnSignal(running: Running): void {
+function stopOnSignal(running: Running, watchParents: ReturnType<typeof noteParents>): void {
   let stopping = false
   const stop = (why: string): void => {
     if (stopping) exitWith(EXIT.failed, 'sluice up: stopped at once; events in memory are lost.')
