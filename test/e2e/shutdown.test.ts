@@ -1,0 +1,199 @@
+// The end: what was accepted is delivered or reported lost in words, whoever ends it and however.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { Agent, request } from 'node:http'
+import { describe, expect, test } from 'vitest'
+import { binary, broker, trigger } from '../support/events.ts'
+import { exchange } from '../support/exchange.ts'
+import { folderOf, SLUICE, startSluice, type Sluice } from '../support/sluice.ts'
+import { ceHeaders, subscriber, type Subscriber } from '../support/subscriber.ts'
+import { collectText } from '../support/text.ts'
+
+/** Senders that go on until nothing answers any more. */
+interface Load {
+  /** Ids of the events that were answered 202. */
+  readonly accepted: Set<string>
+  /** Of the answers that were no 202: status and Retry-After. */
+  readonly refused: { status: number; retryAfter: string | undefined }[]
+  /** Resolves once there are as many. */
+  acceptedAtLeast(n: number): Promise<void>
+  refusedAtLeast(n: number): Promise<void>
+  /** Resolves once nothing answers any more. */
+  readonly over: Promise<unknown>
+}
+
+function load(url: string, senders: number): Load {
+  const agent = new Agent({ keepAlive: true, maxSockets: senders })
+  const accepted = new Set<string>()
+  const refused: Load['refused'] = []
+  let changed = Promise.withResolvers<void>()
+  let sent = 0
+
+  async function run(): Promise<void> {
+    for (;;) {
+      const id = String(sent++)
+      const answer = await post(url, id, agent)
+      if (answer === undefined) return
+      if (answer.status === 202) accepted.add(id)
+      else refused.push(answer)
+      changed.resolve()
+      changed = Promise.withResolvers()
+    }
+  }
+  async function until(enough: () => boolean): Promise<void> {
+    while (!enough()) await changed.promise
+  }
+  return {
+    accepted,
+    refused,
+    acceptedAtLeast: (n) => until(() => accepted.size >= n),
+    refusedAtLeast: (n) => until(() => refused.length >= n),
+    over: Promise.all(Array.from({ length: senders }, run)).finally(() => agent.destroy()),
+  }
+}
+
+/** `undefined`: nothing answers. */
+function post(url: string, id: string, agent: Agent): Promise<Load['refused'][number] | undefined> {
+  const headers = { 'ce-specversion': '1.0', 'ce-id': id, 'ce-source': '/load', 'ce-type': 't' }
+  return new Promise((resolve) => {
+    request(url, { method: 'POST', agent, headers })
+      .on('response', (response) => {
+        response.resume().on('end', () => {
+          resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] })
+        })
+      })
+      .on('error', () => resolve(undefined))
+      .end()
+  })
+}
+
+function idsOf(taker: Subscriber): Set<string> {
+  return new Set(taker.all.map((each) => ceHeaders(each)['id']!))
+}
+
+async function start(taker: Subscriber, words: readonly string[] = []): Promise<Sluice> {
+  const delivery = ['delivery: {retry: 3, backoffDelay: PT0.05S}']
+  return startSluice({ 'a.yaml': broker() + trigger('taker', taker.url, delivery) }, words)
+}
+
+describe('fault 5', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s under load: not ready, new events refused with 503, what is under way finished, exit 0, nothing lost',
+    async (signal) => {
+      const gate = Promise.withResolvers<number>()
+      const taker = await subscriber((_request, n) => (n > 300 ? gate.promise : 202))
+      const sluice = await start(taker)
+      const senders = load(sluice.broker, 8)
+      await senders.acceptedAtLeast(500)
+
+      sluice.process.kill(signal)
+      await senders.refusedAtLeast(10)
+      expect(new Set(senders.refused.map(({ status }) => status))).toEqual(new Set([503]))
+      expect(senders.refused.every(({ retryAfter }) => Number(retryAfter) > 0)).toBe(true)
+      const ready = await fetch(`${sluice.api}/readyz`)
+      expect([ready.status, await ready.text()]).toEqual([503, 'draining\n'])
+      expect((await fetch(`${sluice.api}/livez`)).status).toBe(200)
+
+      gate.resolve(202)
+      expect(await sluice.exited).toEqual({ code: 0, signal: null })
+      await senders.over
+      const delivered = idsOf(taker)
+      expect([...senders.accepted].filter((id) => !delivered.has(id))).toEqual([])
+      expect(sluice.stderr.soFar()).not.toContain('events lost')
+    },
+  )
+
+  test('what can not be delivered within the grace is reported lost, by number', async () => {
+    const silent = await subscriber(() => new Promise(() => {}))
+    const sluice = await start(silent, ['--grace', '1', '--log-format', 'json'])
+    for (let n = 0; n < 7; n++) expect((await exchange(sluice.broker, binary([['ce-id', String(n)]]))).status).toBe(202)
+    await silent.received(7)
+    expect(await sluice.stop()).toEqual({ code: 0, signal: null })
+    const [line] = await sluice.stderr.until(/^.*events lost.*$/m)
+    expect(JSON.parse(line)).toMatchObject({
+      trigger: 'default/taker',
+      broker: 'default',
+      events: 7,
+      cause: 'shutdown',
+    })
+  })
+
+  test('a failed try is made again within the grace', async () => {
+    let n = 0
+    const flaky = await subscriber(() => (++n < 3 ? 500 : 202))
+    const sluice = await start(flaky)
+    expect((await exchange(sluice.broker, binary())).status).toBe(202)
+    expect(await sluice.stop()).toEqual({ code: 0, signal: null })
+    expect(flaky.all).toHaveLength(3)
+    expect(sluice.stderr.soFar()).not.toContain('events lost')
+  })
+
+  test('a subscriber that is down is not waited for: its events are reported lost', async () => {
+    const gone = await subscriber()
+    await gone.close()
+    const delivery = ['delivery: {retry: 1000, backoffDelay: PT0.01S, backoffPolicy: linear}']
+    const sluice = await startSluice({ 'a.yaml': broker() + trigger('gone', gone.url, delivery) }, ['--grace', '3600'])
+    expect((await exchange(sluice.broker, binary())).status).toBe(202)
+    await sluice.stderr.until(/subscriber is down/)
+    expect(await sluice.stop()).toEqual({ code: 0, signal: null })
+    await sluice.stderr.until(/events lost.*events=1/)
+  })
+
+  test('a second signal ends it at once, and says what that means', async () => {
+    const silent = await subscriber(() => new Promise(() => {}))
+    const sluice = await start(silent, ['--grace', '3600'])
+    expect((await exchange(sluice.broker, binary())).status).toBe(202)
+    await silent.received(1)
+    sluice.process.kill('SIGTERM')
+    await sluice.stderr.until(/stopping/)
+    expect(await sluice.stop('SIGTERM')).toEqual({ code: 1, signal: null })
+    expect(sluice.stderr.soFar()).toMatch(/events in memory are lost/)
+  })
+
+  test('without anything to do it ends at once, idle connections or not', async () => {
+    const taker = await subscriber()
+    const sluice = await start(taker, ['--grace', '3600'])
+    const agent = new Agent({ keepAlive: true })
+    expect((await post(sluice.broker, '1', agent))?.status).toBe(202)
+    expect(await sluice.stop()).toEqual({ code: 0, signal: null })
+    expect(taker.all).toHaveLength(1)
+    agent.destroy()
+  })
+})
+
+describe('started by npm or npx', () => {
+  /** A parent that starts `sluice up` as npm does, and lives until it is killed. */
+  const PARENT = `
+    const { spawn } = require('node:child_process')
+    spawn(process.execPath, process.argv.slice(1), { stdio: 'inherit' })
+    setInterval(() => {}, 1000)`
+
+  test.each(['SIGKILL', 'SIGTERM'] as const)('it ends within 2 s of its parent’s end by %s', async (signal) => {
+    const folder = folderOf({ 'a.yaml': broker() })
+    const words = [
+      SLUICE,
+      'up',
+      folder,
+      '--listen',
+      '127.0.0.1:0',
+      '--api',
+      '127.0.0.1:0',
+      '--data',
+      join(folder, 'data'),
+    ]
+    const parent = spawn(process.execPath, ['-e', PARENT, ...words], {
+      env: { ...process.env, npm_lifecycle_event: 'start' },
+    })
+    const [stdout, stderr] = [collectText(parent.stdout), collectText(parent.stderr)]
+    await stdout.until(/^sluice ready /m)
+
+    const ended = once(parent.stdout, 'close') // once nobody has the pipe any more, the program's end included
+    const killedAt = performance.now()
+    parent.kill(signal)
+    await ended
+    expect(performance.now() - killedAt).toBeLessThan(2000)
+    expect(stderr.soFar()).toContain('the process that started it has ended')
+  })
+})
