@@ -149,7 +149,7 @@ const OUR_GROUPS: ReadonlySet<string> = new Set(
   kinds.map(({ group }) => group).filter((group) => group === '' || /(^|\.)(knative|sluice)\.dev$/.test(group)),
 )
 
-/** The form of a kind of which only the name is known. It isn't remembered. */
+/** The form of a kind of which only the name is known. It is not remembered; that it is not run was told already. */
 function unknown(group: string, kind: string): Kind {
   const plural = `${kind.toLowerCase()}s`
   return {

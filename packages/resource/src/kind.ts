@@ -49,7 +49,7 @@ export interface Kind {
   readonly fields?: Readonly<Record<string, JsonSchema>>
   /** Which of {@link fields} have to be there. */
   readonly required?: readonly string[]
-  /** Paths whose content `validate` judges whole, so that nothing is told twice. */
+  /** Paths of properties whose content `validate` judges whole, so that nothing is told twice. */
   readonly judged?: readonly Path[]
   /** The annotations it knows. Unknown ones under `sluice.dev/` are refused. */
   readonly annotations?: Readonly<Record<string, AnnotationRule>>

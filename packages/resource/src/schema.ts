@@ -66,7 +66,6 @@ export function schemaFindings(kind: Kind, resource: unknown): Finding[] {
   const findings: Finding[] = []
   for (const error of validate.errors!.slice(0, ERRORS_MAX)) {
     const path = pathOf(error.instancePath, resource)
-    if (kind.judged?.some((judged) => judged.every((step, index) => path[index] === step)) === true) continue
     findings.push(findingOf(error, path, kind))
   }
   return findings
@@ -77,16 +76,33 @@ const ERRORS_MAX = 100
 
 const validators = new WeakMap<Kind, ValidateFunction>()
 
-/** Compiled when the first resource of the kind comes, then kept. */
+/**
+ * Compiled when the first resource of the kind comes, then kept. That is on the way of every start: the schema of
+ * schemas is left to the tests and the generated code as it comes, which makes it 30 ms instead of 85 for two kinds.
+ */
 function validatorOf(kind: Kind): ValidateFunction {
   let validate = validators.get(kind)
   if (validate === undefined) {
-    const ajv = new Ajv({ allErrors: true, verbose: true })
+    const { $schema: _, ...schema } = jsonSchema(kind)
+    const ajv = new Ajv({
+      allErrors: true,
+      verbose: true,
+      meta: false,
+      validateSchema: false,
+      code: { optimize: false },
+    })
     ajv.addVocabulary(['patternErrorMessage'])
-    validate = ajv.compile(jsonSchema(kind))
+    validate = ajv.compile((kind.judged ?? []).reduce(withoutPath, schema))
     validators.set(kind, validate)
   }
   return validate
+}
+
+/** The schema that takes anything at this path of properties: somebody else judges what stands there. */
+function withoutPath(schema: JsonSchema, [step, ...rest]: Path): JsonSchema {
+  if (step === undefined) return {}
+  const { [step]: property = {}, ...others } = schema.properties ?? {}
+  return { ...schema, properties: { ...others, [step]: withoutPath(property, rest) } }
 }
 
 /** The steps of a JSON Pointer. Which of them are indexes only the value itself can say. */
