@@ -227,7 +227,7 @@ function attributeName(header: string): string | undefined {
 function invalidHeader(header: string): SluiceError {
   const name = header.slice(3).toLowerCase()
   if (name === 'datacontenttype') {
-    return invalidAttribute(name, 'Header ce-datacontenttype is not allowed; the data’s type is Content-Type.')
+    return invalidAttribute(name, 'Header ce-datacontenttype is not allowed; the type of the data is Content-Type.')
   }
   return invalidName(`ce-${quoteless(name)}`, `Header ${quote(header)} is no attribute: ${badName(name)}`)
 }

@@ -35,7 +35,7 @@ export function decodeStructured(bytes: Buffer, limits?: Partial<DecodeLimits>):
     throw invalidJson('The body is no JSON object; a structured event is one object with the attributes as members.')
   }
   const end = scanObject(bytes, start, bytes.length, bounds, members)
-  if (end === NOT_JSON) throw notJson()
+  if (end === NOT_JSON) throw notJson(bounds)
   checkEnd(bytes, end)
   return readEvent(bytes)
 }
@@ -64,7 +64,7 @@ export function decodeBatch(bytes: Buffer, limits?: Partial<DecodeLimits>): Even
     }
     try {
       const start = skipBlank(bytes, i, bytes.length)
-      i = scanElement(bytes, start, inner)
+      i = scanElement(bytes, start, inner, bounds)
       if (i - start > bounds.maxEventBytes) throw eventTooLarge(i - start, bounds.maxEventBytes)
       events.push(readEvent(bytes))
     } catch (error) {
@@ -86,12 +86,17 @@ export function decodeBatch(bytes: Buffer, limits?: Partial<DecodeLimits>): Even
 const ONE_EVENT = 'application/cloudevents+json.'
 
 /** Scans one event of a batch into `members`. */
-function scanElement(bytes: Buffer, start: number, limits: { maxDepth: number; maxMembers: number }): number {
+function scanElement(
+  bytes: Buffer,
+  start: number,
+  limits: { maxDepth: number; maxMembers: number },
+  bounds: Readonly<DecodeLimits>,
+): number {
   const isObject = start < bytes.length && bytes[start] === OPEN_OBJECT
   const end = isObject
     ? scanObject(bytes, start, bytes.length, limits, members)
     : skipValue(bytes, start, bytes.length, limits.maxDepth)
-  if (end === NOT_JSON) throw notJson()
+  if (end === NOT_JSON) throw notJson(bounds)
   if (!isObject) throw invalidBatch('It is no JSON object; every element of a batch is one event.')
   return end
 }
@@ -251,8 +256,10 @@ function repeated(name: string): SluiceError {
     : invalidAttribute(name, problem)
 }
 
-function notJson(): SluiceError {
-  return invalidJson(`The body is no JSON that is taken here: ${jsonFault()}.`)
+function notJson({ maxDepth, maxMembers }: Readonly<DecodeLimits>): SluiceError {
+  return invalidJson(
+    `The body is no JSON that is taken here: ${jsonFault()} (maxDepth ${maxDepth}, maxMembers ${maxMembers}).`,
+  )
 }
 
 function inBatch(error: SluiceError, index: number): SluiceError {

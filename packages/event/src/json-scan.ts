@@ -43,7 +43,7 @@ function skipAny(bytes: Uint8Array, view: DataView, start: number, end: number, 
     if (first === QUOTE) {
       i = skipString(view, i, end)
     } else if (first === OPEN_OBJECT) {
-      if (depth >= maxDepth) return fail(`JSON is nested deeper than ${maxDepth}`, i)
+      if (depth >= maxDepth) return fail(TOO_DEEP, i)
       open[depth++] = OPEN_OBJECT
       i = skipBlank(bytes, i + 1, end)
       if (i < end && bytes[i] === CLOSE_OBJECT) {
@@ -55,7 +55,7 @@ function skipAny(bytes: Uint8Array, view: DataView, start: number, end: number, 
         continue
       }
     } else if (first === OPEN_ARRAY) {
-      if (depth >= maxDepth) return fail(`JSON is nested deeper than ${maxDepth}`, i)
+      if (depth >= maxDepth) return fail(TOO_DEEP, i)
       open[depth++] = OPEN_ARRAY
       i = skipBlank(bytes, i + 1, end)
       if (!(i < end && bytes[i] === CLOSE_ARRAY)) continue
@@ -88,6 +88,8 @@ function skipAny(bytes: Uint8Array, view: DataView, start: number, end: number, 
     }
   }
 }
+
+const TOO_DEEP = 'objects and arrays are nested deeper than maxDepth allows'
 
 // Shared by all scans: each runs to its end before another begins.
 let stack = new Uint8Array(64)
@@ -264,7 +266,7 @@ export function scanObject(
   let i = skipBlank(bytes, start + 1, end)
   if (i < end && bytes[i] === CLOSE_OBJECT) return i + 1
   for (;;) {
-    if (members.count >= limits.maxMembers) return fail(`an event has more than ${limits.maxMembers} members`, i)
+    if (members.count >= limits.maxMembers) return fail('the event has more members than maxMembers allows', i)
     const key = skipBlank(bytes, i, end)
     const colon = skipKey(bytes, view, key, end)
     if (colon < 0) return colon

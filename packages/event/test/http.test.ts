@@ -108,6 +108,11 @@ describe('header values', () => {
   test('CE-38: space, quote, percent and everything outside of visible ASCII is encoded, nothing else', () => {
     expect(encodeHeaderValue('Euro € 😀')).toBe('Euro%20%E2%82%AC%20%F0%9F%98%80')
     expect(encodeHeaderValue('"%"')).toBe('%22%25%22')
+    expect([encodeHeaderValue('a"b'), encodeHeaderValue('a b'), encodeHeaderValue('a%')]).toEqual([
+      'a%22b',
+      'a%20b',
+      'a%25',
+    ])
     const visible = Array.from({ length: 94 }, (_, n) => String.fromCharCode(0x21 + n)).join('')
     expect(encodeHeaderValue(visible)).toBe(visible.replace('%', '%25').replace('"', '%22'))
     expect(encodeHeaderValue('a\r\nb\x7f\0')).toBe('a%0D%0Ab%7F%00')

@@ -87,6 +87,16 @@ describe('a damaged record', () => {
     expect(thrownBy(() => decodeRecord(Buffer.concat([good, Buffer.alloc(1)])))?.code).toBe('SLUICE_RECORD_DAMAGED')
   })
 
+  test('whose parts do not fill its text is refused', () => {
+    const record = encodeRecord(newEvent({ type: 't', source: '/s', id: '1', extensions: { x: 'abc' } }))
+    const last = record.length - record.readInt32LE(10) - 1
+    expect(record[last]).toBe('abc'.length * 4)
+    for (const length of [2, 4]) {
+      record[last] = length * 4
+      expect(thrownBy(() => decodeRecord(record))?.code).toBe('SLUICE_RECORD_DAMAGED')
+    }
+  })
+
   test('of another version is refused', () => {
     const other = Buffer.from(good)
     other[0] = 2

@@ -60,7 +60,7 @@ describe('threat 12 and 13: large and deep JSON', () => {
         expect(decodeSafely(message.headers, message.body!)).toBe(400)
       }
       const error = thrownBy(() => decodeHttp(structured().headers, structured(`"data":${deep}`).body, HUGE))
-      expect(error?.message).toContain('deeper than 63')
+      expect(error?.message).toContain('deeper than maxDepth allows')
     }
   })
 
@@ -71,6 +71,15 @@ describe('threat 12 and 13: large and deep JSON', () => {
     expect(thrownBy(() => send(5))?.status).toBe(400)
   })
 
+  test('threat 13: in a batch it counts the array too', () => {
+    const nested = (depth: number): string =>
+      structured(`"data":${'['.repeat(depth)}${']'.repeat(depth)}`).body!.toString()
+    const send = (depth: number): unknown =>
+      decodeHttp(batch('').headers, Buffer.from(`[${nested(depth)}]`), { maxDepth: 5 })
+    expect(send(3)).toHaveLength(1)
+    expect(thrownBy(() => send(4))?.status).toBe(400)
+  })
+
   test('threat 13: 10^5 members are refused at the limit', () => {
     const members = Array.from({ length: 100_000 }, (_, n) => `"a${n}":1`).join(',')
     expect(decodeSafely(structured().headers, structured(members).body!)).toBe(400)
@@ -78,7 +87,7 @@ describe('threat 12 and 13: large and deep JSON', () => {
     const send = (maxMembers: number): unknown =>
       decodeHttp(structured().headers, structured(some).body, { maxMembers })
     expect(send(10)).toHaveLength(1)
-    expect(thrownBy(() => send(9))?.message).toContain('more than 9 members')
+    expect(thrownBy(() => send(9))?.message).toContain('more members than maxMembers allows')
   })
 
   test('threat 13: within data, members and numbers cost only their bytes', () => {
