@@ -227,6 +227,17 @@ describe('core attributes', () => {
     expect([...event.attributes.keys()]).toEqual(['specversion', 'id', 'source', 'type', 'whatever', 'datacontenttype'])
   })
 
+  test('CE-15: no error shows the data', () => {
+    const hidden = [
+      structured('"datacontenttype":"text/plain","data":{"a":"s3cret"}'),
+      structured('"data_base64":"s3cret!"'),
+      structured('"data":"s3cret'),
+      binary({ 'ce-id': '' }, 's3cret'),
+      json('"s3cret"'),
+    ]
+    for (const message of hidden) expect(thrownBy(() => decodeOne(message))?.message).not.toContain('s3cret')
+  })
+
   test('datacontenttype is a media type with any parameters', () => {
     for (const text of ['a/b', 'text/plain; charset=utf-8', 'a/b;c="d;\\"e"', 'a/b ; c=d', 'a/vnd.x+json', 'a/b;']) {
       expect(readMediaType(text)).toBeDefined()
