@@ -256,7 +256,8 @@ class RunningController implements Controller {
     const broker = this.#brokerOf(trigger)
     if (broker !== undefined) this.#writeBrokerStatus(broker)
     const running = this.#running.get(key)?.broker.status(trigger.metadata.uid)
-    this.store.setStatus(key, triggerStatus(trigger, plan, this.#brokerOf(trigger), running))
+    const lookup = (identity: Identity): Resource | undefined => this.store.get(resourceKey(identity))
+    this.store.setStatus(key, triggerStatus(trigger, plan, this.#brokerOf(trigger), running, lookup))
   }
 
   #brokerOf({ metadata, spec }: Trigger): BrokerResource | undefined {

@@ -5,10 +5,12 @@ import type { ChannelState } from '@sluice/channel'
 import {
   brokerKind,
   conditions,
+  groupOf,
   identityOf,
   nameOf,
   readyCondition,
   triggerKind,
+  type Identity,
   type Kind,
   type Mark,
   type Resolved,
@@ -41,12 +43,16 @@ export function brokerStatus(
   )
 }
 
-/** `broker`: the one it names, with its status; `running`: its subscription, where there is one. */
+/**
+ * `broker`: the one it names, with its status; `running`: its subscription, where there is one; `lookup` finds the
+ * object that its annotation `knative.dev/dependency` names.
+ */
 export function triggerStatus(
   trigger: Trigger,
   plan: TriggerPlan,
   broker: Resource | undefined,
   running: TriggerStatus | undefined,
+  lookup: (identity: Identity) => Resource | undefined,
 ): Status {
   return status(
     triggerKind,
@@ -54,7 +60,7 @@ export function triggerStatus(
     {
       BrokerReady: brokerMark(broker, trigger.spec.broker),
       SubscriptionReady: subscriptionMark(plan, running),
-      DependencyReady: TRUE,
+      DependencyReady: dependencyMark(trigger, lookup),
       SubscriberResolved: resolvedMark(plan.subscriber),
       DeadLetterSinkResolved: sinkMark(plan.deadLetterSink),
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
@@ -103,6 +109,23 @@ function subscriptionMark(plan: TriggerPlan, running: TriggerStatus | undefined)
       'The dead-letter box takes no more of this trigger, so it stands still and nothing is dropped. ' +
       'Give it a deadLetterSink, or make room in the box.',
   }
+}
+
+/** An object of the trigger's namespace that has to be Ready before the trigger is (KNATIVE.md 1.1). */
+function dependencyMark({ metadata }: Trigger, lookup: (identity: Identity) => Resource | undefined): Mark {
+  const annotation = metadata.annotations['knative.dev/dependency']
+  if (annotation === undefined) return TRUE
+  const reference = JSON.parse(annotation) as { apiVersion: string; kind: string; name: string } // checked at apply
+  const { kind, name } = reference
+  const title = nameOf({ kind, namespace: metadata.namespace, name })
+  const object = lookup({ group: groupOf(reference.apiVersion), kind, namespace: metadata.namespace, name })
+  if (object === undefined) {
+    return { status: 'False', reason: 'DependencyDoesNotExist', message: `Dependency does not exist: ${title}` }
+  }
+  const ready = readyCondition(object.status?.conditions)
+  if (ready?.status === 'True') return TRUE
+  const { reason = 'DependencyNotReady', message = `${title} has no Ready condition` } = ready ?? {}
+  return { status: ready?.status ?? 'Unknown', reason, message }
 }
 
 function resolvedMark(resolved: Resolved): Mark {
