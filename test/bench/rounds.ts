@@ -14,7 +14,7 @@ export type Start<Started extends Program = Program> = () => Promise<Started>
 
 /** The results of one round by the contenders' names. */
 export type Round<Name extends string, Result> = Readonly<Record<Name, Result>> & {
-  /** How many cores everybody else on the machine used, in that contender's run in which it was the most. */
+  /** Cores that everybody else on the machine used: during the start, or that contender's run, where it was the most. */
   readonly otherCores: number
 }
 
@@ -53,17 +53,19 @@ async function runRound<Name extends string, Result, Started extends Program>(
 ): Promise<Round<Name, Result>> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are what `Name` is made of
   const names = Object.keys(contenders) as Name[]
+  const ordered = backwards ? names.toReversed() : names
   const programs = new Map<Name, Started>()
   const result: Partial<Record<Name, Result>> = {}
-  let otherCores = 0
+  const ours = [process.pid, context.load.pid]
   try {
-    for (const name of names) programs.set(name, await contenders[name]())
-    const pids = [...programs.values()].map(({ pid }) => pid).filter((pid) => pid !== 0)
-    const ours = [process.pid, context.load.pid, ...pids]
-    for (const name of backwards ? names.toReversed() : names) {
-      const begin = { atMs: performance.now(), cpuMs: othersCpuMs(ours) }
+    let begin = readOthers(ours)
+    for (const name of ordered) programs.set(name, await contenders[name]())
+    for (const { pid } of programs.values()) if (pid !== 0) ours.push(pid)
+    let otherCores = coresSince(begin, readOthers(ours))
+    for (const name of ordered) {
+      begin = readOthers(ours)
       result[name] = await run(programs.get(name)!, name)
-      otherCores = Math.max(otherCores, (othersCpuMs(ours) - begin.cpuMs) / (performance.now() - begin.atMs))
+      otherCores = Math.max(otherCores, coresSince(begin, readOthers(ours)))
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name has had its turn
     return { ...(result as Record<Name, Result>), otherCores }
@@ -72,9 +74,15 @@ async function runRound<Name extends string, Result, Started extends Program>(
   }
 }
 
-/** CPU time of the whole machine without these processes. */
-function othersCpuMs(pids: readonly number[]): number {
-  return pids.reduce((left, pid) => left - cpuMsOf(pid), machineCpuMs())
+/** CPU time that the whole machine has used without these processes; one that starts later begins at 0. */
+function readOthers(pids: readonly number[]): { readonly atMs: number; readonly cpuMs: number } {
+  return { atMs: performance.now(), cpuMs: pids.reduce((left, pid) => left - cpuMsOf(pid), machineCpuMs()) }
+}
+
+/** The clock of /proc moves in steps of 10 ms: what took less than ten of them tells nothing, and counts as 0. */
+function coresSince(begin: ReturnType<typeof readOthers>, end: ReturnType<typeof readOthers>): number {
+  const elapsedMs = end.atMs - begin.atMs
+  return elapsedMs < 100 ? 0 : Math.max(0, (end.cpuMs - begin.cpuMs) / elapsedMs)
 }
 
 /** Tokens of the closed loop (PERFORMANCE A2). */

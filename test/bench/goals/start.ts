@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Context, Goal, Measure, Target } from '../goal.ts'
 import { payload } from '../load/payload.ts'
 import { measureOf } from '../measure.ts'
+import { cpuMsOf } from '../proc.ts'
 import { startStarter } from '../programs/beside.ts'
 import type { Program } from '../programs/program.ts'
 import { broker, startSluice, trigger } from '../programs/sluice.ts'
@@ -51,25 +52,30 @@ async function runWith(context: Context, target: Target, triggers: number): Prom
   context.say(`${triggers} triggers`)
   await (await start.starter()).end()
   await (await start.sluice()).end()
-  const rounds = await runRounds(context, start, ({ acceptedMs }) => Promise.resolve(acceptedMs))
+  const rounds = await runRounds(context, start, ({ accepted }) => Promise.resolve(accepted))
   return measureOf(target, rounds, {
-    ratio: ({ starter, sluice }) => sluice / starter,
-    figures: { 'sluice ms': ({ sluice }) => sluice, 'starter ms': ({ starter }) => starter },
+    ratio: ({ starter, sluice }) => sluice.wallMs / starter.wallMs,
+    figures: {
+      'sluice ms': ({ sluice }) => sluice.wallMs,
+      'starter ms': ({ starter }) => starter.wallMs,
+      'sluice CPU ms': ({ sluice }) => sluice.cpuMs,
+      'starter CPU ms': ({ starter }) => starter.cpuMs,
+    },
     detail: { triggers },
   })
 }
 
-/** A program with the time from its start to its first 202. */
+/** A program with what it took from its start to its first 202. */
 interface Accepted extends Program {
-  readonly acceptedMs: number
+  readonly accepted: { readonly wallMs: number; readonly cpuMs: number }
 }
 
 async function untilAccepted(start: () => Promise<Program>): Promise<Accepted> {
   const program = await start()
   const status = await postOne(new URL(program.address))
-  const acceptedMs = performance.now() - program.startedAt
+  const accepted = { wallMs: performance.now() - program.startedAt, cpuMs: cpuMsOf(program.pid) }
   if (status !== 202) throw new Error(`${program.name} answered its first event with ${status}`)
-  return { ...program, acceptedMs }
+  return { ...program, accepted }
 }
 
 async function postOne(address: URL): Promise<number | undefined> {
