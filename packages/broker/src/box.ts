@@ -27,7 +27,9 @@ export function memoryBox(options: MemoryBoxOptions): DeadLetterBox {
     async append(entry: NewDeadLetter) {
       const size = entryBytes(entry)
       const ofTrigger = bytesByTrigger.get(entry.triggerId) ?? 0
-      if (bytes + size > bytesMax || ofTrigger + size > triggerBytesMax) return { stored: false, reason: 'full' }
+      // An entry larger than the bound is taken alone: else its trigger would stand still for ever.
+      const isFull = (bytes > 0 && bytes + size > bytesMax) || (ofTrigger > 0 && ofTrigger + size > triggerBytesMax)
+      if (isFull) return { stored: false, reason: 'full' }
       const id = String(++lastId)
       entries.set(id, { ...entry, id, time: clock.now() })
       bytesByTrigger.set(entry.triggerId, ofTrigger + size)

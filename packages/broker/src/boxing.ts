@@ -39,8 +39,9 @@ export class Boxing {
     this.#options = options
   }
 
+  /** After {@link stop} the box is asked once. */
   push(letter: Letter): void {
-    if (this.full) this.#waiting.push(letter)
+    if (this.full && !this.#stopped) this.#waiting.push(letter)
     else void this.#append(letter)
   }
 

@@ -41,6 +41,16 @@ test('one trigger fills its share and no more', async () => {
   expect(await box.append(entry('2', 'billing'))).toMatchObject({ stored: true })
 })
 
+test('an entry larger than the bound is taken alone, so that no trigger stands still for ever', async () => {
+  const box = memoryBox({ clock: manualClock(), bytesMax: 1000, triggerBytesMax: 100 })
+  const large = { ...entry('1', 'billing'), event: event({ id: '1' }, Buffer.alloc(5000)) }
+  expect(await box.append(large)).toMatchObject({ stored: true })
+  expect(await box.append(large)).toMatchObject({ stored: false })
+  expect(await box.append(entry('2', 'audit'))).toMatchObject({ stored: false })
+  await box.remove('1')
+  expect(await box.append(entry('2', 'audit'))).toMatchObject({ stored: true })
+})
+
 test('an empty box holds no bytes', async () => {
   const box = memoryBox({ clock: manualClock() })
   await box.append(entry('1', 'billing'))
