@@ -402,7 +402,7 @@ describe.each([
             await run.drain()
           },
         ),
-        { numRuns: 700 },
+        { numRuns: 300 },
       )
     },
   )
