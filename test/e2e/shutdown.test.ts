@@ -170,30 +170,35 @@ describe('started by npm or npx', () => {
     spawn(process.execPath, process.argv.slice(1), { stdio: 'inherit' })
     setInterval(() => {}, 1000)`
 
-  test.each(['SIGKILL', 'SIGTERM'] as const)('it ends within 2 s of its parent’s end by %s', async (signal) => {
-    const folder = folderOf({ 'a.yaml': broker() })
-    const words = [
-      SLUICE,
-      'up',
-      folder,
-      '--listen',
-      '127.0.0.1:0',
-      '--api',
-      '127.0.0.1:0',
-      '--data',
-      join(folder, 'data'),
-    ]
-    const parent = spawn(process.execPath, ['-e', PARENT, ...words], {
-      env: { ...process.env, npm_lifecycle_event: 'start' },
-    })
-    const [stdout, stderr] = [collectText(parent.stdout), collectText(parent.stderr)]
-    await stdout.until(/^sluice ready /m)
+  // Three tries, for on a busy machine two seconds may pass without this process or the other one getting its turn.
+  test.each(['SIGKILL', 'SIGTERM'] as const)(
+    'it ends within 2 s of its parent’s end by %s',
+    { retry: 2 },
+    async (signal) => {
+      const folder = folderOf({ 'a.yaml': broker() })
+      const words = [
+        SLUICE,
+        'up',
+        folder,
+        '--listen',
+        '127.0.0.1:0',
+        '--api',
+        '127.0.0.1:0',
+        '--data',
+        join(folder, 'data'),
+      ]
+      const parent = spawn(process.execPath, ['-e', PARENT, ...words], {
+        env: { ...process.env, npm_lifecycle_event: 'start' },
+      })
+      const [stdout, stderr] = [collectText(parent.stdout), collectText(parent.stderr)]
+      await stdout.until(/^sluice ready /m)
 
-    const ended = once(parent.stdout, 'close') // once nobody has the pipe any more, the program's end included
-    const killedAt = performance.now()
-    parent.kill(signal)
-    await ended
-    expect(performance.now() - killedAt).toBeLessThan(2000)
-    expect(stderr.soFar()).toContain('the process that started it has ended')
-  })
+      const ended = once(parent.stdout, 'close') // once nobody has the pipe any more, the program's end included
+      const killedAt = performance.now()
+      parent.kill(signal)
+      await ended
+      expect(performance.now() - killedAt).toBeLessThan(2000)
+      expect(stderr.soFar()).toContain('the process that started it has ended')
+    },
+  )
 })

@@ -1,0 +1,49 @@
+// Every numbered requirement that this version has to meet is in the name of a test, or in exceptions.md with a reason.
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+const PATHS = ['packages/*/test/**', 'packages/channel/src/conformance/**', 'channels/*/test/**', 'test/**']
+
+/** Numbers of the Knative Eventing specification that concern Brokers, Triggers, delivery and the data plane. */
+const SPEC = [range(1, 20), range(41, 60), range(68, 77), [82], range(94, 98), range(115, 138)].flat()
+/** Numbers of the CloudEvents rules on the model, JSON and HTTP. */
+const CLOUDEVENTS = range(1, 46)
+
+const required = [...SPEC.map((number) => `spec ${number}`), ...CLOUDEVENTS.map((number) => `CE-${number}`)]
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, n) => first + n)
+}
+
+/** Names of tests: what stands in quotes in a test file, comments left out. */
+function testNames(): string[] {
+  const globs = PATHS.map((path) => `:(glob)${path}/*.ts`)
+  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', ...globs], { cwd: ROOT, encoding: 'utf8' }) // prettier-ignore
+  const files = listed.split('\n').filter((path) => /(\.test\.ts|src\/conformance\/.*\.ts)$/.test(path))
+  return files.flatMap((path) => {
+    const code = readFileSync(join(ROOT, path), 'utf8').replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '')
+    return [...code.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n])*)\1/g)].map(([, , text]) => text!)
+  })
+}
+
+/** `- spec 47: why` */
+function exceptions(): Map<string, string> {
+  const text = readFileSync(join(import.meta.dirname, 'exceptions.md'), 'utf8')
+  return new Map([...text.matchAll(/^- (spec \d+|CE-\d+): (.+)$/gm)].map(([, number, why]) => [number!, why!]))
+}
+
+const named = new Set(testNames().flatMap((name) => name.match(/\b(spec \d+|CE-\d+)\b/g) ?? []))
+const excepted = exceptions()
+
+test.each(required)('%s is proved by a test, or is an exception with a reason', (number) => {
+  expect(named.has(number) || excepted.has(number)).toBe(true)
+})
+
+test('no exception stands there for what is proved, or for what nobody asks for', () => {
+  const idle = [...excepted.keys()].filter((number) => named.has(number) || !required.includes(number))
+  expect(idle).toEqual([])
+})
