@@ -3,7 +3,8 @@
 // From: an apply of files (cli/src/up.ts). The routing table that the ingress reads is built whole and swapped in
 // one tick: an event sees the old configuration or the new one, never half of it.
 
-import { memoryBox, openBroker, type Broker, type Observer } from '@sluice/broker'
+import { setImmediate } from 'node:timers/promises'
+import { memoryBox, openBroker, type Broker, type Observer, type TriggerConfig } from '@sluice/broker'
 import type { ChannelState } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
@@ -29,33 +30,42 @@ import {
 } from '@sluice/resource'
 import { DRIVERS } from './drivers.ts'
 import { brokerStatus, summary, triggerStatus } from './status.ts'
-import { effectiveDelivery, triggerConfig, type TriggerPlan } from './trigger.ts'
+import { effectiveDelivery, samePlan, triggerConfig, type TriggerPlan } from './trigger.ts'
 
+/** What every broker that it opens is given. */
 export interface ControllerOptions {
   clock: Clock
   deliverer: Deliverer
   observer: Observer
   /** Most bytes that an in-memory channel holds. */
   memoryBytes: number
+  /** Most bytes of a broker's dead-letter box; a trigger may have a quarter of them. Default 64 MiB. */
+  boxBytes?: number
   /** Hops that an event may take through brokers. Default 255. */
   hopsMax?: number
   /** Uniform in [0, 1). Default Math.random. */
   random?: () => number
 }
 
+/** Runs what is declared. One of its kind in a process. */
 export interface Controller {
+  /** Read it through {@link get} and {@link list}, which bring the statuses up to now. */
   readonly store: ResourceStore
   /** The broker that takes events at this path now. */
   broker(namespace: string, name: string): Broker | undefined
+  /** Those that take events now. */
   brokers(): Iterable<Broker>
+  /** Whether its channel works; where not, why. */
   channelState(broker: Broker): ChannelState
   /**
    * Makes `declared` all that the files say. Resolves once every broker takes events and every trigger is subscribed,
-   * or says in its conditions why not; with problems, and nothing changed, where something immutable changed.
+   * or says in its conditions why not; with problems, and nothing changed, where something immutable changed. Applies
+   * are made in turn.
    */
   apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]>
   /** The resource with its status as of now. */
   get(identity: Identity): Resource | undefined
+  /** All of a kind, with their statuses as of now. */
   list(of: { group: string; kind: string }): Resource[]
   /** A line for each broker and trigger: where it is or goes, and if it isn't ready, why. */
   summary(): string[]
@@ -63,18 +73,20 @@ export interface Controller {
   close(options: { deadlineMs: number }): Promise<void>
 }
 
+/** Of {@link Controller.apply}. */
 export interface ApplyFiles extends Pick<ApplyOptions, 'locate'> {
   /** Where brokers are reached: their addresses are `{base}/{namespace}/{name}`. */
   base: string
 }
 
+/** A controller with nothing to run yet. */
 export function openController(options: ControllerOptions): Controller {
   return new RunningController(options)
 }
 
 const BROKERS = { group: 'eventing.knative.dev', kind: 'Broker' }
 const TRIGGERS = { group: 'eventing.knative.dev', kind: 'Trigger' }
-const BOX_BYTES_MAX = 64 * 1024 * 1024
+const BOX_BYTES = 64 * 1024 * 1024
 /** For a broker that was taken out of the files: what is under way may finish. */
 const REMOVED_DEADLINE_MS = 10_000
 
@@ -86,7 +98,11 @@ interface RunningBroker {
 interface RunningTrigger {
   readonly plan: TriggerPlan
   readonly broker: Broker
+  readonly config: TriggerConfig
 }
+
+/** Statuses written before others on the event loop have their turn. */
+const STATUSES_AT_ONCE = 500
 
 class RunningController implements Controller {
   readonly store: ResourceStore
@@ -95,9 +111,12 @@ class RunningController implements Controller {
   /** By `namespace/name`. Never changed, only replaced. */
   #routes: ReadonlyMap<string, RunningBroker> = new Map()
   /** What each declared trigger comes to, by resource key. */
-  #plans: ReadonlyMap<string, TriggerPlan> = new Map()
+  #plans = new Map<string, TriggerPlan>()
   /** Those that are subscribed, by resource key. */
   readonly #running = new Map<string, RunningTrigger>()
+  /** Brokers that were removed, and finish what is under way. */
+  readonly #closing = new Set<Promise<void>>()
+  #lastApply: Promise<unknown> = Promise.resolve()
 
   constructor(options: ControllerOptions) {
     this.#options = options
@@ -116,37 +135,54 @@ class RunningController implements Controller {
     return this.#routes.get(`${namespace}/${name}`)?.state ?? { state: 'degraded', reason: 'The broker is closed.' }
   }
 
-  async apply(declared: readonly Declared[], { base, ...options }: ApplyFiles): Promise<readonly Problem[]> {
+  apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]> {
+    const turn = this.#lastApply.then(() => this.#apply(declared, options))
+    this.#lastApply = turn.catch(() => {})
+    return turn
+  }
+
+  async #apply(declared: readonly Declared[], { base, ...options }: ApplyFiles): Promise<readonly Problem[]> {
     const { problems } = this.store.apply(declared, { source: 'files', ...options })
     if (problems !== undefined) return problems
     this.#base = base
-    const before = this.#routes
-    const routes = await this.#openBrokers(before)
+    const removed = this.#withdrawRemoved()
+    const routes = await this.#openBrokers()
     this.#plans = this.#planTriggers()
     await this.#setTriggers(routes)
-    this.#routes = routes
+    this.#routes = routes // a new broker takes events once its triggers are subscribed
     await this.#removeTriggers()
-    for (const [name, { broker }] of before) {
-      if (!routes.has(name)) void broker.close({ deadlineMs: REMOVED_DEADLINE_MS })
-    }
-    for (const kind of [BROKERS, TRIGGERS]) for (const each of this.store.list(kind)) this.#writeStatus(each)
+    for (const broker of removed) this.#closeRemoved(broker)
+    await this.#writeStatuses()
     return []
   }
 
+  /** In the tick of the commit: a removed broker takes no event any more. */
+  #withdrawRemoved(): Broker[] {
+    const declared = new Set(this.store.list(BROKERS).map(pathOf))
+    const stays = new Map<string, RunningBroker>()
+    const removed: Broker[] = []
+    for (const [path, running] of this.#routes) {
+      if (declared.has(path)) stays.set(path, running)
+      else removed.push(running.broker)
+    }
+    this.#routes = stays
+    return removed
+  }
+
   /** The brokers that are declared: those that run, and new ones, which take no events yet. */
-  async #openBrokers(running: ReadonlyMap<string, RunningBroker>): Promise<Map<string, RunningBroker>> {
+  async #openBrokers(): Promise<Map<string, RunningBroker>> {
     const routes = new Map<string, RunningBroker>()
     for (const { metadata } of this.store.list(BROKERS)) {
-      const name = `${metadata.namespace}/${metadata.name}`
-      routes.set(name, running.get(name) ?? (await this.#openBroker(metadata.namespace, metadata.name)))
+      const path = `${metadata.namespace}/${metadata.name}`
+      routes.set(path, this.#routes.get(path) ?? (await this.#openBroker(metadata.namespace, metadata.name)))
     }
     return routes
   }
 
   async #openBroker(namespace: string, name: string): Promise<RunningBroker> {
-    const { memoryBytes, ...options } = this.#options
+    const { memoryBytes, boxBytes = BOX_BYTES, ...options } = this.#options
     const channel = await DRIVERS.memory({ clock: options.clock, memoryBytes })
-    const box = memoryBox({ clock: options.clock, bytesMax: BOX_BYTES_MAX })
+    const box = memoryBox({ clock: options.clock, bytesMax: boxBytes })
     const running: RunningBroker = {
       broker: openBroker({ ...options, namespace, name, channel, box }),
       state: { state: 'ready' },
@@ -187,15 +223,15 @@ class RunningController implements Controller {
   async #setTrigger(key: string, plan: TriggerPlan, broker: Broker): Promise<void> {
     const running = this.#running.get(key)
     if (running?.broker === broker && samePlan(running.plan, plan)) return
-    const config = triggerConfig(plan)
+    const config = triggerConfig(plan, running?.config)
     if (config === undefined) return
     try {
       await broker.setTrigger(config)
-      this.#running.set(key, { plan, broker })
+      this.#running.set(key, { plan, broker, config })
     } catch (error) {
       // A start or an order that this channel can't do: the trigger says so, and the others run.
       if (!(error instanceof SluiceError)) throw error
-      this.#plans = new Map(this.#plans).set(key, { ...plan, refused: error.message })
+      this.#plans.set(key, { ...plan, refused: error.message })
     }
   }
 
@@ -206,6 +242,14 @@ class RunningController implements Controller {
       this.#running.delete(key)
       await broker.removeTrigger(plan.trigger.metadata.uid)
     }
+  }
+
+  #closeRemoved(broker: Broker): void {
+    const closing = broker
+      .close({ deadlineMs: REMOVED_DEADLINE_MS })
+      .catch((error: unknown) => process.emitWarning(error as Error)) // it is gone for everybody else
+      .finally(() => this.#closing.delete(closing))
+    this.#closing.add(closing)
   }
 
   #resolve(destination: Destination, namespace: string, role: 'subscriber' | 'deadLetterSink'): Resolved {
@@ -227,13 +271,32 @@ class RunningController implements Controller {
   get(identity: Identity): Resource | undefined {
     const key = resourceKey(identity)
     const resource = this.store.get(key)
-    if (resource !== undefined) this.#writeStatus(resource)
+    if (resource === undefined) return undefined
+    const broker = isTrigger(resource) ? this.#brokerOf(resource) : undefined
+    if (broker !== undefined) this.#writeStatus(broker)
+    this.#writeStatus(resource)
     return this.store.get(key)
   }
 
+  /** All of a kind, with their statuses as of now. */
   list(of: { group: string; kind: string }): Resource[] {
+    if (of.kind === TRIGGERS.kind && of.group === TRIGGERS.group) this.#writeBrokerStatuses()
     for (const resource of this.store.list(of)) this.#writeStatus(resource)
     return this.store.list(of)
+  }
+
+  /** Brokers first: a trigger says what its broker does. */
+  async #writeStatuses(): Promise<void> {
+    this.#writeBrokerStatuses()
+    let written = 0
+    for (const trigger of this.store.list(TRIGGERS)) {
+      this.#writeStatus(trigger)
+      if (++written % STATUSES_AT_ONCE === 0) await setImmediate()
+    }
+  }
+
+  #writeBrokerStatuses(): void {
+    for (const broker of this.store.list(BROKERS)) this.#writeStatus(broker)
   }
 
   #writeStatus(resource: Resource): void {
@@ -242,22 +305,20 @@ class RunningController implements Controller {
   }
 
   #writeBrokerStatus(resource: BrokerResource): void {
-    const { namespace, name } = resource.metadata
-    const state = this.#routes.get(`${namespace}/${name}`)?.state
-    const sink = resource.spec?.delivery?.deadLetterSink
+    const { namespace } = resource.metadata
+    const state = this.#routes.get(pathOf(resource))?.state
+    const sink = resource.spec.delivery?.deadLetterSink
     const resolved = sink && this.#resolve(sink, namespace, 'deadLetterSink')
     this.store.setStatus(keyOf(resource), brokerStatus(resource, this.#url(resource), state, resolved))
   }
 
-  #writeTriggerStatus(trigger: Trigger): void {
-    const key = keyOf(trigger)
+  #writeTriggerStatus(resource: Trigger): void {
+    const key = keyOf(resource)
     const plan = this.#plans.get(key)
     if (plan === undefined) return
-    const broker = this.#brokerOf(trigger)
-    if (broker !== undefined) this.#writeBrokerStatus(broker)
-    const running = this.#running.get(key)?.broker.status(trigger.metadata.uid)
+    const running = this.#running.get(key)?.broker.status(resource.metadata.uid)
     const lookup = (identity: Identity): Resource | undefined => this.store.get(resourceKey(identity))
-    this.store.setStatus(key, triggerStatus(trigger, plan, this.#brokerOf(trigger), running, lookup))
+    this.store.setStatus(key, triggerStatus(plan, this.#brokerOf(plan.trigger), running, lookup))
   }
 
   #brokerOf({ metadata, spec }: Trigger): BrokerResource | undefined {
@@ -271,17 +332,12 @@ class RunningController implements Controller {
   }
 
   async close(options: { deadlineMs: number }): Promise<void> {
-    await Promise.all([...this.brokers()].map((broker) => broker.close(options)))
+    await this.#lastApply
+    await Promise.all([...this.#closing, ...Array.from(this.brokers(), (broker) => broker.close(options))])
   }
 }
 
-/** Whether the broker would do nothing else. The store keeps what didn't change, so that looking is enough. */
-function samePlan(before: TriggerPlan, after: TriggerPlan): boolean {
-  return (
-    before.trigger.spec === after.trigger.spec &&
-    before.trigger.metadata.annotations === after.trigger.metadata.annotations &&
-    before.subscriber.url === after.subscriber.url &&
-    before.deadLetterSink?.url === after.deadLetterSink?.url &&
-    JSON.stringify(before.policy) === JSON.stringify(after.policy)
-  )
+/** `namespace/name`, as in the path of a broker. */
+function pathOf({ metadata }: Resource): string {
+  return `${metadata.namespace}/${metadata.name}`
 }

@@ -35,25 +35,29 @@ export function brokerStatus(
       IngressReady: channel,
       TriggerChannelReady: channel,
       FilterReady: channel,
-      Addressable: TRUE,
-      DeadLetterSinkResolved: sinkMark(deadLetterSink),
+      Addressable: channel.status === 'Unknown' ? channel : TRUE,
+      DeadLetterSinkResolved: sinkMark(deadLetterSink, ''),
       EventPoliciesReady: { status: 'True', reason: 'DefaultAuthorizationMode' },
     },
-    { address: { name: new URL(url).protocol.slice(0, -1), url }, ...sinkUri(deadLetterSink) },
+    {
+      ...(state !== undefined && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 48
+      ...sinkUri(deadLetterSink),
+    },
   )
 }
 
 /**
- * `broker`: the one it names, with its status; `running`: its subscription, where there is one; `lookup` finds the
- * object that its annotation `knative.dev/dependency` names.
+ * Of the generation that was planned (spec 83). `broker`: the one it names, with its status; `running`: its
+ * subscription, where there is one; `lookup` finds the object that its annotation `knative.dev/dependency` names.
  */
 export function triggerStatus(
-  trigger: Trigger,
   plan: TriggerPlan,
   broker: Resource | undefined,
   running: TriggerStatus | undefined,
   lookup: (identity: Identity) => Resource | undefined,
 ): Status {
+  const { trigger, subscriber, deadLetterSink } = plan
+  const waits = running === undefined ? '' : '. Events that match wait in the channel until it is known'
   return status(
     triggerKind,
     trigger,
@@ -61,12 +65,21 @@ export function triggerStatus(
       BrokerReady: brokerMark(broker, trigger.spec.broker),
       SubscriptionReady: subscriptionMark(plan, running),
       DependencyReady: dependencyMark(trigger, lookup),
-      SubscriberResolved: resolvedMark(plan.subscriber),
-      DeadLetterSinkResolved: sinkMark(plan.deadLetterSink),
+      SubscriberResolved: resolvedMark(subscriber, waits),
+      DeadLetterSinkResolved: sinkMark(deadLetterSink, waits),
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
     },
-    { subscriberUri: plan.subscriber.url ?? '', ...sinkUri(plan.deadLetterSink) }, // spec 16
+    {
+      subscriberUri: subscriber.url ?? '', // spec 16
+      ...sinkUri(deadLetterSink),
+      ...(running !== undefined && { subscriber: subscriberStatus(running) }),
+    },
   )
+}
+
+/** How deliveries go: `Healthy`, `Throttled` or `Down`, and the last failure (DESIGN "Delivery is per trigger"). */
+function subscriberStatus({ state, lastFailure }: TriggerStatus): object {
+  return { state, ...(lastFailure !== undefined && { lastFailure }) }
 }
 
 const TRUE: Mark = { status: 'True' }
@@ -128,13 +141,14 @@ function dependencyMark({ metadata }: Trigger, lookup: (identity: Identity) => R
   return { status: ready?.status ?? 'Unknown', reason, message }
 }
 
-function resolvedMark(resolved: Resolved): Mark {
+function resolvedMark(resolved: Resolved, consequence: string): Mark {
   if (resolved.url !== undefined) return TRUE
-  return { status: 'False', reason: resolved.reason, message: resolved.message }
+  return { status: 'False', reason: resolved.reason, message: `${resolved.message}${consequence}` }
 }
 
-function sinkMark(sink: Resolved | undefined): Mark {
-  return sink === undefined ? { status: 'True', reason: 'DeadLetterSinkNotConfigured' } : resolvedMark(sink)
+function sinkMark(sink: Resolved | undefined, consequence: string): Mark {
+  if (sink === undefined) return { status: 'True', reason: 'DeadLetterSinkNotConfigured' }
+  return resolvedMark(sink, consequence)
 }
 
 function sinkUri(sink: Resolved | undefined): { deadLetterSinkUri?: string } {

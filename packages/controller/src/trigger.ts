@@ -1,5 +1,6 @@
 // From a Trigger resource to what the broker runs by. Pure.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { TriggerConfig } from '@sluice/broker'
 import { WINDOW_DEFAULT, type Start } from '@sluice/channel'
 import { deliveryPolicy, target, type DeliveryPolicy } from '@sluice/delivery'
@@ -40,10 +41,15 @@ function hasAny(delivery: DeliverySpec | undefined): boolean {
   return delivery !== undefined && Object.keys(delivery).length > 0
 }
 
-/** What the broker runs by; `undefined` while an address is unknown. All was validated when it was applied. */
-export function triggerConfig({ trigger, subscriber, deadLetterSink, policy }: TriggerPlan): TriggerConfig | undefined {
-  if (subscriber.url === undefined) return undefined
-  if (deadLetterSink !== undefined && deadLetterSink.url === undefined) return undefined
+/**
+ * What the broker runs by; all was validated when it was applied. `undefined` while an address is unknown, unless the
+ * trigger runs already, by `before`: then it keeps its subscription and waits, so that no event of its backlog goes
+ * where it is not meant to go any more, and none is lost (spec 14, 52).
+ */
+export function triggerConfig(plan: TriggerPlan, before: TriggerConfig | undefined): TriggerConfig | undefined {
+  const { trigger, subscriber, deadLetterSink, policy } = plan
+  const known = isResolved(plan)
+  if (!known && before === undefined) return undefined
   const { uid, namespace, name } = trigger.metadata
   const settings = triggerSettings(trigger)
   const window = settings.window ?? WINDOW_DEFAULT.events
@@ -53,19 +59,36 @@ export function triggerConfig({ trigger, subscriber, deadLetterSink, policy }: T
     name,
     filter: compileTrigger(trigger.spec),
     route: {
-      subscriber: target(subscriber.url),
-      deadLetterSink: deadLetterSink && target(deadLetterSink.url),
+      subscriber: subscriber.url === undefined ? before!.route.subscriber : target(subscriber.url),
+      deadLetterSink: deadLetterSink?.url === undefined ? undefined : target(deadLetterSink.url),
       policy,
       concurrency: Math.min(settings.concurrency ?? window, window),
     },
     order: settings.order,
     window: { events: window, bytes: WINDOW_DEFAULT.bytes },
-    paused: settings.paused,
+    paused: settings.paused || !known,
     start: startOf(settings.from),
   }
+}
+
+/** Whether every address that it needs is known. */
+function isResolved({ subscriber, deadLetterSink }: TriggerPlan): boolean {
+  return subscriber.url !== undefined && (deadLetterSink === undefined || deadLetterSink.url !== undefined)
 }
 
 /** A known subscription resumes whatever `from` says; a new one starts from now on unless it says otherwise. */
 function startOf(from: TriggerSettings['from']): Start {
   return from === undefined || from === 'resume' ? 'latest' : from
+}
+
+/** Whether the broker would do nothing else. The store keeps what didn't change, so that looking is enough. */
+export function samePlan(before: TriggerPlan, after: TriggerPlan): boolean {
+  return (
+    before.trigger.spec === after.trigger.spec &&
+    before.trigger.metadata.annotations === after.trigger.metadata.annotations &&
+    before.subscriber.url === after.subscriber.url &&
+    (before.deadLetterSink === undefined) === (after.deadLetterSink === undefined) &&
+    before.deadLetterSink?.url === after.deadLetterSink?.url &&
+    isDeepStrictEqual(before.policy, after.policy)
+  )
 }
