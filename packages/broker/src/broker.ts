@@ -199,9 +199,8 @@ class RunningBroker implements Broker {
       },
       config.route,
     )
-    if (config.paused) dispatch.pause() // a channel may hand over before the subscription itself can be paused
-    const { id, filter, start, order, window } = config
-    const subscription = await this.channel.subscribe({ id, filter, start, order, window }, (delivery) =>
+    const { id, filter, start, order, window, paused } = config
+    const subscription = await this.channel.subscribe({ id, filter, start, order, window, paused }, (delivery) =>
       dispatch.deliver(delivery),
     )
     subscription.onLoss((loss) => observer.lost(name, loss))
