@@ -35,6 +35,7 @@ interface Running {
   readonly server: SluiceServer
   readonly deliveries: Deliverer
   readonly log: Logger
+  readonly tell: Tell
   readonly graceMs: number
 }
 
@@ -45,32 +46,59 @@ interface Running {
 export async function up(paths: string[], options: UpOptions): Promise<{ ingress: string; api: string }> {
   const watchParents = noteParents()
   refusePublicListeners(options)
-  const loaded = await loadFiles(paths)
-  report(loaded.problems)
   const log = openLog({ level: options.logLevel, format: options.logFormat })
+  const tell = options.logFormat === 'json' ? tellMachines(log) : tellPeople
+  const loaded = await loadFiles(paths)
+  report(loaded.problems, tell)
   try {
-    const running = await start(loaded, options, log)
+    const running = await start(loaded, options, log, tell)
     stopOnSignal(running, watchParents)
     return running.at
   } catch (error) {
-    if (error instanceof SluiceError) exitWith(EXIT.failed, `sluice up: ${error.message}`)
+    if (error instanceof SluiceError) fail(`sluice up: ${error.message}`, tell)
     throw error
   }
 }
 
-/** Prints every problem of the files at once; errors end it here. */
-function report(problems: readonly Problem[]): void {
-  if (problems.length > 0) process.stderr.write(`${formatProblems(problems)}\n`)
-  const errors = problems.filter((problem) => problem.severity === 'error').length
-  if (errors > 0) {
-    exitWith(
-      EXIT.failed,
-      `sluice up: ${errors} ${errors === 1 ? 'error' : 'errors'} in the files; nothing was started.`,
-    )
+/** How things are told that are no events' way: text as people read it, or lines of the log where that is JSON. */
+interface Tell {
+  readonly problems: (problems: readonly Problem[]) => void
+  readonly lines: (level: 'info' | 'error', lines: readonly string[]) => void
+}
+
+const tellPeople: Tell = {
+  problems: (problems) => void process.stderr.write(`${formatProblems(problems)}\n`),
+  lines: (_level, lines) => void process.stderr.write(`${lines.join('\n')}\n`),
+}
+
+function tellMachines(log: Logger): Tell {
+  return {
+    problems(problems) {
+      for (const { severity, message, hint, excerpt: _, ...where } of problems) {
+        log[severity === 'error' ? 'error' : 'warn'](where, hint === undefined ? message : `${message}. ${hint}`)
+      }
+    },
+    lines(level, lines) {
+      for (const line of lines) log[level](line.trim())
+    },
   }
 }
 
-async function start(loaded: Loaded, options: UpOptions, log: Logger): Promise<Running> {
+function fail(message: string, tell: Tell): never {
+  tell.lines('error', [message])
+  exitWith(EXIT.failed)
+}
+
+/** Tells every problem of the files at once; errors end it here. */
+function report(problems: readonly Problem[], tell: Tell): void {
+  if (problems.length > 0) tell.problems(problems)
+  const errors = problems.filter((problem) => problem.severity === 'error').length
+  if (errors > 0) {
+    fail(`sluice up: ${errors} ${errors === 1 ? 'error' : 'errors'} in the files; nothing was started.`, tell)
+  }
+}
+
+async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell): Promise<Running> {
   const clock = systemClock
   const counted = metrics()
   const deliveries = deliverer({ clock, targets: options.targets })
@@ -90,26 +118,26 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger): Promise<R
   })
   const at = await server.listen({ ingress: options.listen, api: options.api })
   const base = options.publicUrl?.replace(/\/+$/, '') ?? at.ingress
-  report(await controller.apply(loaded.resources, { base, locate: loaded.locate }))
+  report(await controller.apply(loaded.resources, { base, locate: loaded.locate }), tell)
   server.setState('ready')
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${options.data}\n`)
-  announce(controller, loaded, at.api)
-  return { at, controller, server, deliveries, log, graceMs: options.grace * 1000 }
+  announce(controller, loaded, at.api, tell)
+  return { at, controller, server, deliveries, log, tell, graceMs: options.grace * 1000 }
 }
 
 /** What a person wants to know after the ready line: what runs, what doesn't, and what to try. */
-function announce(controller: Controller, { files }: Loaded, api: string): void {
+function announce(controller: Controller, { files }: Loaded, api: string, tell: Tell): void {
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
   lines.push(`  Metrics ${api}/metrics, health ${api}/readyz. Ctrl-C stops.`)
-  process.stderr.write(`${lines.join('\n')}\n`)
+  tell.lines('info', lines)
 }
 
 /** SIGINT, SIGTERM or the end of npx: finish within the grace. A second signal ends it at once. */
 function stopOnSignal(running: Running, watchParents: ReturnType<typeof noteParents>): void {
   let stopping = false
   const stop = (why: string): void => {
-    if (stopping) exitWith(EXIT.failed, 'sluice up: stopped at once; events in memory are lost.')
+    if (stopping) fail('sluice up: stopped at once; events in memory are lost.', running.tell)
     stopping = true
     running.log.info({ why }, 'stopping')
     void shutDown(running).then(() => exitWith(EXIT.ok))
