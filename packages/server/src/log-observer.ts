@@ -48,7 +48,7 @@ export function withLog(observer: Observer, log: EventLog, clock: Clock): Observ
     discarded(trigger, events) {
       observer.discarded(trigger, events)
       silent.delete(trigger)
-      log.warn({ ...named(trigger), events }, 'trigger deleted; its backlog was discarded')
+      if (events > 0) log.warn({ ...named(trigger), events }, 'trigger deleted; its backlog was discarded')
     },
   }
 }
