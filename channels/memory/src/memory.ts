@@ -5,8 +5,6 @@
 // as soon as its window has room; only where one can't, the event is written to a slab. Nobody else keeps it.
 
 import {
-  Handover,
-  Fifo,
   INGRESS_SHARE,
   ParkingLot,
   alreadySubscribed,
@@ -14,14 +12,12 @@ import {
   channelUnavailable,
   eventTooLarge,
   unsupported,
-  WINDOW_DEFAULT,
   within,
   type Capabilities,
   type Channel,
   type ChannelState,
   type ChannelUsage,
   type Delivery,
-  type Lag,
   type Position,
   type PublishOptions,
   type PublishResult,
@@ -30,12 +26,12 @@ import {
   type StoredEvent,
   type Subscription,
   type SubscriptionSpec,
-  type Window,
 } from '@sluice/channel'
 import { systemClock, type Clock } from '@sluice/clock'
 import { recordBytes, type Event } from '@sluice/event'
 import { FilterIndex, type Filter } from '@sluice/filter'
-import { Slabs, type Placed } from './slabs.ts'
+import { Slabs } from './slabs.ts'
+import { MemorySubscription, type Stored } from './subscription.ts'
 
 export interface MemoryChannelOptions {
   /** Most bytes stored, by {@link MemoryChannel.usage}'s count. Default 256 MiB. */
@@ -60,28 +56,16 @@ const PARKED_MAX = 100_000
 const DELAY_MAX_MS = 24 * 3600 * 1000
 const SUBSCRIPTIONS_MAX = 200_000
 
-/** One stored event. */
-interface Stored extends Placed {
-  readonly seq: number
-  readonly time: number
-  /** Counted bytes. */
-  readonly bytes: number
-  /** The event itself, until every subscription has taken it or it lies in a slab. */
-  event: Event | undefined
-  /** Subscriptions that have it and have not settled it. */
-  owed: number
-}
-
 /** Opens an in-memory channel. What it holds ends with the process, or with `close`. */
 export function memoryChannel(options: MemoryChannelOptions = {}): Channel {
   return new MemoryChannel(options)
 }
 
-class MemoryChannel implements Channel {
+export class MemoryChannel implements Channel {
   readonly capabilities: Capabilities
   readonly clock: Clock
   readonly parking: ParkingLot<Stored>
-  readonly slabs = new Slabs()
+  readonly slabs: Slabs = new Slabs()
   readonly #bytesMax: number
   readonly #historyBytes: number
   readonly #index = new FilterIndex<MemorySubscription>()
@@ -308,120 +292,6 @@ class MemoryChannel implements Channel {
     }
     await within(this.clock, deadlineMs, Promise.all(drained))
     this.parking.close()
-  }
-}
-
-class MemorySubscription implements Subscription {
-  readonly id: string
-  readonly handover: Handover<Stored>
-  open = true
-  #removed = false
-  #filter: Filter
-  readonly #channel: MemoryChannel
-  readonly #queue = new Fifo<Stored>()
-
-  constructor(channel: MemoryChannel, spec: SubscriptionSpec, deliver: (delivery: Delivery) => void) {
-    this.id = spec.id
-    this.#channel = channel
-    this.#filter = spec.filter
-    this.handover = new Handover<Stored>({
-      backlog: {
-        next: () => this.#queue.shift(),
-        load: (stored) => stored.event ?? channel.slabs.read(stored),
-        bytes: (stored) => stored.bytes,
-        position: (stored) => String(stored.seq),
-        settled: (stored) => channel.release(stored),
-        parked: (stored, event) => channel.toSlab(stored, event),
-      },
-      parking: channel.parking,
-      deliver,
-      order: spec.order ?? 'none',
-      window: spec.window ?? WINDOW_DEFAULT,
-      paused: spec.paused ?? false,
-      maxDelayMs: channel.capabilities.maxDelayMs,
-      maxParked: channel.capabilities.maxParked,
-    })
-  }
-
-  /** Takes an event, and hands it out at once if the window has room; returns whether it has to wait. */
-  offer(stored: Stored): boolean {
-    if (this.#removed) {
-      this.#channel.release(stored) // by a receiver that was handed this same event a moment before
-      return false
-    }
-    this.#queue.push(stored)
-    this.handover.wake()
-    return this.#queue.length > 0 || this.handover.deferred > 0
-  }
-
-  async update(change: { filter?: Filter; window?: Window; order?: 'none' | 'key' }): Promise<void> {
-    if (change.order !== undefined) this.handover.setOrder(change.order)
-    if (change.filter !== undefined) {
-      this.#filter = change.filter
-      this.#channel.judge(this, change.filter)
-    }
-    if (change.window !== undefined) this.handover.setWindow(change.window)
-  }
-
-  reopen(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): void {
-    this.open = true
-    void this.update({ filter: spec.filter, order: spec.order ?? 'none', window: spec.window ?? WINDOW_DEFAULT })
-    this.handover.reopen(deliver, spec.paused ?? false)
-  }
-
-  pause(): void {
-    this.handover.pause()
-  }
-
-  resume(): void {
-    this.handover.resume()
-  }
-
-  async seek(start: Start): Promise<void> {
-    if (this.#channel.capabilities.seek === 'none') {
-      throw unsupported('seek', 'This in-memory channel keeps no history, so a subscription has nowhere to go.')
-    }
-    // First owe what it will have, then let go what it had: nothing is evicted in between.
-    const ahead: Stored[] = []
-    const out = new Set(this.handover.out())
-    for (const stored of this.#channel.from(start)) {
-      if (!out.has(stored) && this.#filter.matches(this.#channel.slabs.read(stored))) ahead.push(stored)
-    }
-    for (const stored of ahead) this.#channel.owe(stored)
-    for (const stored of [...this.#queue.takeAll(), ...this.handover.dropWaiting()]) this.#channel.release(stored)
-    for (const stored of ahead) this.#queue.push(stored)
-    this.handover.wake()
-  }
-
-  lag(): Lag {
-    const events = this.#queue.length + this.handover.inFlight + this.handover.waiting
-    let oldest = this.#queue.peek()?.time ?? Infinity
-    for (const stored of this.handover.refs()) oldest = Math.min(oldest, stored.time)
-    return {
-      events,
-      bound: 'exact',
-      ...(events > 0 && { oldest }),
-      inFlight: this.handover.inFlight,
-      parked: this.handover.parkedEvents,
-    }
-  }
-
-  onLoss(): () => void {
-    return () => {} // nothing unsettled is ever removed here
-  }
-
-  async close(): Promise<void> {
-    this.open = false
-    this.handover.close()
-  }
-
-  /** Gives up everything that is not out; returns how much that was. */
-  discard(): number {
-    this.open = false
-    this.#removed = true
-    const dropped = [...this.#queue.takeAll(), ...this.handover.remove()]
-    for (const stored of dropped) this.#channel.release(stored)
-    return dropped.length
   }
 }
 

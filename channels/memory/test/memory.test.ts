@@ -126,6 +126,33 @@ describe('the in-memory channel', () => {
     expect(subscription.lag().events).toBeGreaterThanOrEqual(events)
   })
 
+  test('what a seek hands over again is no history meanwhile, and is not forgotten', async () => {
+    const channel = memoryChannel({ historyBytes: 30_000 })
+    const got: Delivery[] = []
+    const subscription = await channel.subscribe({ id: 'one', filter: everything }, (delivery) => {
+      got.push(delivery)
+      delivery.settle()
+    })
+    const old = Array.from({ length: 20 }, (_, i) => eventOf(i + 1))
+    await channel.publish(old, INGRESS)
+    subscription.pause()
+    await channel.publish(
+      Array.from({ length: 10 }, (_, i) => eventOf(i + 21)),
+      INGRESS,
+    )
+    // Twenty are settled and fill the history; ten wait, and the seek lets go of them only after it has them again.
+    await subscription.seek('earliest')
+    await subscription.update({ filter: compileAttributes({ type: 'none' }) })
+    await channel.subscribe({ id: 'two', filter: everything }, (delivery) => delivery.settle())
+    await channel.publish(
+      Array.from({ length: 100 }, (_, i) => eventOf(i + 31)),
+      INGRESS,
+    )
+    got.length = 0
+    subscription.resume()
+    expect(got.map(({ event }) => Number(event.id))).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
+  })
+
   test('with less history than one event, an event that is settled is forgotten', async () => {
     const channel = memoryChannel({ historyBytes: 100 })
     await channel.subscribe({ id: 'one', filter: everything }, (delivery) => delivery.settle())

@@ -144,7 +144,12 @@ class Run {
         return
       case 'subscribe':
         return this.subscribe(command)
+      default:
+        return this.applyTo(command)
     }
+  }
+
+  async applyTo(command: Exclude<Command, { do: 'publish' | 'advance' | 'subscribe' }>): Promise<void> {
     const model = this.subs.get(command.sub)
     if (model === undefined) return
     switch (command.do) {

@@ -6,6 +6,8 @@
 import type { Event } from '@sluice/event'
 import { WINDOW_DEFAULT, orderingKey, type Delivery, type Position, type Window } from './channel.ts'
 import { Fifo } from './fifo.ts'
+import { HandedOut, type DeliveryOwner } from './handed-out.ts'
+import { Keys } from './keys.ts'
 import type { ParkingLot, ParkingOwner } from './parking.ts'
 
 /** What a driver provides for one subscription. `Ref` is how the driver names a stored event. */
@@ -22,7 +24,7 @@ export interface Backlog<Ref> {
   /** The subscription is done with it. */
   settled(ref: Ref): void
   /** It leaves the window and is due again after `delayMs`; from here on only `ref` is kept. */
-  parked(ref: Ref, event: Event, attempt: number, delayMs: number): void
+  parked(ref: Ref, event: Event, tries: number, delayMs: number): void
 }
 
 export interface HandoverOptions<Ref> {
@@ -37,25 +39,24 @@ export interface HandoverOptions<Ref> {
   paused?: boolean
 }
 
-/** Events held behind blocked keys, at most; beyond, the whole subscription waits (DESIGN "The channel contract"). */
-export const HELD_MAX: Window = { events: 10_000, bytes: 16 * 1024 * 1024 }
-
 /**
  * Hands out a backlog within a window:
  *
- *     backlog ──▶ loading ──▶ out ──▶ settled
- *                  ▲   │       │
- *                  │   ▼       ▼
- *                 due ◀─ held  parked ──▶ due          (held: behind its key, with `order: key`)
+ *                   ┌────── due ◀────── parked
+ *                   ▼                      ▲
+ *     backlog ──▶ loading ──────────────▶ out ──▶ settled
+ *                  │   ▲
+ *                  ▼   │            held: behind its key, with `order: key`
+ *                held ─▶ fresh      fresh: it was held, and its key is free now
  *
  * What is loading counts for the window as what is out does. Events reach `deliver` in the order they were taken.
  */
-export class Handover<Ref> implements ParkingOwner<Ref> {
+export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
   readonly parkedHandles: number[] = []
   readonly #backlog: Backlog<Ref>
   readonly #parking: ParkingLot<Ref>
   #deliver: (delivery: Delivery) => void
-  #keys: Map<string, Fifo<Ref>> | undefined
+  #keys: Keys<Ref> | undefined
   /** Events taken before the order became `key`, and not settled: while there are any, nothing new is taken. */
   #unordered = 0
   readonly #maxDelayMs: number
@@ -71,8 +72,6 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
   readonly #due = new Fifo<Taken<Ref>>()
   /** Never out, and nothing in their way any more: their key is free, or the hand-over goes on. */
   readonly #fresh = new Fifo<Taken<Ref>>()
-  #heldEvents = 0
-  #heldBytes = 0
   #paused = false
   #closed = false
   #removed = false
@@ -83,7 +82,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     this.#backlog = options.backlog
     this.#parking = options.parking
     this.#deliver = options.deliver
-    this.#keys = options.order === 'key' ? new Map() : undefined
+    this.#keys = options.order === 'key' ? this.#newKeys() : undefined
     this.#window = options.window ?? WINDOW_DEFAULT
     this.#maxDelayMs = options.maxDelayMs
     this.#maxParked = options.maxParked
@@ -102,7 +101,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
 
   /** Events due or held: they go out as soon as window and key allow. */
   get deferred(): number {
-    return this.#due.length + this.#fresh.length + this.#heldEvents + (this.#unfit === undefined ? 0 : 1)
+    return this.#due.length + this.#fresh.length + (this.#keys?.events ?? 0) + (this.#unfit === undefined ? 0 : 1)
   }
 
   /** Events that were released, and are not out again yet. */
@@ -118,7 +117,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     for (const due of this.#due) yield due.ref
     for (const fresh of this.#fresh) yield fresh.ref
     for (const handle of this.parkedHandles) yield this.#parking.ref(handle)
-    if (this.#keys) for (const held of this.#keys.values()) yield* held
+    if (this.#keys !== undefined) yield* this.#keys.refs()
   }
 
   positionOf(ref: Ref): Position {
@@ -153,16 +152,12 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     if ((order === 'key') === (this.#keys !== undefined)) return
     if (this.#keys === undefined) {
       this.#unordered = this.inFlight + this.waiting - (this.#unfit === undefined ? 0 : 1)
-      this.#keys = new Map()
+      this.#keys = this.#newKeys()
       return
     }
-    for (const held of this.#keys.values()) {
-      for (const ref of held) this.#putFresh(ref)
-    }
+    for (const ref of this.#keys.takeAll()) this.#putFresh(ref)
     this.#keys = undefined
     this.#unordered = 0
-    this.#heldEvents = 0
-    this.#heldBytes = 0
     this.wake()
   }
 
@@ -213,21 +208,18 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     }
     if (this.#unfit !== undefined) dropped.push(this.#unfit)
     this.#unfit = undefined
-    if (this.#keys) {
-      for (const held of this.#keys.values()) dropped.push(...held.takeAll())
-      // A key stays blocked only by an event that is out; what was parked gave its key up.
-      this.#keys.clear()
+    if (this.#keys !== undefined) {
+      dropped.push(...this.#keys.takeAll())
+      // A key stays taken only by an event that is out; what was parked gave its key up.
       if (this.#unordered > 0) this.#unordered = this.#out.length
-      else for (const delivery of this.#out) this.#keys.set(orderingKey(delivery.event), new Fifo())
-      this.#heldEvents = 0
-      this.#heldBytes = 0
+      else for (const { event } of this.#out) this.#keys.take(orderingKey(event))
     }
     return dropped
   }
 
   /** From the parking lot: the delay is over. */
-  due(ref: Ref, attempt: number): void {
-    this.#due.push({ ref, tries: attempt, ownsKey: true, isFresh: false })
+  due(ref: Ref, tries: number): void {
+    this.#due.push({ ref, tries, ownsKey: true, isFresh: false })
     this.wake()
   }
 
@@ -253,7 +245,7 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     if (this.parkedEvents + this.inFlight >= this.#maxParked) return false // whatever is out may be parked next
     const fresh = this.#fresh.peek()
     if (fresh !== undefined) return this.#handOut(this.#fresh, fresh)
-    if (this.#unordered > 0 || this.#heldEvents >= HELD_MAX.events || this.#heldBytes >= HELD_MAX.bytes) return false
+    if (this.#unordered > 0 || this.#keys?.isFull) return false
     const ref = this.#unfit ?? this.#backlog.next()
     if (ref === undefined) return false
     if (!this.#fits(ref)) {
@@ -263,6 +255,10 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     this.#unfit = undefined
     this.#load(ref, this.#triesOf(ref), false, true)
     return true
+  }
+
+  #newKeys(): Keys<Ref> {
+    return new Keys((ref) => this.#backlog.bytes(ref))
   }
 
   #triesOf(ref: Ref): number {
@@ -300,7 +296,8 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
       this.#outBytes -= bytes
       const queue = isFresh ? this.#fresh : this.#due
       queue.push({ ref, tries, ownsKey, isFresh })
-    } else if (this.#keys !== undefined && this.#unordered === 0 && !ownsKey && this.#hold(this.#keys, ref, event)) {
+    } else if (!ownsKey && this.#unordered === 0 && this.#keys !== undefined && !this.#keys.take(orderingKey(event))) {
+      this.#keys.hold(orderingKey(event), ref)
       this.#outBytes -= bytes
     } else {
       const delivery = new HandedOut(this, ref, event, tries + 1, bytes, this.#out.length)
@@ -309,50 +306,26 @@ export class Handover<Ref> implements ParkingOwner<Ref> {
     }
   }
 
-  /** Puts an event behind its key if one of that key is out or parked; otherwise the key is its own now. */
-  #hold(keys: Map<string, Fifo<Ref>>, ref: Ref, event: Event): boolean {
-    const key = orderingKey(event)
-    const held = keys.get(key)
-    if (held === undefined) {
-      keys.set(key, new Fifo())
-      return false
-    }
-    held.push(ref)
-    this.#heldEvents++
-    this.#heldBytes += this.#backlog.bytes(ref)
-    return true
-  }
-
-  /** @internal From {@link HandedOut}. */
+  /** From a {@link HandedOut}. */
   settle(delivery: HandedOut<Ref>): void {
     this.#take(delivery)
     if (this.#unordered > 0) this.#unordered--
-    else if (this.#keys !== undefined) this.#unblock(this.#keys, orderingKey(delivery.event))
+    else if (this.#keys !== undefined) {
+      const next = this.#keys.pass(orderingKey(delivery.event))
+      if (next !== undefined) this.#putFresh(next)
+    }
     this.#backlog.settled(delivery.ref)
     this.#afterOut()
   }
 
-  /** @internal From {@link HandedOut}. */
-  release(delivery: HandedOut<Ref>, delayMs: number, attempt: number): void {
+  /** From a {@link HandedOut}. */
+  release(delivery: HandedOut<Ref>, delayMs: number, tries: number): void {
     if (this.#removed) return this.settle(delivery)
     this.#take(delivery)
     const delay = delayMs > 0 ? Math.min(delayMs, this.#maxDelayMs) : 0
-    this.#backlog.parked(delivery.ref, delivery.event, attempt, delay)
-    this.#parking.park(this, delivery.ref, attempt, delay)
+    this.#backlog.parked(delivery.ref, delivery.event, tries, delay)
+    this.#parking.park(this, delivery.ref, tries, delay)
     this.#afterOut()
-  }
-
-  /** The next event of this key may go; it was never handed out. */
-  #unblock(keys: Map<string, Fifo<Ref>>, key: string): void {
-    const held = keys.get(key)
-    const next = held?.shift()
-    if (next === undefined) {
-      keys.delete(key)
-      return
-    }
-    this.#heldEvents--
-    this.#heldBytes -= this.#backlog.bytes(next)
-    this.#putFresh(next)
   }
 
   #take(delivery: HandedOut<Ref>): void {
@@ -387,44 +360,4 @@ interface Taken<Ref> {
 interface Loading<Ref> extends Taken<Ref> {
   /** Once it is in memory. */
   event: Event | undefined
-}
-
-/** One event out. */
-class HandedOut<Ref> implements Delivery {
-  readonly ref: Ref
-  readonly event: Event
-  readonly attempt: number
-  readonly bytes: number
-  /** Where it stands among what is out. */
-  slot: number
-  readonly #handover: Handover<Ref>
-  #done = false
-
-  constructor(handover: Handover<Ref>, ref: Ref, event: Event, attempt: number, bytes: number, slot: number) {
-    this.#handover = handover
-    this.ref = ref
-    this.event = event
-    this.attempt = attempt
-    this.bytes = bytes
-    this.slot = slot
-  }
-
-  get position(): Position {
-    return this.#handover.positionOf(this.ref)
-  }
-
-  settle(): void {
-    this.#finish()
-    this.#handover.settle(this)
-  }
-
-  release(delayMs: number, attempt: 'used' | 'unused' = 'used'): void {
-    this.#finish()
-    this.#handover.release(this, delayMs, attempt === 'used' ? this.attempt : this.attempt - 1)
-  }
-
-  #finish(): void {
-    if (this.#done) throw new Error('a delivery was settled or released twice: a bug in its receiver')
-    this.#done = true
-  }
 }

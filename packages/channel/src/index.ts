@@ -23,6 +23,7 @@ export {
 export type { DeadLetter, DeadLetterBox, NewDeadLetter } from './dead-letters.ts'
 export { alreadySubscribed, channelFull, channelUnavailable, eventTooLarge, unsupported } from './errors.ts'
 export { Fifo } from './fifo.ts'
-export { HELD_MAX, Handover, type Backlog, type HandoverOptions } from './handover.ts'
+export { Handover, type Backlog, type HandoverOptions } from './handover.ts'
+export { HELD_MAX } from './keys.ts'
 export { ParkingLot, type ParkingOwner } from './parking.ts'
 export { within } from './within.ts'

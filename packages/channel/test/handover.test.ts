@@ -273,6 +273,28 @@ describe('a hand-over', () => {
     expect(handover.parkedEvents).toBe(5)
   })
 
+  test('goes on with what did not fit the window, when the order changes meanwhile', () => {
+    const { handover, backlog, delivered, ids } = setup({ inMemory: () => true, bytes: 600 })
+    backlog.push('k:1', 'k:2', 'k:3')
+    handover.wake()
+    handover.setOrder('key')
+    for (let i = 0; i < 3; i++) delivered[i]!.settle()
+    expect(ids()).toEqual(['k:1', 'k:2', 'k:3'])
+  })
+
+  test('gives up what did not fit the window too', () => {
+    const { handover, backlog, delivered, ids } = setup({ inMemory: () => true, bytes: 600 })
+    backlog.push('k:1', 'k:2')
+    handover.wake()
+    expect(handover.waiting).toBe(1)
+    expect(handover.dropWaiting()).toEqual(['k:2'])
+    expect(handover.waiting).toBe(0)
+    backlog.push('k:2')
+    delivered[0]!.settle()
+    delivered[1]!.settle()
+    expect(ids()).toEqual(['k:1', 'k:2'])
+  })
+
   test('names everything that it has taken and that is not settled', () => {
     const { handover, backlog, delivered } = setup({
       inMemory: (ref) => ref !== 'late:1',

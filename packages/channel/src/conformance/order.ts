@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest'
 import { orderingKey, type Delivery } from '../channel.ts'
-import { HELD_MAX } from '../handover.ts'
+import { HELD_MAX } from '../keys.ts'
 import {
   clause,
   expectUnsupported,
