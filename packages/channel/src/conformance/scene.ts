@@ -24,7 +24,10 @@ export interface ConformanceDriver {
 }
 
 export interface StoreOptions extends StoreLimits {
-  /** Names this test's topics and the like: unique, and of lower-case letters, digits and hyphens. */
+  /**
+   * Names this test's topics, groups and the like: unique, and of lower-case letters, digits and hyphens. Every test
+   * uses the same few subscription ids.
+   */
   space: string
   /** What the channel has to go by. */
   clock: Clock
