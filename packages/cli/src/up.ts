@@ -135,17 +135,27 @@ function announce(controller: Controller, { files }: Loaded, api: string, tell: 
 
 /** SIGINT, SIGTERM or the end of npx: finish within the grace. A second signal ends it at once. */
 function stopOnSignal(running: Running, watchParents: ReturnType<typeof noteParents>): void {
-  let stopping = false
+  let stoppedAtMs: number | undefined
   const stop = (why: string): void => {
-    if (stopping) fail('sluice up: stopped at once; events in memory are lost.', running.tell)
-    stopping = true
+    const nowMs = systemClock.monotonic()
+    if (stoppedAtMs !== undefined) {
+      if (nowMs - stoppedAtMs < SAME_SIGNAL_MS) return
+      fail('sluice up: stopped at once; events in memory are lost.', running.tell)
+    }
+    stoppedAtMs = nowMs
     running.log.info({ why }, 'stopping')
     void shutDown(running).then(() => exitWith(EXIT.ok))
   }
   process.on('SIGINT', () => stop('SIGINT'))
   process.on('SIGTERM', () => stop('SIGTERM'))
-  watchParents(() => stop('the process that started it has ended'))
+  watchParents(() => {
+    // After a Ctrl-C they end first, while this one still finishes its work: that is no second signal.
+    if (stoppedAtMs === undefined) stop('the process that started it has ended')
+  })
 }
+
+/** A Ctrl-C goes to every process of its group, and comes twice where one that started this one passes it on. */
+const SAME_SIGNAL_MS = 250
 
 /** Not ready first, then brokers finish what is under way, then connections close. */
 async function shutDown({ controller, server, deliveries, graceMs }: Running): Promise<void> {
