@@ -92,6 +92,14 @@ describe('status codes', () => {
     expect(await send(binary([], body.subarray(1)))).toEqual({ status: 202, stored: 1 })
   })
 
+  test('413: comes while a body in chunks goes on and on (threat 12)', async () => {
+    const connection = await dial(sluice.broker)
+    const endless = encode(sluice.broker, { ...binary([], Buffer.alloc(1024 * 1024 + 1)), chunkBytes: 100_000 })
+    connection.write(endless.subarray(0, -5))
+    expect((await connection.answer()).status).toBe(413)
+    connection.socket.destroy()
+  })
+
   test('413: of a batch, one event over the limit, too many events, or all of it too long (threat 12)', async () => {
     const large = eventJson({ data: 'x'.repeat(1024 * 1024) })
     expect(await send(batch(json(), large))).toEqual({ status: 413, stored: 0 })
@@ -212,7 +220,7 @@ describe('Expect: 100-continue', () => {
     const connection = await dial(sluice.broker)
     connection.write(message.subarray(0, message.indexOf('\r\n\r\n') + 4))
     expect((await connection.answer(1)).status).toBe(413)
-    connection.socket.destroy()
+    await connection.closed
   })
 })
 

@@ -1,6 +1,6 @@
 // The end: what was accepted is delivered or reported lost in words, whoever ends it and however.
 
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Agent, request } from 'node:http'
@@ -9,7 +9,7 @@ import { binary, broker, trigger } from '../support/events.ts'
 import { exchange } from '../support/exchange.ts'
 import { folderOf, SLUICE, startSluice, type Sluice } from '../support/sluice.ts'
 import { ceHeaders, subscriber, type Subscriber } from '../support/subscriber.ts'
-import { collectText } from '../support/text.ts'
+import { collectText, type Text } from '../support/text.ts'
 
 /** Senders that go on until nothing answers any more. */
 interface Load {
@@ -116,6 +116,7 @@ describe('fault 5', () => {
       trigger: 'default/taker',
       broker: 'default',
       events: 7,
+      level: 50,
       cause: 'shutdown',
     })
   })
@@ -148,8 +149,26 @@ describe('fault 5', () => {
     await silent.received(1)
     sluice.process.kill('SIGTERM')
     await sluice.stderr.until(/stopping/)
-    expect(await sluice.stop('SIGTERM')).toEqual({ code: 1, signal: null })
+    while (sluice.process.exitCode === null) {
+      sluice.process.kill('SIGTERM')
+      await fetch(`${sluice.api}/livez`).catch(() => sluice.exited)
+    }
+    expect(await sluice.exited).toEqual({ code: 1, signal: null })
     expect(sluice.stderr.soFar()).toMatch(/events in memory are lost/)
+  })
+
+  test('the same signal twice at once, as from a Ctrl-C that a launcher passes on, is one', async () => {
+    const gate = Promise.withResolvers<number>()
+    const taker = await subscriber(() => gate.promise)
+    const sluice = await start(taker)
+    expect((await exchange(sluice.broker, binary())).status).toBe(202)
+    await taker.received(1)
+    sluice.process.kill('SIGINT')
+    sluice.process.kill('SIGTERM')
+    await sluice.stderr.until(/stopping/)
+    gate.resolve(202)
+    expect(await sluice.exited).toEqual({ code: 0, signal: null })
+    expect(sluice.stderr.soFar()).not.toContain('lost')
   })
 
   test('without anything to do it ends at once, idle connections or not', async () => {
@@ -164,36 +183,32 @@ describe('fault 5', () => {
 })
 
 describe('started by npm or npx', () => {
-  /** A parent that starts `sluice up` as npm does, and lives until it is killed. */
+  /** A parent that starts `sluice up` as npm does, prints its pid, and lives until it is killed. */
   const PARENT = `
     const { spawn } = require('node:child_process')
-    spawn(process.execPath, process.argv.slice(1), { stdio: 'inherit' })
+    const child = spawn(process.execPath, process.argv.slice(1), { stdio: 'inherit' })
+    console.error('pid=' + child.pid)
     setInterval(() => {}, 1000)`
+
+  async function startUnderNpm(yaml: string): Promise<UnderNpm> {
+    const folder = folderOf({ 'a.yaml': yaml })
+    const ports = ['--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', join(folder, 'data')]
+    const parent = spawn(process.execPath, ['-e', PARENT, SLUICE, 'up', folder, ...ports], {
+      env: { ...process.env, npm_lifecycle_event: 'start' },
+    })
+    const [stdout, stderr] = [collectText(parent.stdout), collectText(parent.stderr)]
+    const ended = once(parent.stdout, 'close') // once nobody has the pipe any more, the program's end included
+    const [, pid] = await stderr.until(/^pid=(\d+)$/m)
+    const [, ingress, api] = await stdout.until(/^sluice ready ingress=(\S+) api=(\S+) /m)
+    return { parent, pid: Number(pid), broker: `${ingress}/default/default`, api: api!, stderr, ended }
+  }
 
   // Three tries, for on a busy machine two seconds may pass without this process or the other one getting its turn.
   test.each(['SIGKILL', 'SIGTERM'] as const)(
     'it ends within 2 s of its parent’s end by %s',
     { retry: 2 },
     async (signal) => {
-      const folder = folderOf({ 'a.yaml': broker() })
-      const words = [
-        SLUICE,
-        'up',
-        folder,
-        '--listen',
-        '127.0.0.1:0',
-        '--api',
-        '127.0.0.1:0',
-        '--data',
-        join(folder, 'data'),
-      ]
-      const parent = spawn(process.execPath, ['-e', PARENT, ...words], {
-        env: { ...process.env, npm_lifecycle_event: 'start' },
-      })
-      const [stdout, stderr] = [collectText(parent.stdout), collectText(parent.stderr)]
-      await stdout.until(/^sluice ready /m)
-
-      const ended = once(parent.stdout, 'close') // once nobody has the pipe any more, the program's end included
+      const { parent, stderr, ended } = await startUnderNpm(broker())
       const killedAt = performance.now()
       parent.kill(signal)
       await ended
@@ -201,4 +216,34 @@ describe('started by npm or npx', () => {
       expect(stderr.soFar()).toContain('the process that started it has ended')
     },
   )
+
+  test('its parent’s end while it stops already is no second signal: what is under way is finished', async () => {
+    const gate = Promise.withResolvers<number>()
+    const taker = await subscriber(() => gate.promise)
+    const { parent, pid, broker: url, api, stderr, ended } = await startUnderNpm(broker() + trigger('t', taker.url))
+    expect((await exchange(url, binary())).status).toBe(202)
+    await taker.received(1)
+    process.kill(pid, 'SIGINT')
+    await stderr.until(/stopping/)
+    parent.kill('SIGKILL')
+    // Long enough for the program to see it.
+    for (const end = performance.now() + 1200; performance.now() < end;) {
+      expect((await fetch(`${api}/livez`)).status).toBe(200)
+    }
+    gate.resolve(202)
+    await ended
+    expect(stderr.soFar()).not.toContain('lost')
+  })
 })
+
+/** `sluice up` under a parent like npm. */
+interface UnderNpm {
+  readonly parent: ChildProcess
+  /** Of the program itself. */
+  readonly pid: number
+  readonly broker: string
+  readonly api: string
+  readonly stderr: Text
+  /** Resolves once both have ended. */
+  readonly ended: Promise<unknown>
+}

@@ -1,6 +1,7 @@
 // How the ingress answers: a status, and for an error one JSON object that says what was wrong and what to do.
 
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { finished } from 'node:stream'
 import { SluiceError } from '@sluice/event'
 
 /** On every answer of the ingress (KNATIVE.md 3.1, spec 121). */
@@ -12,15 +13,23 @@ export function answer(response: ServerResponse, status: number, headers: readon
   response.writeHead(status, headers.length === 0 ? EMPTY : [...EMPTY, ...headers]).end()
 }
 
-/** Answers with `{ code, message, subject? }`; an error that is not ours is a bug and says nothing of its inside. */
-export function answerError(response: ServerResponse, error: unknown): void {
+/**
+ * Answers with `{ code, message, subject? }`; an error that is not ours is a bug and says nothing of its inside.
+ *
+ * @param unread the request, where its body may still be coming: the answer goes out at once, but the connection is
+ *   not closed before the rest was read and thrown away, else its sender might be reset before it has the answer
+ */
+export function answerError(response: ServerResponse, error: unknown, unread?: IncomingMessage): void {
   if (response.headersSent || response.destroyed) return
   const known = error instanceof SluiceError ? error : internalError(error)
   const body = Buffer.from(JSON.stringify({ code: known.code, message: known.message, subject: known.subject }) + '\n')
   const headers = [...ALLOW, 'Content-Type', 'application/json', 'Content-Length', String(body.length)]
   if (known.retryAfterMs !== undefined) headers.push('Retry-After', String(Math.ceil(known.retryAfterMs / 1000)))
   if (response.hasHeader('Connection')) headers.push('Connection', String(response.getHeader('Connection')))
-  response.writeHead(known.status, headers).end(body)
+  response.writeHead(known.status, headers)
+  if (unread === undefined || unread.complete) return void response.end(body)
+  response.write(body)
+  finished(unread.resume(), () => response.end())
 }
 
 function internalError(error: unknown): SluiceError {

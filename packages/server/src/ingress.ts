@@ -39,7 +39,8 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, refused: R
       if (expectsContinue) response.writeContinue()
       read(broker, request, response, bytesMax)
     } catch (error) {
-      refuse(broker, request, response, error)
+      if (expectsContinue) response.shouldKeepAlive = false // nobody knows whether its body will come now
+      refuse(broker, expectsContinue ? undefined : request, response, error)
     }
     return true
   }
@@ -64,16 +65,15 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, refused: R
     )
   }
 
-  /** Refuses a request, perhaps before its body was read; the rest is read and thrown away, within the request's time. */
+  /** Refuses a request, perhaps before its body was read: `unread`, of which the rest is thrown away. */
   function refuse(
     broker: Broker | undefined,
-    request: IncomingMessage,
+    unread: IncomingMessage | undefined,
     response: ServerResponse,
     error: unknown,
   ): void {
     if (broker !== undefined) refused(broker, error instanceof SluiceError ? error.status : 500)
-    request.resume()
-    answerError(response, error)
+    answerError(response, error, unread)
   }
 }
 
