@@ -148,9 +148,8 @@ class RunningController implements Controller {
     const removed = this.#withdrawRemoved()
     const routes = await this.#openBrokers()
     this.#plans = this.#planTriggers()
-    await this.#setTriggers(routes)
+    await Promise.all([...this.#setTriggers(routes), ...this.#removeTriggers(routes)]) // begun in one tick
     this.#routes = routes // a new broker takes events once its triggers are subscribed
-    await this.#removeTriggers()
     for (const broker of removed) this.#closeRemoved(broker)
     await this.#writeStatuses()
     return []
@@ -212,19 +211,20 @@ class RunningController implements Controller {
     }
   }
 
-  async #setTriggers(routes: ReadonlyMap<string, RunningBroker>): Promise<void> {
+  #setTriggers(routes: ReadonlyMap<string, RunningBroker>): Promise<void>[] {
+    const set: Promise<void>[] = []
     for (const [key, plan] of this.#plans) {
       const { namespace } = plan.trigger.metadata
       const broker = routes.get(`${namespace}/${plan.trigger.spec.broker}`)?.broker
-      if (broker !== undefined) await this.#setTrigger(key, plan, broker)
+      const running = this.#running.get(key)
+      if (broker === undefined || (running !== undefined && samePlan(running.plan, plan))) continue
+      const config = triggerConfig(plan, running?.config)
+      if (config !== undefined) set.push(this.#setTrigger(key, plan, broker, config))
     }
+    return set
   }
 
-  async #setTrigger(key: string, plan: TriggerPlan, broker: Broker): Promise<void> {
-    const running = this.#running.get(key)
-    if (running?.broker === broker && samePlan(running.plan, plan)) return
-    const config = triggerConfig(plan, running?.config)
-    if (config === undefined) return
+  async #setTrigger(key: string, plan: TriggerPlan, broker: Broker, config: TriggerConfig): Promise<void> {
     try {
       await broker.setTrigger(config)
       this.#running.set(key, { plan, broker, config })
@@ -235,13 +235,15 @@ class RunningController implements Controller {
     }
   }
 
-  async #removeTriggers(): Promise<void> {
+  #removeTriggers(routes: ReadonlyMap<string, RunningBroker>): Promise<void>[] {
+    const removed: Promise<void>[] = []
     for (const [key, { plan, broker }] of this.#running) {
-      const stays = this.#plans.has(key) && this.broker(broker.namespace, broker.name) === broker
+      const stays = this.#plans.has(key) && routes.get(`${broker.namespace}/${broker.name}`)?.broker === broker
       if (stays) continue
       this.#running.delete(key)
-      await broker.removeTrigger(plan.trigger.metadata.uid)
+      removed.push(broker.removeTrigger(plan.trigger.metadata.uid))
     }
+    return removed
   }
 
   #closeRemoved(broker: Broker): void {
