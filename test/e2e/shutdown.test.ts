@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Agent, request } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
-import { exchange } from '../support/exchange.ts'
+import { dial, encode, exchange } from '../support/exchange.ts'
 import { folderOf, SLUICE, startSluice, type Sluice } from '../support/sluice.ts'
 import { ceHeaders, subscriber, type Subscriber } from '../support/subscriber.ts'
 import { collectText, type Text } from '../support/text.ts'
@@ -169,6 +169,18 @@ describe('fault 5', () => {
     gate.resolve(202)
     expect(await sluice.exited).toEqual({ code: 0, signal: null })
     expect(sluice.stderr.soFar()).not.toContain('lost')
+  })
+
+  test('a sender that never ends its request does not delay the end beyond the grace (fault 36)', async () => {
+    const taker = await subscriber()
+    const sluice = await start(taker, ['--grace', '1'])
+    const [head, body, api] = [await dial(sluice.broker), await dial(sluice.broker), await dial(sluice.api)]
+    head.write('POST /default/default HTTP/1.1\r\nHost: x\r\nce-id: ')
+    body.write(encode(sluice.broker, binary([], 'a body')).subarray(0, -1))
+    api.write('GET /metrics HTTP/1.1\r\nHost: ')
+    expect((await exchange(sluice.broker, binary())).status).toBe(202)
+    expect(await sluice.stop()).toEqual({ code: 0, signal: null })
+    await Promise.all([head.closed, body.closed, api.closed])
   })
 
   test('without anything to do it ends at once, idle connections or not', async () => {

@@ -72,7 +72,9 @@ export async function sluiceHere(yaml: string, options: HereOptions = {}): Promi
   onTestFinished(async () => {
     await deliveries.close({ deadlineMs: 0 }) // first: what is under way is broken off, so nobody waits for it
     await controller.close({ deadlineMs: 0 })
-    await server.close()
+    const closed = server.close({ deadlineMs: 0 })
+    clock.advance(0)
+    await closed
   })
   await apply(yaml)
   server.setState('ready')

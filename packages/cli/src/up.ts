@@ -159,11 +159,16 @@ const SAME_SIGNAL_MS = 250
 
 /** Not ready first, then brokers finish what is under way, then connections close. */
 async function shutDown({ controller, server, deliveries, graceMs }: Running): Promise<void> {
+  const endMs = systemClock.monotonic() + graceMs
   server.setState('draining')
   await controller.close({ deadlineMs: graceMs })
   await deliveries.close({ deadlineMs: 0 })
-  await server.close()
+  const leftMs = Math.max(0, endMs - systemClock.monotonic())
+  await server.close({ deadlineMs: Math.min(leftMs, ANSWERS_MS_MAX) })
 }
+
+/** Requests that are not whole yet can only be refused now: so long their senders may take to end them. */
+const ANSWERS_MS_MAX = 1000
 
 /** A public listener without a token takes anybody's events: only on purpose (DESIGN "Safe by default"). */
 function refusePublicListeners({ listen, api, allowAnonymous }: UpOptions): void {

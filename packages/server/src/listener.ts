@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
+import type { Clock } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import type { Address } from './address.ts'
 import { answerError } from './answer.ts'
@@ -16,11 +17,11 @@ export interface Listener {
   readonly routes: FastifyInstance
   /** Binds, and returns the real address: `http://127.0.0.1:8080`. Throws `SLUICE_LISTEN` with words for people. */
   listen(address: Address): Promise<string>
-  /** Takes no new connections, lets answers under way finish, and closes. */
-  close(): Promise<void>
+  /** Takes no new connections, lets answers under way finish, and closes; after `deadlineMs` whatever is still open. */
+  close(options: { deadlineMs: number }): Promise<void>
 }
 
-export function openListener(limits: ServerLimits, ahead?: Ahead): Listener {
+export function openListener(clock: Clock, limits: ServerLimits, ahead?: Ahead): Listener {
   let server: Server | undefined
   const routes = fastify({
     logger: false,
@@ -43,7 +44,11 @@ export function openListener(limits: ServerLimits, ahead?: Ahead): Listener {
       const bound = (server as Server).address() as AddressInfo
       return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
     },
-    close: () => routes.close(),
+    async close({ deadlineMs }) {
+      const timer = clock.setTimer(deadlineMs, () => server?.closeAllConnections())
+      await routes.close()
+      timer.cancel()
+    },
   }
 }
 

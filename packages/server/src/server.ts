@@ -26,7 +26,8 @@ export interface SluiceServer {
   listen(addresses: { ingress: Address; api: Address }): Promise<{ ingress: string; api: string }>
   /** Ready takes events; anything else answers 503, with Retry-After, and is not ready on `/readyz`. */
   setState(state: ServerState): void
-  close(): Promise<void>
+  /** Lets answers under way finish, for `deadlineMs` at most, and closes. */
+  close(options: { deadlineMs: number }): Promise<void>
 }
 
 export function openServer(options: ServerOptions): SluiceServer {
@@ -35,6 +36,7 @@ export function openServer(options: ServerOptions): SluiceServer {
   let state: ServerState = 'starting'
 
   const events = openListener(
+    clock,
     limits,
     ingress(
       (namespace, name) => {
@@ -47,7 +49,7 @@ export function openServer(options: ServerOptions): SluiceServer {
       (broker, status) => metrics.observer.refused(broker, status, 1),
     ),
   )
-  const api = openListener(limits)
+  const api = openListener(clock, limits)
   for (const listener of [events, api]) mountHealth(listener, () => state)
   api.routes.get('/version', () => ({ gitVersion: `v${version}`, sluice: version }))
   mountResources(api.routes, controller)
@@ -63,8 +65,8 @@ export function openServer(options: ServerOptions): SluiceServer {
     setState(next) {
       state = next
     },
-    async close() {
-      await Promise.all([events.close(), api.close()])
+    async close(deadline) {
+      await Promise.all([events.close(deadline), api.close(deadline)])
     },
   }
 }
