@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
 import { exchange } from '../support/exchange.ts'
+import { sluiceHere, type Here } from '../support/here.ts'
 import { readMetrics, settled } from '../support/ops.ts'
 import { startSluice, type Sluice } from '../support/sluice.ts'
 import { subscriber } from '../support/subscriber.ts'
@@ -105,6 +106,44 @@ describe('/metrics (spec 134)', () => {
       )
       expect(sample).toBeDefined()
     }
+  })
+})
+
+describe('what will not be delivered is counted', () => {
+  const SILENT = 'namespace="default",broker="default",trigger="silent"'
+
+  async function withBacklog(): Promise<Here> {
+    const silent = await subscriber(() => new Promise(() => {}))
+    const here = await sluiceHere(broker() + trigger('silent', silent.url))
+    for (let n = 0; n < 3; n++) await exchange(here.broker, binary())
+    await silent.received(3)
+    return here
+  }
+
+  test('discarded with its trigger; where nothing is left of the trigger, its gauges go (fault 44)', async () => {
+    const here = await withBacklog()
+    await here.apply(broker())
+    const metrics = await readMetrics(here.api)
+    // What was handed out already may still arrive: it is counted when its attempt fails.
+    expect(metrics.get(`sluice_events_discarded_total{${SILENT},cause="deleted"}`)).toBe(0)
+    expect(metrics.has(`sluice_subscription_lag_events{${SILENT}}`)).toBe(false)
+    here.clock.advance(31_000)
+    await here.step('discarded', 4)
+    const after = await readMetrics(here.api)
+    expect(after.get(`sluice_events_discarded_total{${SILENT},cause="deleted"}`)).toBe(3)
+  })
+
+  test('lost at the end of a channel in memory', async () => {
+    const here = await withBacklog()
+    let isClosed = false
+    const closed = here.controller.close({ deadlineMs: 0 }).then(() => (isClosed = true))
+    while (!isClosed) {
+      here.clock.advance(10)
+      await fetch(`${here.api}/livez`)
+    }
+    await closed
+    const metrics = await readMetrics(here.api)
+    expect(metrics.get(`sluice_events_lost_total{${SILENT},cause="shutdown"}`)).toBe(3)
   })
 })
 

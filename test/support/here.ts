@@ -21,6 +21,7 @@ export type Step =
   | { readonly step: 'settled' }
   | { readonly step: 'deadLettered'; readonly into: 'sink' | 'box'; readonly reason: string }
   | { readonly step: 'targetChanged'; readonly state: string }
+  | { readonly step: 'discarded'; readonly events: number }
 
 /** Sluice, running here. */
 export interface Here {
@@ -110,6 +111,10 @@ function recordSteps(to: Observer): Pick<Here, 'steps' | 'step'> & { observer: O
     targetChanged(trigger, state) {
       to.targetChanged(trigger, state)
       note({ step: 'targetChanged', state })
+    },
+    discarded(trigger, events) {
+      to.discarded(trigger, events)
+      note({ step: 'discarded', events })
     },
   }
   return {
