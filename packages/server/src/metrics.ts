@@ -1,25 +1,81 @@
-// Metrics on the broker's Observer, in Prometheus' text form. Names: SURFACE.md "Metrics".
+// Metrics on the broker's Observer. Names: SURFACE.md "Metrics".
 //
-// Per event only plain counters move; what can be read off the running brokers is read when somebody scrapes.
+// Per event only plain numbers move, found by the identity of broker and trigger; they are written down when somebody
+// scrapes, in slices, so that 10,000 triggers don't stop the events meanwhile (bench: bench/metrics.ts). What is no
+// more (a deleted trigger, a removed broker) has no numbers either: they go with it.
 
-import type { BrokerName, Observer, TriggerName } from '@sluice/broker'
+import { setImmediate } from 'node:timers/promises'
+import type { Broker, BrokerName, Observer, TriggerName } from '@sluice/broker'
 import type { Controller } from '@sluice/controller'
 import type { Clock } from '@sluice/clock'
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { exposition, EXPOSITION_TYPE, labelText, type Exposition, type Family } from './exposition.ts'
+import { Histogram } from './histogram.ts'
 
-/** Knative's buckets (KNATIVE.md 4.1), in seconds. */
-const DISPATCH_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-
+/** Counts what the observer is told, and prints it. */
 export interface Metrics {
   readonly observer: Observer
-  /** The text of `/metrics`; reads lag and sizes off the running brokers. */
+  /**
+   * The text of `/metrics`, with lag and sizes read off the running brokers. Who asks while it is being written gets
+   * the same text.
+   */
   render(controller: Controller, clock: Clock): Promise<string>
   readonly contentType: string
 }
 
-/** Counters of one trigger, moved on the hot path without a look-up by label. */
+/** Triggers written before others on the event loop have their turn. */
+const TRIGGERS_AT_ONCE = 200
+
+const ACCEPTED = counter('sluice_events_accepted_total', 'Events stored, replies included.')
+const REFUSED = counter('sluice_events_refused_total', 'Events not stored, by the HTTP status their sender was given.')
+const DELIVERIES = counter(
+  'sluice_deliveries_total',
+  'What became of events: delivered, retry, dead_lettered (the sink has it), boxed.',
+)
+const DISPATCH: Family = {
+  name: 'kn_eventing_dispatch_duration_seconds',
+  type: 'histogram',
+  help: 'Duration of one attempt at a subscriber; status 0 = no answer.',
+}
+const LOST = counter('sluice_events_lost_total', 'Accepted events that will not be delivered, by cause.')
+const DISCARDED = counter('sluice_events_discarded_total', 'Undelivered events of what was deleted, by cause.')
+const LAG = gauge('sluice_subscription_lag_events', 'Events that the trigger has still to settle.')
+const OLDEST = gauge('sluice_subscription_oldest_seconds', 'Age of the oldest of them.')
+const IN_FLIGHT = gauge('sluice_subscription_in_flight', 'Events handed out and neither settled nor parked.')
+const PARKED = gauge('sluice_subscription_parked', 'Events that wait for their next try.')
+const WINDOW = gauge('sluice_subscription_window', 'Events that may be in flight.')
+const STATE = gauge('sluice_subscription_state', 'Of its subscriber: 0 healthy, 1 throttled, 2 down.')
+const BOX_EVENTS = gauge('sluice_dead_letter_box_events', 'Dead letters in the box.')
+const BOX_BYTES = gauge('sluice_dead_letter_box_bytes', 'Bytes of dead letters in the box.')
+const CHANNEL_BYTES = gauge('sluice_channel_bytes', 'Bytes stored in the channel.')
+const CHANNEL_READY = gauge('sluice_channel_ready', '1 while the channel works.')
+
+/** In the order in which they are printed. */
+const FAMILIES: readonly Family[] = [
+  ...[ACCEPTED, REFUSED, DELIVERIES, DISPATCH, LOST, DISCARDED],
+  ...[LAG, OLDEST, IN_FLIGHT, PARKED, WINDOW, STATE],
+  ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY],
+]
+const STATES = { Healthy: 0, Throttled: 1, Down: 2 } as const
+
+function counter(name: string, help: string): Family {
+  return { name, type: 'counter', help }
+}
+
+function gauge(name: string, help: string): Family {
+  return { name, type: 'gauge', help }
+}
+
+/** Of one broker. */
+interface BrokerCounts {
+  accepted: number
+  /** Events by HTTP status. */
+  readonly refused: Map<number, number>
+  /** By HTTP status; 0 = no answer. A subscriber chooses among a thousand at most. */
+  readonly dispatched: Map<number, Histogram>
+}
+
+/** Of one trigger. */
 interface TriggerCounts {
-  readonly trigger: TriggerName
   delivered: number
   retry: number
   deadLettered: number
@@ -27,156 +83,110 @@ interface TriggerCounts {
 }
 
 export function metrics(): Metrics {
-  const registry = new Registry()
-  const accepted = new Map<BrokerName, number>()
-  const triggers = new Map<TriggerName, TriggerCounts>()
-
-  const acceptedTotal = new Counter({
-    name: 'sluice_events_accepted_total',
-    help: 'Events stored, replies included.',
-    labelNames: ['namespace', 'broker'],
-    registers: [registry],
-  })
-  const refusedTotal = new Counter({
-    name: 'sluice_events_refused_total',
-    help: 'Events not stored, by the HTTP status that their sender was given.',
-    labelNames: ['namespace', 'broker', 'code'],
-    registers: [registry],
-  })
-  const deliveriesTotal = new Counter({
-    name: 'sluice_deliveries_total',
-    help: 'What became of events: delivered, retry, dead_lettered (the sink has it), boxed.',
-    labelNames: ['namespace', 'broker', 'trigger', 'outcome'],
-    registers: [registry],
-  })
-  const dispatchSeconds = new Histogram({
-    name: 'kn_eventing_dispatch_duration_seconds',
-    help: 'Duration of one attempt at a subscriber.',
-    labelNames: ['kn_broker_namespace', 'kn_broker_name', 'http_response_status_code'],
-    buckets: DISPATCH_BUCKETS,
-    registers: [registry],
-  })
-  const lostTotal = new Counter({
-    name: 'sluice_events_lost_total',
-    help: 'Accepted events that will not be delivered, by cause.',
-    labelNames: ['namespace', 'broker', 'trigger', 'cause'],
-    registers: [registry],
-  })
-  const discardedTotal = new Counter({
-    name: 'sluice_events_discarded_total',
-    help: 'Undelivered events of deleted triggers.',
-    labelNames: ['namespace', 'broker', 'trigger', 'cause'],
-    registers: [registry],
-  })
-  const gauges = stateGauges(registry)
-
-  const counts = (trigger: TriggerName): TriggerCounts => {
-    let found = triggers.get(trigger)
-    if (found === undefined) {
-      found = { trigger, delivered: 0, retry: 0, deadLettered: 0, boxed: 0 }
-      triggers.set(trigger, found)
-    }
-    return found
-  }
-  const dispatched = histogramByStatus(dispatchSeconds)
+  const brokers = new WeakMap<BrokerName, BrokerCounts>()
+  const triggers = new WeakMap<TriggerName, TriggerCounts>()
+  const lost = new Map<string, number>()
+  const discarded = new Map<string, number>()
+  let rendering: Promise<string> | undefined
 
   return {
-    contentType: registry.contentType,
+    contentType: EXPOSITION_TYPE,
     observer: {
-      accepted: (broker) => void accepted.set(broker, (accepted.get(broker) ?? 0) + 1),
-      refused: ({ namespace, name }, status, events) =>
-        refusedTotal.inc({ namespace, broker: name, code: status }, events),
+      accepted: (broker) => void ofBroker(broker).accepted++,
+      refused: (broker, status, events) => add(ofBroker(broker).refused, status, events),
       matched() {},
-      attempted: (trigger, _event, outcome, at) => {
-        if (at === 'subscriber') dispatched(trigger.broker, outcome.status, outcome.durationMs / 1000)
+      attempted(trigger, _event, outcome, at) {
+        if (at !== 'subscriber') return
+        const { dispatched } = ofBroker(trigger.broker)
+        let histogram = dispatched.get(outcome.status)
+        if (histogram === undefined) dispatched.set(outcome.status, (histogram = new Histogram()))
+        histogram.observe(outcome.durationMs / 1000)
       },
-      parked: (trigger) => void counts(trigger).retry++,
-      settled: (trigger) => void counts(trigger).delivered++,
-      deadLettered: (trigger, _event, into) => void counts(trigger)[into === 'sink' ? 'deadLettered' : 'boxed']++,
+      parked: (trigger) => void ofTrigger(trigger).retry++,
+      settled: (trigger) => void ofTrigger(trigger).delivered++,
+      deadLettered: (trigger, _event, into) => void ofTrigger(trigger)[into === 'sink' ? 'deadLettered' : 'boxed']++,
       targetChanged() {},
-      lost: (trigger, { events, cause }) => lostTotal.inc({ ...labels(trigger), cause }, events),
-      discarded: (trigger, events) => {
-        discardedTotal.inc({ ...labels(trigger), cause: 'deleted' }, events)
-        triggers.delete(trigger)
-      },
+      lost: (_trigger, { events, cause }) => add(lost, cause, events),
+      discarded: (_trigger, events) => add(discarded, 'deleted', events),
     },
-    async render(controller, clock) {
-      acceptedTotal.reset()
-      for (const [{ namespace, name }, count] of accepted) acceptedTotal.inc({ namespace, broker: name }, count)
-      deliveriesTotal.reset()
-      for (const each of triggers.values()) {
-        const of = labels(each.trigger)
-        deliveriesTotal.inc({ ...of, outcome: 'delivered' }, each.delivered)
-        deliveriesTotal.inc({ ...of, outcome: 'retry' }, each.retry)
-        deliveriesTotal.inc({ ...of, outcome: 'dead_lettered' }, each.deadLettered)
-        deliveriesTotal.inc({ ...of, outcome: 'boxed' }, each.boxed)
-      }
-      gauges(controller, clock)
-      return registry.metrics()
+    render(controller, clock) {
+      return (rendering ??= render(controller, clock).finally(() => (rendering = undefined)))
     },
   }
-}
 
-function labels({ namespace, name, broker }: TriggerName): { namespace: string; broker: string; trigger: string } {
-  return { namespace, broker: broker.name, trigger: name }
-}
-
-/** Looks a bound histogram up by broker and status, not by a label object for every attempt. */
-function histogramByStatus(
-  histogram: Histogram<'kn_broker_namespace' | 'kn_broker_name' | 'http_response_status_code'>,
-): (broker: BrokerName, status: number, seconds: number) => void {
-  const bound = new Map<BrokerName, Map<number, { observe(seconds: number): void }>>()
-  return (broker, status, seconds) => {
-    let byStatus = bound.get(broker)
-    if (byStatus === undefined) bound.set(broker, (byStatus = new Map()))
-    let observer = byStatus.get(status)
-    if (observer === undefined) {
-      observer = histogram.labels(broker.namespace, broker.name, String(status))
-      byStatus.set(status, observer)
+  function ofBroker(broker: BrokerName): BrokerCounts {
+    let counts = brokers.get(broker)
+    if (counts === undefined) {
+      brokers.set(broker, (counts = { accepted: 0, refused: new Map(), dispatched: new Map() }))
     }
-    observer.observe(seconds)
+    return counts
   }
-}
 
-/** What stands in the running brokers at the moment of the scrape. */
-function stateGauges(registry: Registry): (controller: Controller, clock: Clock) => void {
-  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> =>
-    new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] })
-  const ofTrigger = ['namespace', 'broker', 'trigger'] as const
-  const ofBroker = ['namespace', 'broker'] as const
-  const lag = gauge('sluice_subscription_lag_events', 'Events that the trigger has still to settle.', ofTrigger)
-  const oldest = gauge('sluice_subscription_oldest_seconds', 'Age of the oldest of them.', ofTrigger)
-  const inFlight = gauge(
-    'sluice_subscription_in_flight',
-    'Events handed out and neither settled nor parked.',
-    ofTrigger,
-  )
-  const parked = gauge('sluice_subscription_parked', 'Events that wait for their next try.', ofTrigger)
-  const window = gauge('sluice_subscription_window', 'Events that may be in flight.', ofTrigger)
-  const boxEvents = gauge('sluice_dead_letter_box_events', 'Dead letters in the box.', ofBroker)
-  const boxBytes = gauge('sluice_dead_letter_box_bytes', 'Bytes of dead letters in the box.', ofBroker)
-  const channelBytes = gauge('sluice_channel_bytes', 'Bytes stored in the channel.', ofBroker)
-  const channelReady = gauge('sluice_channel_ready', '1 while the channel works.', ofBroker)
-  const all = [lag, oldest, inFlight, parked, window, boxEvents, boxBytes, channelBytes, channelReady]
+  function ofTrigger(trigger: TriggerName): TriggerCounts {
+    let counts = triggers.get(trigger)
+    if (counts === undefined) {
+      triggers.set(trigger, (counts = { delivered: 0, retry: 0, deadLettered: 0, boxed: 0 }))
+    }
+    return counts
+  }
 
-  return (controller, clock) => {
-    for (const each of all) each.reset()
+  async function render(controller: Controller, clock: Clock): Promise<string> {
+    const to = exposition(FAMILIES)
+    for (const [cause, events] of lost) to.sample(LOST, labelText({ cause }), events)
+    for (const [cause, events] of discarded) to.sample(DISCARDED, labelText({ cause }), events)
+    let written = 0
     for (const broker of controller.brokers()) {
-      const of = { namespace: broker.namespace, broker: broker.name }
-      const box = broker.box.usage()
-      boxEvents.set(of, box.events)
-      boxBytes.set(of, box.bytes)
-      channelBytes.set(of, broker.channel.usage().bytes)
-      channelReady.set(of, controller.channelState(broker).state === 'ready' ? 1 : 0)
-      for (const { name, config, status } of broker.triggers()) {
-        const labelled = { ...of, namespace: name.namespace, trigger: name.name }
-        const { lag: waiting } = status
-        lag.set(labelled, waiting.events)
-        oldest.set(labelled, waiting.oldest === undefined ? 0 : Math.max(0, clock.now() - waiting.oldest) / 1000)
-        inFlight.set(labelled, waiting.inFlight)
-        parked.set(labelled, waiting.parked)
-        window.set(labelled, config.window.events)
+      writeBroker(to, broker, ofBroker(broker), controller.channelState(broker).state === 'ready')
+      for (const trigger of broker.triggers()) {
+        writeTrigger(to, broker, trigger, ofTrigger(trigger.name), clock)
+        if (++written % TRIGGERS_AT_ONCE === 0) await setImmediate()
       }
     }
+    return to.text()
   }
+}
+
+function add<Key>(counts: Map<Key, number>, key: Key, events: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + events)
+}
+
+function writeBroker(to: Exposition, broker: Broker, counts: BrokerCounts, isReady: boolean): void {
+  const { namespace, name } = broker
+  const of = { namespace, broker: name }
+  const labels = labelText(of)
+  const box = broker.box.usage()
+  to.sample(ACCEPTED, labels, counts.accepted)
+  for (const [code, events] of counts.refused) to.sample(REFUSED, labelText({ ...of, code }), events)
+  for (const [status, histogram] of counts.dispatched) {
+    const attributes = { kn_broker_namespace: namespace, kn_broker_name: name, http_response_status_code: status }
+    histogram.write(to, DISPATCH, attributes)
+  }
+  to.sample(BOX_EVENTS, labels, box.events)
+  to.sample(BOX_BYTES, labels, box.bytes)
+  to.sample(CHANNEL_BYTES, labels, broker.channel.usage().bytes)
+  to.sample(CHANNEL_READY, labels, isReady ? 1 : 0)
+}
+
+type RunningTrigger = ReturnType<Broker['triggers']> extends Iterable<infer Each> ? Each : never
+
+function writeTrigger(
+  to: Exposition,
+  broker: Broker,
+  { name, config, status }: RunningTrigger,
+  counts: TriggerCounts,
+  clock: Clock,
+): void {
+  const labels = labelText({ namespace: name.namespace, broker: broker.name, trigger: name.name })
+  const outcome = (which: string): string => `${labels.slice(0, -1)},outcome="${which}"}`
+  to.sample(DELIVERIES, outcome('delivered'), counts.delivered)
+  to.sample(DELIVERIES, outcome('retry'), counts.retry)
+  to.sample(DELIVERIES, outcome('dead_lettered'), counts.deadLettered)
+  to.sample(DELIVERIES, outcome('boxed'), counts.boxed)
+  const { lag } = status
+  to.sample(LAG, labels, lag.events)
+  to.sample(OLDEST, labels, lag.oldest === undefined ? 0 : Math.max(0, clock.now() - lag.oldest) / 1000)
+  to.sample(IN_FLIGHT, labels, lag.inFlight)
+  to.sample(PARKED, labels, lag.parked)
+  to.sample(WINDOW, labels, config.window.events)
+  to.sample(STATE, labels, STATES[status.state])
 }
