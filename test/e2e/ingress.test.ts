@@ -1,5 +1,6 @@
 // The door for events: every status that it answers, each with what was or was not stored behind it.
 
+import { once } from 'node:events'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { batch, binary, broker, eventJson, json, structuredMode, trigger } from '../support/events.ts'
 import { dial, encode, exchange, type HttpAnswer, type Message } from '../support/exchange.ts'
@@ -98,6 +99,18 @@ describe('status codes', () => {
     connection.write(endless.subarray(0, -5))
     expect((await connection.answer()).status).toBe(413)
     connection.socket.destroy()
+  })
+
+  test('413: a sender that goes on is read to its end, not reset before it has the answer', async () => {
+    const message = encode(sluice.broker, binary([], Buffer.alloc(3 * 1024 * 1024)))
+    const connection = await dial(sluice.broker)
+    const closed = once(connection.socket, 'close')
+    connection.write(message.subarray(0, 100_000))
+    expect((await connection.answer()).status).toBe(413)
+    connection.write(message.subarray(100_000))
+    const [hadError] = await closed
+    expect(hadError).toBe(false)
+    expect(connection.answers()).toHaveLength(1)
   })
 
   test('413: of a batch, one event over the limit, too many events, or all of it too long (threat 12)', async () => {
