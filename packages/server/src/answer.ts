@@ -13,6 +13,22 @@ export function answer(response: ServerResponse, status: number, headers: readon
   response.writeHead(status, headers.length === 0 ? EMPTY : [...EMPTY, ...headers]).end()
 }
 
+const stored: ServerResponse[] = []
+
+/**
+ * Answers 202, at the end of this turn of the event loop, together with all others that are stored by then: the
+ * deliveries of the turn are on their way first, and a sender that is woken finds its other answers waiting. On one
+ * machine that spares a tenth of the CPU of an event (test/bench, G1).
+ */
+export function answerStored(response: ServerResponse): void {
+  if (stored.push(response) === 1) setImmediate(answerAllStored)
+}
+
+function answerAllStored(): void {
+  for (const response of stored) answer(response, 202)
+  stored.length = 0
+}
+
 /**
  * Answers with `{ code, message, subject? }`; an error that is not ours is a bug and says nothing of its inside.
  *

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Broker } from '@sluice/broker'
 import { SluiceError, decodeHttp, type DecodeLimits, type Event } from '@sluice/event'
-import { answer, answerError } from './answer.ts'
+import { answer, answerError, answerStored } from './answer.ts'
 import type { ServerLimits } from './limits.ts'
 
 /** Finds the broker of a path, or throws a SluiceError: 404 for none, 503 while starting or stopping. */

@@ -17,7 +17,8 @@ const DEAD_LETTER_LOG_MS = 5000
 
 /** `observer`, and a log line where a person should know. */
 export function withLog(observer: Observer, log: EventLog, clock: Clock): Observer {
-  const silent = new Map<TriggerName, { untilMs: number; events: number }>()
+  const silent = new WeakMap<TriggerName, { untilMs: number; events: number }>()
+  const down = new WeakSet<TriggerName>()
 
   return {
     ...observer,
@@ -38,8 +39,10 @@ export function withLog(observer: Observer, log: EventLog, clock: Clock): Observ
     },
     targetChanged(trigger, state) {
       observer.targetChanged(trigger, state)
-      if (state === 'Down') log.warn(named(trigger), 'subscriber is down; its events wait, and cost no tries')
-      else if (state === 'Healthy') log.info(named(trigger), 'subscriber takes events again')
+      if (state === 'Down') {
+        down.add(trigger)
+        log.warn(named(trigger), 'subscriber is down; its events wait, and cost no tries')
+      } else if (down.delete(trigger)) log.info(named(trigger), 'subscriber takes events again')
     },
     lost(trigger, loss) {
       observer.lost(trigger, loss)
@@ -47,7 +50,6 @@ export function withLog(observer: Observer, log: EventLog, clock: Clock): Observ
     },
     discarded(trigger, events) {
       observer.discarded(trigger, events)
-      silent.delete(trigger)
       if (events > 0) log.warn({ ...named(trigger), events }, 'trigger deleted; its backlog was discarded')
     },
   }
@@ -57,6 +59,13 @@ function named({ namespace, name, broker }: TriggerName): object {
   return { trigger: `${namespace}/${name}`, broker: broker.name }
 }
 
+/** Each may have 60 KiB; so many characters are enough to find it. */
+const LOGGED_CHARACTERS_MAX = 256
+
 function identified({ id, source, type }: Event): object {
-  return { id, source, type }
+  return { id: shortened(id), source: shortened(source), type: shortened(type) }
+}
+
+function shortened(text: string): string {
+  return text.length <= LOGGED_CHARACTERS_MAX ? text : `${text.slice(0, LOGGED_CHARACTERS_MAX)}...`
 }

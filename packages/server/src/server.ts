@@ -3,13 +3,15 @@
 import type { Clock } from '@sluice/clock'
 import type { Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
-import type { Address } from './address.ts'
+import { isLoopback, type Address } from './address.ts'
 import { ingress } from './ingress.ts'
 import { serverLimits, type ServerLimits } from './limits.ts'
 import { openListener, type Listener } from './listener.ts'
+import { answerToLocalNamesOnly } from './local-names.ts'
 import type { Metrics } from './metrics.ts'
 import { mountResources } from './resources.ts'
 
+/** What it serves, and by which limits. */
 export interface ServerOptions {
   controller: Controller
   metrics: Metrics
@@ -21,6 +23,7 @@ export interface ServerOptions {
 /** `starting`: no configuration yet. `draining`: shutting down, no new events. */
 export type ServerState = 'starting' | 'ready' | 'draining'
 
+/** Both listeners. */
 export interface SluiceServer {
   /** Binds both listeners and returns their real addresses. */
   listen(addresses: { ingress: Address; api: Address }): Promise<{ ingress: string; api: string }>
@@ -30,6 +33,7 @@ export interface SluiceServer {
   close(options: { deadlineMs: number }): Promise<void>
 }
 
+/** Makes the listeners; they are open from {@link SluiceServer.listen} on. */
 export function openServer(options: ServerOptions): SluiceServer {
   const { controller, metrics, clock, version } = options
   const limits = serverLimits(options.limits)
@@ -50,6 +54,8 @@ export function openServer(options: ServerOptions): SluiceServer {
     ),
   )
   const api = openListener(clock, limits)
+  let apiIsLocal = true
+  answerToLocalNamesOnly(api.routes, () => apiIsLocal)
   for (const listener of [events, api]) mountHealth(listener, () => state)
   api.routes.get('/version', () => ({ gitVersion: `v${version}`, sluice: version }))
   mountResources(api.routes, controller)
@@ -60,6 +66,7 @@ export function openServer(options: ServerOptions): SluiceServer {
 
   return {
     async listen(addresses) {
+      apiIsLocal = isLoopback(addresses.api)
       return { ingress: await events.listen(addresses.ingress), api: await api.listen(addresses.api) }
     },
     setState(next) {
