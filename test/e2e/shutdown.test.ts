@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Agent, request } from 'node:http'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
 import { dial, encode, exchange } from '../support/exchange.ts'
 import { folderOf, SLUICE, startSluice, type Sluice } from '../support/sluice.ts'
@@ -211,6 +211,12 @@ describe('started by npm or npx', () => {
     const [stdout, stderr] = [collectText(parent.stdout), collectText(parent.stderr)]
     const ended = once(parent.stdout, 'close') // once nobody has the pipe any more, the program's end included
     const [, pid] = await stderr.until(/^pid=(\d+)$/m)
+    let isOver = false
+    void ended.then(() => (isOver = true))
+    onTestFinished(() => {
+      parent.kill('SIGKILL')
+      if (!isOver) process.kill(Number(pid), 'SIGKILL')
+    })
     const [, ingress, api] = await stdout.until(/^sluice ready ingress=(\S+) api=(\S+) /m)
     return { parent, pid: Number(pid), broker: `${ingress}/default/default`, api: api!, stderr, ended }
   }
