@@ -18,7 +18,7 @@ const stored: ServerResponse[] = []
 /**
  * Answers 202, at the end of this turn of the event loop, together with all others that are stored by then: the
  * deliveries of the turn are on their way first, and a sender that is woken finds its other answers waiting. On one
- * machine that spares a tenth of the CPU of an event (test/bench, G1).
+ * machine that spares a fifth of the CPU of an event (test/bench, G1).
  */
 export function answerStored(response: ServerResponse): void {
   if (stored.push(response) === 1) setImmediate(answerAllStored)

@@ -60,7 +60,7 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, refused: R
       return refuse(broker, request, response, error)
     }
     broker.accept(events).then(
-      () => answer(response, 202),
+      () => answerStored(response),
       (error: unknown) => answerError(response, error), // the broker has told its observer itself
     )
   }
