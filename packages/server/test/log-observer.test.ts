@@ -1,0 +1,147 @@
+// What is logged of the events' way: enough for a person to act on, little however much happens, and no data.
+
+import { expect, test } from 'vitest'
+import { NO_OBSERVER, type Observer, type TriggerName } from '@sluice/broker'
+import { manualClock, type ManualClock } from '@sluice/clock'
+import { newEvent, type Event } from '@sluice/event'
+import { withLog } from '@sluice/server'
+
+const TRIGGER: TriggerName = {
+  id: 'uid',
+  namespace: 'shop',
+  name: 'orders',
+  broker: { namespace: 'shop', name: 'default' },
+}
+const SECRET = 'pi-314159'
+
+function event(attributes: { id?: string; type?: string } = {}): Event {
+  return newEvent({
+    type: 'order',
+    source: '/shop',
+    id: '1',
+    subject: SECRET,
+    extensions: { customer: SECRET },
+    data: Buffer.from(SECRET),
+    ...attributes,
+  })
+}
+
+interface Line {
+  readonly level: string
+  readonly fields: object
+  readonly message: string
+}
+
+function logged(to: Partial<Observer> = {}): { observer: Observer; lines: Line[]; clock: ManualClock } {
+  const lines: Line[] = []
+  const clock = manualClock()
+  const at =
+    (level: string) =>
+    (fields: object, message: string): void =>
+      void lines.push({ level, fields, message })
+  const log = { info: at('info'), warn: at('warn'), error: at('error') }
+  return { observer: withLog({ ...NO_OBSERVER, ...to }, log, clock), lines, clock }
+}
+
+test('dead letters of a trigger are one line in five seconds, which says how many it stands for', () => {
+  const { observer, lines, clock } = logged()
+  for (let n = 0; n < 1000; n++) observer.deadLettered(TRIGGER, event(), 'box', 'undeliverable')
+  const other = { ...TRIGGER, name: 'other' }
+  observer.deadLettered(other, event(), 'sink', 'undeliverable')
+  clock.advance(4999)
+  observer.deadLettered(TRIGGER, event(), 'box', 'undeliverable')
+  clock.advance(1)
+  observer.deadLettered(TRIGGER, event({ id: 'last' }), 'box', 'loop')
+  expect(lines).toEqual([
+    {
+      level: 'warn',
+      message: 'kept in the dead-letter box',
+      fields: {
+        trigger: 'shop/orders',
+        broker: 'default',
+        id: '1',
+        source: '/shop',
+        type: 'order',
+        reason: 'undeliverable',
+        events: 1,
+      },
+    },
+    {
+      level: 'warn',
+      message: 'dead-lettered to its sink',
+      fields: expect.objectContaining({ trigger: 'shop/other' }) as object,
+    },
+    {
+      level: 'warn',
+      message: 'kept in the dead-letter box',
+      fields: expect.objectContaining({ id: 'last', reason: 'loop', events: 1001 }) as object,
+    },
+  ])
+})
+
+test('a subscriber that goes down is one line, and one when it is back; being throttled is none', () => {
+  const { observer, lines } = logged()
+  for (const state of [
+    'Throttled',
+    'Healthy',
+    'Throttled',
+    'Down',
+    'Throttled',
+    'Healthy',
+    'Throttled',
+    'Healthy',
+  ] as const) {
+    observer.targetChanged(TRIGGER, state)
+  }
+  expect(lines.map(({ level, message }) => [level, message])).toEqual([
+    ['warn', 'subscriber is down; its events wait, and cost no tries'],
+    ['info', 'subscriber takes events again'],
+  ])
+})
+
+test('losses are errors; a backlog that goes with its trigger is a warning, an empty one nothing', () => {
+  const { observer, lines } = logged()
+  observer.lost(TRIGGER, { events: 3, cause: 'shutdown' })
+  observer.discarded(TRIGGER, 0)
+  observer.discarded(TRIGGER, 5)
+  expect(lines).toEqual([
+    {
+      level: 'error',
+      message: 'events lost',
+      fields: { trigger: 'shop/orders', broker: 'default', events: 3, cause: 'shutdown' },
+    },
+    {
+      level: 'warn',
+      message: expect.stringContaining('discarded') as string,
+      fields: expect.objectContaining({ events: 5 }) as object,
+    },
+  ])
+})
+
+test('CE-15: no line has data, subject or extensions of an event, and none more than the beginning of its id', () => {
+  const { observer, lines } = logged()
+  observer.deadLettered(TRIGGER, event({ id: 'x'.repeat(60_000), type: 'y'.repeat(256) }), 'box', 'undeliverable')
+  expect(JSON.stringify(lines)).not.toContain(SECRET)
+  expect(JSON.stringify(lines).length).toBeLessThan(1000)
+  expect(lines[0]?.fields).toMatchObject({ id: `${'x'.repeat(256)}...`, type: 'y'.repeat(256) })
+})
+
+test('what is logged is told to the next observer first, and so is all the rest', () => {
+  const told: string[] = []
+  const to = Object.fromEntries(
+    Object.keys(NO_OBSERVER).map((name) => [name, () => void told.push(name)]),
+  ) as unknown as Observer
+  const { observer } = logged(to)
+  const outcome = { status: 202, durationMs: 1 } as Parameters<Observer['attempted']>[2]
+  observer.accepted(TRIGGER.broker, event())
+  observer.refused(TRIGGER.broker, 400, 1)
+  observer.matched(TRIGGER, event())
+  observer.attempted(TRIGGER, event(), outcome, 'subscriber', 1)
+  observer.parked(TRIGGER, event(), 1)
+  observer.settled(TRIGGER, event())
+  observer.deadLettered(TRIGGER, event(), 'box', 'loop')
+  observer.targetChanged(TRIGGER, 'Down')
+  observer.lost(TRIGGER, { events: 1, cause: 'shutdown' })
+  observer.discarded(TRIGGER, 1)
+  expect(told).toEqual(Object.keys(NO_OBSERVER))
+})
