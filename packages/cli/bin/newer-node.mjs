@@ -5,10 +5,10 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Passes arguments, standard streams, signals and the exit code through. */
-export function runUnderNewerNode(script) {
+/** Passes arguments, standard streams, signals and the exit code through; `flags` are for Node itself. */
+export function runUnderNewerNode(script, flags) {
   const node = newerNode()
-  const child = spawn(node, [fileURLToPath(script), ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(node, [...flags, fileURLToPath(script), ...process.argv.slice(2)], { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
 }
