@@ -1,17 +1,44 @@
-// Structured logs on standard error: lines for people, or JSON for machines.
+// Structured logs on standard error: lines for people, or JSON for machines. Nobody waits for who reads them.
 
-import { pino, type DestinationStream, type Logger } from 'pino'
+import type { Writable } from 'node:stream'
+import { pino, type Logger } from 'pino'
 
+/** How the log looks, and how much of it there is. */
 export interface LogOptions {
+  /** Of pino: the least important level that is logged. */
   level: string
   format: 'text' | 'json'
+  /** Default: standard error. */
+  to?: Writable
 }
 
-/** A pino logger on standard error. Text: `12:03:04.005 WARN  message  key=value`, control characters escaped. */
-export function openLog({ level, format }: LogOptions): Logger {
-  const stderr = pino.destination({ fd: 2, sync: true })
-  const stream: DestinationStream = format === 'json' ? stderr : { write: (line) => void stderr.write(textLine(line)) }
+/** What waits for a reader that doesn't read, in bytes; lines beyond are dropped and counted. */
+const WAITING_BYTES_MAX = 1024 * 1024
+
+/**
+ * A pino logger. Text: `12:03:04.005 WARN  message  key=value`, control characters escaped.
+ *
+ * It writes by the stream of Node, not by one of pino's: on a pipe that nobody reads, pino's own stop the process, while
+ * writing or at its end (fault 60). A reader that has gone is none.
+ */
+export function openLog({ level, format, to = process.stderr }: LogOptions): Logger {
+  let dropped = 0
+  const write = (line: string): void => void to.write(format === 'json' ? line : textLine(line))
+  const stream = {
+    write(line: string): void {
+      if (to.writableLength > WAITING_BYTES_MAX) return void dropped++
+      if (dropped > 0) write(droppedLine(dropped))
+      dropped = 0
+      write(line)
+    },
+  }
+  to.on('error', () => {})
   return pino({ level, base: null, errorKey: 'error' }, stream)
+}
+
+function droppedLine(lines: number): string {
+  const msg = 'lines of the log were dropped: what reads it was too slow'
+  return `${JSON.stringify({ level: 40, time: Date.now(), lines, msg })}\n`
 }
 
 const LEVELS: Readonly<Record<number, string>> = {

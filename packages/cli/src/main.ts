@@ -1,6 +1,6 @@
 // The `sluice` command: which words there are. Each one's work is loaded only when it is called.
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseAddress } from '@sluice/server/address'
 import { EXIT, exitWith } from './exit.ts'
 import { parseBytes } from './bytes.ts'
@@ -19,33 +19,68 @@ export interface Addresses {
 }
 
 /** Which words there are. `ready` is called once `sluice up` is. */
-function sluiceCommand(ready: (at: Addresses) => void): Command {
-  const program = new Command('sluice')
+export function sluiceCommand(ready: (at: Addresses) => void): Command {
+  return new Command('sluice')
     .description('An eventing broker over CloudEvents: Knative brokers and triggers from plain YAML, in one process.')
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(sluice --help, or sluice COMMAND --help, lists what there is)')
+    .addHelpText('after', EXAMPLES)
+    .addCommand(upCommand(ready))
+    .addCommand(validateCommand())
+    .addCommand(sendCommand())
+    .addCommand(
+      word('version', 'Print the version.').action(
+        () => void process.stdout.write(`sluice ${VERSION} (node ${process.versions.node})\n`),
+      ),
+    )
+}
 
-  program
-    .command('up')
-    .description('run the brokers and triggers of these files')
-    .argument('[paths...]', 'folders (read recursively) and files: .yaml, .yml, .json', ['.'])
+const EXAMPLES = `
+Examples:
+  sluice validate shop/            what is wrong with these files, with file, line and column
+  sluice up shop/                  run them; Ctrl-C stops
+  sluice send --type order.created --data '{"order": 1}'
+                                   send an event to Broker default/default
+
+Exit codes: 0 ok, 1 refused or failed, 2 wrong command line, 3 no server answers.`
+
+function word(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .exitOverride()
+    .showHelpAfterError(`(sluice ${name} --help lists what there is)`)
+}
+
+function upCommand(ready: (at: Addresses) => void): Command {
+  return word('up', 'Run the Brokers and Triggers of these files until Ctrl-C.')
+    .addArgument(
+      new Argument('[paths...]', 'folders, read recursively, and files: .yaml, .yml, .json').default(
+        ['.'],
+        'this folder',
+      ),
+    )
     .addOption(
-      flag('--listen <address>', 'where events come in')
+      flag('--listen <address>', 'HOST:PORT where events come in; port 0 = a free one')
         .default(parseAddress('127.0.0.1:8080'), '127.0.0.1:8080')
         .argParser(checked(parseAddress)),
     )
     .addOption(
-      flag('--api <address>', 'where health, metrics and the API answer')
+      flag('--api <address>', 'HOST:PORT of health, metrics and the API')
         .default(parseAddress('127.0.0.1:8081'), '127.0.0.1:8081')
         .argParser(checked(parseAddress)),
     )
-    .addOption(flag('--data <dir>', 'data directory').default('.sluice'))
-    .addOption(flag('--channel <kind>', 'channel of a broker that names none').choices(['memory']).default('memory'))
-    .addOption(flag('--public-url <url>', 'address of the ingress as others see it'))
-    .addOption(flag('--allow-anonymous', 'let anybody who reaches a public ingress send events'))
     .addOption(
-      flag('--targets <which>', 'addresses that events may be sent to').choices(['any', 'public']).default('any'),
+      flag('--public-url <url>', 'how others reach the ingress; default: its address').argParser(checked(parseBaseUrl)),
+    )
+    .addOption(flag('--allow-anonymous', 'allow addresses that other machines reach, where anybody may send events'))
+    .addOption(
+      flag('--targets <which>', 'where events may be sent: any but link-local and metadata addresses, or public only')
+        .choices(['any', 'public'])
+        .default('any', 'any'),
+    )
+    .addOption(flag('--data <dir>', 'data directory').default('.sluice', '.sluice').argParser(checked(parseDirectory)))
+    .addOption(
+      flag('--channel <kind>', 'channel of a Broker that names none').choices(['memory']).default('memory', 'memory'),
     )
     .addOption(
       flag('--max-event-bytes <size>', 'largest event')
@@ -53,67 +88,93 @@ function sluiceCommand(ready: (at: Addresses) => void): Command {
         .argParser(checked(parseBytes)),
     )
     .addOption(
-      flag('--memory-bytes <size>', 'most bytes that an in-memory channel holds')
+      flag('--memory-bytes <size>', 'what the channel of one Broker holds in memory at most; beyond, 429')
         .default(256 * 1024 * 1024, '256Mi')
         .argParser(checked(parseBytes)),
     )
     .addOption(
-      flag('--hops <n>', 'hops through brokers after which an event counts as a loop')
+      flag('--hops <n>', 'Brokers that an event may pass through before it counts as a loop, 1 to 255')
         .default(255)
         .argParser(wholeNumber(1, 255)),
     )
     .addOption(
-      flag('--grace <seconds>', 'time to finish what is under way at the end')
+      flag('--grace <seconds>', 'how long what is under way may take to finish at the end, 0 to 3600')
         .default(10)
         .argParser(wholeNumber(0, 3600)),
     )
     .addOption(
-      flag('--log-level <level>', 'least important lines to log')
+      flag('--log-level <level>', 'least important lines of the log')
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-        .default('info'),
+        .default('info', 'info'),
     )
-    .addOption(flag('--log-format <form>', 'form of the log').choices(['text', 'json']).default('text'))
-    .action(async (paths: string[], options) => {
+    .addOption(
+      flag('--log-format <form>', 'text for people, json for machines')
+        .choices(['text', 'json'])
+        .default('text', 'text'),
+    )
+    .action(async (paths: string[], options, command: Command) => {
+      readSwitches(command)
       const { up } = await import('./up.ts')
-      ready(await up(paths, options))
+      ready(await up(paths, command.opts()))
     })
+}
 
-  program
-    .command('validate')
-    .description('check files without running them')
-    .argument('[paths...]', 'folders and files')
-    .option('--schema <kind>', 'print the JSON Schema of a kind instead')
+function validateCommand(): Command {
+  return word('validate', 'Check files without running them: every mistake, with its place.')
+    .argument('[paths...]', 'folders, read recursively, and files: .yaml, .yml, .json')
+    .option('--schema <kind>', 'print the JSON Schema of a kind instead, such as Trigger')
     .action(async (paths: string[], options: { schema?: string }) => {
       const { validate } = await import('./validate.ts')
       await validate(paths, options)
     })
+}
 
-  program
-    .command('send')
-    .description('send one event to a broker')
-    .argument('[broker]', 'name, namespace/name, or a whole URL', 'default')
-    .option('--type <type>', 'what happened, such as com.example.order.created')
-    .option('--source <source>', 'where it happened', '/sluice/cli')
+function sendCommand(): Command {
+  return word('send', 'Send one event to a Broker.')
+    .addArgument(new Argument('[broker]', 'NAME, NAMESPACE/NAME, or a whole URL').default('default', 'default'))
+    .option('--type <type>', 'what happened, such as com.example.order.created; needed without --event')
+    .addOption(new Option('--source <source>', 'where it happened').default('/sluice/cli', '/sluice/cli'))
     .option('--id <id>', 'default: a new UUID')
     .option('--subject <subject>', 'what it is about')
-    .option('--ext <name=value>', 'an extension attribute; may be repeated', collect, [])
-    .option('--data <json>', 'data: JSON, text, or @FILE')
+    .option('--ext <name=value>', 'an extension attribute; may be repeated', collect)
+    .option('--data <data>', 'JSON or text, @FILE for what is in a file, @- for standard input')
     .option('--content-type <type>', 'default: application/json where the data is JSON, else text/plain')
-    .addOption(new Option('--mode <mode>', 'content mode').choices(['binary', 'structured']).default('binary'))
-    .option('--event <file>', 'send the events of a JSON file (an event, or a list) as they are; - is standard input')
-    .addOption(flag('--server <url>', 'API address of the running sluice').default('http://127.0.0.1:8081'))
-    .option('-n, --namespace <namespace>', 'namespace of the broker', 'default')
+    .addOption(
+      new Option('--mode <mode>', 'how the event is written')
+        .choices(['binary', 'structured'])
+        .default('binary', 'binary'),
+    )
+    .addOption(
+      new Option(
+        '--event <file>',
+        'send the JSON of a file, an event or a list of them, as it is; - = standard input',
+      ).conflicts(['type', 'id', 'subject', 'ext', 'data', 'contentType']),
+    )
+    .addOption(
+      flag('--server <url>', 'API address of the running sluice')
+        .default('http://127.0.0.1:8081', 'http://127.0.0.1:8081')
+        .argParser(checked(parseBaseUrl)),
+    )
+    .addOption(new Option('-n, --namespace <namespace>', 'namespace of the Broker').default('default', 'default'))
     .action(async (broker: string, options) => {
       const { send } = await import('./send.ts')
       await send(broker, options)
     })
+}
 
-  program
-    .command('version')
-    .description('print the version')
-    .action(() => void process.stdout.write(`sluice ${VERSION} (node ${process.versions.node})\n`))
-
-  return program
+/** commander takes a flag without a value as given when its variable is there at all, and were it `false`. */
+function readSwitches(command: Command): void {
+  for (const option of command.options) {
+    const name = option.attributeName()
+    if (!option.isBoolean() || command.getOptionValueSource(name) !== 'env') continue
+    const value = process.env[option.envVar ?? ''] ?? ''
+    if (!['true', 'false', '1', '0', ''].includes(value)) {
+      command.error(
+        `error: option '${option.flags}' value '${value}' from env '${option.envVar}' is invalid. Write true or false.`,
+      )
+    }
+    command.setOptionValue(name, value === 'true' || value === '1')
+  }
 }
 
 function checked<T>(parse: (text: string) => T): (text: string) => T {
@@ -135,7 +196,22 @@ function wholeNumber(min: number, max: number): (text: string) => number {
   })
 }
 
-function collect(value: string, before: string[]): string[] {
+function parseBaseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isBase = url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === ''
+  if (!isBase || url.username !== '' || url.password !== '') {
+    throw new Error('It has to be an address such as https://events.example.com, without user, query or fragment.')
+  }
+  return text
+}
+
+function parseDirectory(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  if (text === '' || /[\u0000-\u001f\u007f]/.test(text)) throw new Error('It has to be the path of a folder.')
+  return text
+}
+
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }
 

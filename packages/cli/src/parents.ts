@@ -11,11 +11,12 @@ const CHECK_MS = 500
  * rather than asked.
  */
 export function noteParents(): (orphaned: () => void) => void {
-  const chain = process.env['npm_lifecycle_event'] === undefined ? [] : ancestors(process.pid)
+  const chain = process.env['npm_lifecycle_event'] === undefined ? [] : launchersOf(process.pid)
   return (orphaned) => watch(chain, orphaned)
 }
 
-interface Process {
+/** A process, and the one that started it. */
+export interface Process {
   readonly pid: number
   readonly parent: number
 }
@@ -30,26 +31,28 @@ function watch(chain: readonly Process[], orphaned: () => void): void {
   timer.unref()
 }
 
-/** This process and those above it, as long as they belong to npm, npx, pnpm or a shell that these started. */
-function ancestors(pid: number): Process[] {
+/**
+ * From this process up to the topmost npm, npx or pnpm that started it, shells between them included. Not the shell in
+ * which somebody typed the command: that may end while Sluice goes on, as with nohup.
+ */
+export function launchersOf(pid: number): Process[] {
   const chain: Process[] = []
+  let upToNpm = 0
   let at = pid
-  for (let depth = 0; depth < DEPTH_MAX; depth++) {
+  while (chain.length < DEPTH_MAX) {
     const parent = parentOf(at)
     if (parent === undefined || parent <= 1) break
-    if (depth > 0 && !isLauncher(at)) break
+    const command = read(`/proc/${parent}/cmdline`)?.replaceAll('\0', ' ') ?? ''
+    const isNpm = /\b(npm|npx|pnpm)\b/.test(command)
+    if (!isNpm && !/^(\/\S*\/)?(sh|bash|dash)\b/.test(command)) break
     chain.push({ pid: at, parent })
+    if (isNpm) upToNpm = chain.length
     at = parent
   }
-  return chain
+  return chain.slice(0, upToNpm)
 }
 
 const DEPTH_MAX = 12
-
-function isLauncher(pid: number): boolean {
-  const command = read(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ') ?? ''
-  return /\b(npm|npx|pnpm)\b/.test(command) || /^(\/\S*\/)?(sh|bash|dash)\b/.test(command)
-}
 
 function parentOf(pid: number): number | undefined {
   const stat = read(`/proc/${pid}/stat`)

@@ -1,7 +1,7 @@
 // `sluice send`: one event to a broker, as any sender would send it.
 
 import { readFile } from 'node:fs/promises'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import {
   BATCH_CONTENT_TYPE,
   STRUCTURED_CONTENT_TYPE,
@@ -18,7 +18,7 @@ export interface SendOptions {
   source: string
   id?: string
   subject?: string
-  ext: string[]
+  ext?: string[]
   data?: string
   contentType?: string
   mode: 'binary' | 'structured'
@@ -50,7 +50,7 @@ export async function send(broker: string, options: SendOptions): Promise<void> 
 async function eventOfFlags(options: SendOptions): Promise<Message> {
   if (options.type === undefined)
     exitWith(EXIT.usage, 'sluice send: --type is missing, such as --type com.example.order.created')
-  const extensions = options.ext.map((pair): [string, string] => {
+  const extensions = (options.ext ?? []).map((pair): [string, string] => {
     const at = pair.indexOf('=')
     if (at < 1) exitWith(EXIT.usage, `sluice send: --ext "${pair}" has to be name=value`)
     return [pair.slice(0, at), pair.slice(at + 1)]
@@ -103,7 +103,7 @@ async function dataOf(data: string): Promise<Buffer> {
 
 async function readInput(path: string): Promise<Buffer> {
   try {
-    return path === '-' ? Buffer.from(await text(process.stdin)) : await readFile(path)
+    return path === '-' ? await buffer(process.stdin) : await readFile(path)
   } catch (error) {
     exitWith(EXIT.failed, `sluice send: can't read ${path}: ${(error as Error).message}`)
   }
@@ -120,8 +120,10 @@ function isJson(data: Buffer): boolean {
 
 /** A whole URL is taken as it is; a name is looked up at the running Sluice. */
 async function brokerUrl(broker: string, { server, namespace }: SendOptions): Promise<string> {
-  if (/^https?:\/\//.test(broker)) return broker
-  const [ns, name] = broker.includes('/') ? (broker.split('/', 2) as [string, string]) : [namespace, broker]
+  if (/^https?:\/\//.test(broker) && URL.canParse(broker)) return broker
+  const [name = '', ns = namespace, ...more] = broker.split('/').toReversed()
+  if (name === '' || ns === '' || more.length > 0)
+    exitWith(EXIT.usage, `sluice send: "${broker}" names no Broker. Write NAME, NAMESPACE/NAME, or a whole URL.`)
   const path = `${server.replace(/\/+$/, '')}/apis/eventing.knative.dev/v1/namespaces/${encodeURIComponent(ns)}/brokers/${encodeURIComponent(name)}`
   const response = await reach(path, { method: 'GET' })
   if (response.status === 404)
@@ -148,7 +150,7 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
     const cause = (error as Error).cause ?? error
     exitWith(
       EXIT.unreachable,
-      `sluice send: nothing answers at ${url} (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message}). ` +
+      `sluice send: nothing answers at ${new URL(url).origin} (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message}). ` +
         'Is sluice up running there? --server or SLUICE_SERVER names another address.',
     )
   }

@@ -1,5 +1,6 @@
 // `sluice up`: read the files, start, say where, and stop in good order.
 
+import { statSync } from 'node:fs'
 import { systemClock } from '@sluice/clock'
 import { openController, type Controller } from '@sluice/controller'
 import { deliverer, type AllowedTargets, type Deliverer } from '@sluice/delivery'
@@ -12,6 +13,7 @@ import { openLog } from './log.ts'
 import { noteParents } from './parents.ts'
 import { VERSION } from './version.ts'
 
+/** The flags of `sluice up`, read and checked. */
 export interface UpOptions {
   listen: Address
   api: Address
@@ -46,18 +48,25 @@ interface Running {
 export async function up(paths: string[], options: UpOptions): Promise<{ ingress: string; api: string }> {
   const watchParents = noteParents()
   refusePublicListeners(options)
+  refuseOneAddressTwice(options)
   const log = openLog({ level: options.logLevel, format: options.logFormat })
   const tell = options.logFormat === 'json' ? tellMachines(log) : tellPeople
+  refuseFileAsData(options.data, tell)
   const loaded = await loadFiles(paths)
+  if (loaded.files.length === 0 && !loaded.problems.some(isError)) fail(nothingToRun(paths), tell)
   report(loaded.problems, tell)
   try {
     const running = await start(loaded, options, log, tell)
     stopOnSignal(running, watchParents)
     return running.at
   } catch (error) {
-    if (error instanceof SluiceError) fail(`sluice up: ${error.message}`, tell)
+    if (error instanceof SluiceError) fail(`sluice up: ${error.message}${hintFor(error)}`, tell)
     throw error
   }
+}
+
+function hintFor({ code }: SluiceError): string {
+  return code === 'SLUICE_LISTEN' ? ' The addresses are those of --listen and --api.' : ''
 }
 
 /** How things are told that are no events' way: text as people read it, or lines of the log where that is JSON. */
@@ -92,10 +101,30 @@ function fail(message: string, tell: Tell): never {
 /** Tells every problem of the files at once; errors end it here. */
 function report(problems: readonly Problem[], tell: Tell): void {
   if (problems.length > 0) tell.problems(problems)
-  const errors = problems.filter((problem) => problem.severity === 'error').length
+  const errors = problems.filter(isError).length
   if (errors > 0) {
     fail(`sluice up: ${errors} ${errors === 1 ? 'error' : 'errors'} in the files; nothing was started.`, tell)
   }
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === 'error'
+}
+
+function nothingToRun(paths: readonly string[]): string {
+  return `sluice up: there is nothing to run: no .yaml, .yml or .json file in ${paths.join(', ')}.
+Name the folder or the files of your Brokers and Triggers. The smallest file is
+
+  apiVersion: eventing.knative.dev/v1
+  kind: Broker
+  metadata:
+    name: default`
+}
+
+/** Where it is no folder, it is a slip; nothing of this version's is kept there yet. */
+function refuseFileAsData(path: string, tell: Tell): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== false) return
+  fail(`sluice up: --data ${path} is no folder. Name one, or a path where there is nothing yet.`, tell)
 }
 
 async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell): Promise<Running> {
@@ -129,6 +158,7 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell
 function announce(controller: Controller, { files }: Loaded, api: string, tell: Tell): void {
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
+  if ([...controller.brokers()].length === 0) lines.push('  No Broker is declared, so nothing takes events.')
   lines.push(`  Metrics ${api}/metrics, health ${api}/readyz. Ctrl-C stops.`)
   tell.lines('info', lines)
 }
@@ -181,4 +211,9 @@ function refusePublicListeners({ listen, api, allowAnonymous }: UpOptions): void
         'Listen on 127.0.0.1, or add --allow-anonymous where the network keeps strangers out.',
     )
   }
+}
+
+function refuseOneAddressTwice({ listen, api }: UpOptions): void {
+  if (listen.port === 0 || listen.port !== api.port || listen.host !== api.host) return
+  exitWith(EXIT.usage, `sluice up: --listen and --api are both ${api.host}:${api.port}. Give them different ports.`)
 }
