@@ -33,8 +33,12 @@ export async function startSluice(context: Context, options: SluiceOptions): Pro
   })
 }
 
+/** The heap's young generation as `sluice up` chooses it itself by starting Node anew, which would lose the probe. */
 function probed(socket: string): Record<string, string> {
-  return { NODE_OPTIONS: `--import ${pathToFileURL(fileURLToPath(PROBE)).href}`, BENCH_PROBE: socket }
+  return {
+    NODE_OPTIONS: `--max-semi-space-size=8 --import ${pathToFileURL(fileURLToPath(PROBE)).href}`,
+    BENCH_PROBE: socket,
+  }
 }
 
 /** The broker that all events of the benchmark are posted to. */
