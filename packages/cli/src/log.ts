@@ -55,7 +55,7 @@ function textLine(json: string): string {
     string,
     unknown
   >
-  const fields = Object.entries(rest).map(([key, value]) => `  ${key}=${fieldText(value)}`)
+  const fields = Object.entries(rest).map(([key, value]) => `  ${escapeControls(key)}=${fieldText(value)}`)
   const clock = new Date(time).toISOString().slice(11, 23)
   return `${clock} ${LEVELS[level] ?? String(level)} ${escapeControls(msg ?? '')}${fields.join('')}\n`
 }

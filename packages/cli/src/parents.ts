@@ -43,8 +43,9 @@ export function launchersOf(pid: number): Process[] {
     const parent = parentOf(at)
     if (parent === undefined || parent <= 1) break
     const command = read(`/proc/${parent}/cmdline`)?.replaceAll('\0', ' ') ?? ''
-    const isNpm = /\b(npm|npx|pnpm)\b/.test(command)
-    if (!isNpm && !/^(\/\S*\/)?(sh|bash|dash)\b/.test(command)) break
+    const isShell = SHELL.test(command)
+    const isNpm = !isShell && NPM.test(command)
+    if (!isShell && !isNpm) break
     chain.push({ pid: at, parent })
     if (isNpm) upToNpm = chain.length
     at = parent
@@ -53,6 +54,9 @@ export function launchersOf(pid: number): Process[] {
 }
 
 const DEPTH_MAX = 12
+const SHELL = /^(\/\S*\/)?(sh|bash|dash)( |$)/
+/** As they call themselves (`npm exec pnpm@10 start`), or a Node that runs their script. */
+const NPM = /(^|[/ ])(npm|npx|pnpm)(-cli)?(\.[cm]?js)?( |$)/
 
 function parentOf(pid: number): number | undefined {
   const stat = read(`/proc/${pid}/stat`)
