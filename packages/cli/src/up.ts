@@ -57,7 +57,8 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
   report(loaded.problems, tell)
   try {
     const running = await start(loaded, options, log, tell)
-    stopOnSignal(running, watchParents)
+    stopOnSignal(running, watchParents) // before anybody is told that it is there
+    tellReady(running, loaded, options.data)
     return running.at
   } catch (error) {
     if (error instanceof SluiceError) fail(`sluice up: ${error.message}${hintFor(error)}`, tell)
@@ -148,18 +149,17 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell
   const at = await server.listen({ ingress: options.listen, api: options.api })
   const base = options.publicUrl?.replace(/\/+$/, '') ?? at.ingress
   report(await controller.apply(loaded.resources, { base, locate: loaded.locate }), tell)
-  server.setState('ready')
-  process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${options.data}\n`)
-  announce(controller, loaded, at.api, tell)
   return { at, controller, server, deliveries, log, tell, graceMs: options.grace * 1000 }
 }
 
-/** What a person wants to know after the ready line: what runs, what doesn't, and what to try. */
-function announce(controller: Controller, { files }: Loaded, api: string, tell: Tell): void {
+/** The line that programs wait for; then what a person wants to know: what runs, what doesn't, and what to try. */
+function tellReady({ controller, server, at, tell }: Running, { files }: Loaded, data: string): void {
+  server.setState('ready')
+  process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${data}\n`)
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
   if ([...controller.brokers()].length === 0) lines.push('  No Broker is declared, so nothing takes events.')
-  lines.push(`  Metrics ${api}/metrics, health ${api}/readyz. Ctrl-C stops.`)
+  lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
   tell.lines('info', lines)
 }
 
