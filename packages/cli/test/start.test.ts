@@ -1,0 +1,100 @@
+// What somebody sees who starts `sluice up` with something amiss, and what a program sees that waits for it.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { broker, trigger } from '../../../test/support/events.ts'
+import { folderOf, ready, runSluice, startProgram, startSluice } from '../../../test/support/sluice.ts'
+
+const PORTS = ['--listen', '127.0.0.1:0', '--api', '127.0.0.1:0']
+
+describe('it does not start, and says what to do', () => {
+  test('where there are no files: 1, with the smallest one that there could be', async () => {
+    const empty = folderOf({ 'README.md': 'no YAML' })
+    const ran = await runSluice(['up', empty, ...PORTS])
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toContain(`there is nothing to run: no .yaml, .yml or .json file in ${empty}.`)
+
+    const [, yaml] = ran.stderr.split('The smallest file is\n')
+    writeFileSync(join(empty, 'broker.yaml'), yaml!)
+    expect(await runSluice(['validate', empty])).toMatchObject({ code: 0, stdout: '1 file, 1 resource: valid\n' })
+  })
+
+  test('where the folder is not there: 1, and that is told, not that it is empty', async () => {
+    const ran = await runSluice(['up', 'nowhere', ...PORTS])
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toContain('There is no such file or folder')
+    expect(ran.stderr).not.toContain('smallest')
+  })
+
+  test('where --data is a file: 1', async () => {
+    const folder = folderOf({ 'a.yaml': broker(), data: '' })
+    const ran = await runSluice(['up', folder, ...PORTS, '--data', join(folder, 'data')])
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toMatch(/--data .*data is no folder/)
+  })
+
+  test('where both addresses are one: 2', async () => {
+    const ran = await runSluice(['up', folderOf({ 'a.yaml': broker() }), '--api', '127.0.0.1:8080'])
+    expect(ran).toMatchObject({ code: 2, stdout: '' })
+    expect(ran.stderr).toContain('--listen and --api are both 127.0.0.1:8080')
+  })
+
+  test('where the address is none of this machine: 1, with the flags that name it', async () => {
+    const words = ['--listen', '192.0.2.1:8080', '--api', '127.0.0.1:0', '--allow-anonymous']
+    const ran = await runSluice(['up', folderOf({ 'a.yaml': broker() }), ...words])
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toMatch(/192\.0\.2\.1:8080.*--listen and --api/)
+  })
+
+  test('with --log-format json all of that is JSON too', async () => {
+    const ran = await runSluice(['up', folderOf({}), ...PORTS, '--log-format', 'json'])
+    expect(ran.code).toBe(1)
+    for (const line of ran.stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toMatchObject({ level: 50 })
+  })
+})
+
+test('without a Broker it runs, and says that nothing takes events', async () => {
+  const sluice = await startSluice({ 'a.yaml': trigger('t', 'http://127.0.0.1:9/') })
+  await sluice.stderr.until(/No Broker is declared, so nothing takes events/)
+  await sluice.stderr.until(/Trigger default\/t .*NOT READY, BrokerDoesNotExist/)
+})
+
+test('a signal at the very moment of the ready line is heard', async () => {
+  const program = startProgram(['up', folderOf({ 'a.yaml': broker() }), ...PORTS])
+  await program.stdout.until(/^sluice ready/)
+  program.process.kill('SIGTERM')
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+})
+
+test('a flag wins over its variable', async () => {
+  const env = { SLUICE_DATA: 'of-the-variable', SLUICE_LISTEN: 'garbage' }
+  const words = ['up', folderOf({ 'a.yaml': broker() }), ...PORTS, '--data', 'of-the-flag']
+  const program = startProgram(words, { env })
+  const sluice = await ready(program, '')
+  expect(sluice.stdout.soFar()).toContain(' data=of-the-flag\n')
+})
+
+describe('sluice send', () => {
+  test.each(['a/b/c', '/', 'a/', '/b', ''])('to %j is a usage error: 2', async (to) => {
+    const ran = await runSluice(['send', to, '--type', 't', '--server', 'http://127.0.0.1:1'])
+    expect(ran).toMatchObject({ code: 2, stdout: '' })
+    expect(ran.stderr).toContain('NAMESPACE/NAME')
+  })
+
+  test.each([
+    [['--event', '-', '--type', 't'], /'--event <file>' cannot be used with option '--type <type>'/],
+    [['--event', '-', '--data', '{}'], /--data/],
+    [['--type', 't', '--server', 'localhost:8081'], /http/],
+  ])('%j is a usage error: 2', async (words, told) => {
+    const ran = await runSluice(['send', ...words])
+    expect(ran).toMatchObject({ code: 2, stdout: '' })
+    expect(ran.stderr).toMatch(told)
+  })
+
+  test('--data @- is what comes on standard input', async () => {
+    const sluice = await startSluice({ 'a.yaml': broker() })
+    const words = ['send', '--type', 't', '--data', '@-', '--content-type', 'application/octet-stream']
+    expect(await runSluice([...words, '--server', sluice.api], { input: 'bytes' })).toMatchObject({ code: 0 })
+  })
+})
