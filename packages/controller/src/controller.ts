@@ -29,7 +29,7 @@ import {
   type Trigger,
 } from '@sluice/resource'
 import { DRIVERS } from './drivers.ts'
-import { brokerStatus, summary, triggerStatus } from './status.ts'
+import { brokerStatus, summary, triggerStatus, whyFull } from './status.ts'
 import { effectiveDelivery, samePlan, triggerConfig, type TriggerPlan } from './trigger.ts'
 
 /** What every broker that it opens is given. */
@@ -308,10 +308,13 @@ class RunningController implements Controller {
 
   #writeBrokerStatus(resource: BrokerResource): void {
     const { namespace } = resource.metadata
-    const state = this.#routes.get(pathOf(resource))?.state
+    const running = this.#routes.get(pathOf(resource))
     const sink = resource.spec.delivery?.deadLetterSink
     const resolved = sink && this.#resolve(sink, namespace, 'deadLetterSink')
-    this.store.setStatus(keyOf(resource), brokerStatus(resource, this.#url(resource), state, resolved))
+    this.store.setStatus(
+      keyOf(resource),
+      brokerStatus(resource, this.#url(resource), running?.state, resolved, running && whyFull(running.broker)),
+    )
   }
 
   #writeTriggerStatus(resource: Trigger): void {

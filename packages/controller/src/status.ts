@@ -1,6 +1,6 @@
 // What a status says: computed from what runs, in Knative's words (KNATIVE.md 1.1, A.2). Pure.
 
-import type { TriggerStatus } from '@sluice/broker'
+import type { Broker, TriggerStatus } from '@sluice/broker'
 import type { ChannelState } from '@sluice/channel'
 import {
   brokerKind,
@@ -20,12 +20,13 @@ import {
 } from '@sluice/resource'
 import type { TriggerPlan } from './trigger.ts'
 
-/** `state`: of the broker's channel; `undefined` while it is not open. */
+/** `state`: of the broker's channel; `undefined` while it is not open. `full`: why that takes no events, if so. */
 export function brokerStatus(
   resource: Resource,
   url: string,
   state: ChannelState | undefined,
   deadLetterSink: Resolved | undefined,
+  full: string | undefined,
 ): Status {
   const channel = channelMark(state)
   return status(
@@ -38,11 +39,31 @@ export function brokerStatus(
       Addressable: channel.status === 'Unknown' ? channel : TRUE,
       DeadLetterSinkResolved: sinkMark(deadLetterSink, ''),
       EventPoliciesReady: { status: 'True', reason: 'DefaultAuthorizationMode' },
+      ...(full !== undefined && {
+        ChannelHasRoom: { status: 'False', severity: 'Warning', reason: 'ChannelFull', message: full },
+      }),
     },
     {
       ...(state !== undefined && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 48
       ...sinkUri(deadLetterSink),
     },
+  )
+}
+
+/** Whether the broker refuses events for want of room, and which trigger holds most of them (DESIGN "Full"). */
+export function whyFull(broker: Broker): string | undefined {
+  if (broker.channel.room(0) === 0) return undefined
+  const { events, bytes, bytesMax } = broker.channel.usage()
+  let holder = 'No trigger'
+  let most = 0
+  for (const { name, status } of broker.triggers()) {
+    if (status.lag.events <= most) continue
+    most = status.lag.events
+    holder = `Trigger ${name.namespace}/${name.name} (subscriber ${status.state})`
+  }
+  return (
+    `The channel takes no events from outside: it holds ${events} events in ${bytes} of ${bytesMax} bytes. ` +
+    `${holder} has most of them to deliver, ${most}.`
   )
 }
 

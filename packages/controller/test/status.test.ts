@@ -1,7 +1,18 @@
 // What Brokers and Triggers say of themselves in every state (KNATIVE.md 2, A.2).
 
 import { describe, expect, test } from 'vitest'
-import { broker, condition, conditionOf, declare, scene, service, serviceRef, subscriber, trigger } from './scene.ts'
+import {
+  broker,
+  condition,
+  conditionOf,
+  declare,
+  ofType,
+  scene,
+  service,
+  serviceRef,
+  subscriber,
+  trigger,
+} from './scene.ts'
 
 const NOWHERE = 'http://127.0.0.1:9/'
 const UNRESOLVED = "Unable to get the Subscriber's URI"
@@ -39,6 +50,26 @@ describe('a Broker', () => {
     await apply(broker('default', { delivery: { retry: 1, deadLetterSink: { uri: 'http://dead.example/in' } } }))
     expect(condition(get(), 'Ready')).toBe('True')
     expect(get().status).toMatchObject({ deadLetterSinkUri: 'http://dead.example/in', observedGeneration: 2 })
+  })
+
+  test('whose channel is full says which trigger holds most of it, and is Ready all the same (spec 114)', async () => {
+    const { apply, broker: get, send } = scene({ memoryBytes: 10_000 })
+    const paused = { 'sluice.dev/paused': 'true' }
+    await apply(broker(), trigger('all', NOWHERE, {}, paused), trigger('some', NOWHERE, ofType('a'), paused))
+    await send('a')
+    expect(get().status!.conditions.map(({ type }) => type)).not.toContain('ChannelHasRoom')
+    await expect(
+      (async () => {
+        for (;;) await send('b')
+      })(),
+    ).rejects.toMatchObject({ code: 'SLUICE_CHANNEL_FULL' })
+    expect(conditionOf(get(), 'ChannelHasRoom')).toMatchObject({
+      status: 'False',
+      severity: 'Warning',
+      reason: 'ChannelFull',
+      message: expect.stringMatching(/Trigger default\/all \(subscriber Healthy\) has most of them/) as string,
+    })
+    expect(condition(get(), 'Ready')).toBe('True')
   })
 
   test('is listed with its status, and one that was removed is not', async () => {

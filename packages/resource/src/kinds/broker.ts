@@ -83,6 +83,7 @@ export const broker: Kind = {
       'DeadLetterSinkResolved',
       'EventPoliciesReady',
     ],
+    shown: ['ChannelHasRoom'],
   },
   convert: convertBroker,
   defaults: defaultBroker,
