@@ -8,6 +8,8 @@ import { EVENT_TYPE } from '../load/payload.ts'
 import { startProgram, type Program } from './program.ts'
 
 const SLUICE = fileURLToPath(new URL('../../../packages/cli/bin/sluice.mjs', import.meta.url))
+/** As `sluice up` chooses it itself, by starting Node anew: that would lose the probe. */
+const YOUNG_GENERATION = '--max-semi-space-size=8'
 const PROBE = new URL('./probe.ts', import.meta.url)
 
 export interface SluiceOptions {
@@ -27,7 +29,7 @@ export async function startSluice(context: Context, options: SluiceOptions): Pro
   const channel = options.channel ?? 'memory'
   const args = ['up', file, '--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', join(folder, 'data')]
   return await startProgram(context.children, 'sluice', {
-    args: [SLUICE, ...args, '--channel', channel],
+    args: [...(options.probe === undefined ? [] : [YOUNG_GENERATION]), SLUICE, ...args, '--channel', channel],
     path: '/default/bench',
     env: options.probe === undefined ? {} : probed(options.probe),
   })
