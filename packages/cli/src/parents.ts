@@ -32,25 +32,23 @@ function watch(chain: readonly Process[], orphaned: () => void): void {
 }
 
 /**
- * From this process up to the topmost npm, npx or pnpm that started it, shells between them included. Not the shell in
- * which somebody typed the command: that may end while Sluice goes on, as with nohup.
+ * This process and its parent, whatever that is; and on up to the topmost npm, npx or pnpm, with the shells between
+ * them. Not the shell in which somebody typed the command: that may end while Sluice goes on, as with nohup.
  */
 export function launchersOf(pid: number): Process[] {
   const chain: Process[] = []
-  let upToNpm = 0
-  let at = pid
-  while (chain.length < DEPTH_MAX) {
+  let watched = 1
+  for (let at = pid; chain.length < DEPTH_MAX;) {
     const parent = parentOf(at)
     if (parent === undefined || parent <= 1) break
+    chain.push({ pid: at, parent })
     const command = read(`/proc/${parent}/cmdline`)?.replaceAll('\0', ' ') ?? ''
     const isShell = SHELL.test(command)
-    const isNpm = !isShell && NPM.test(command)
-    if (!isShell && !isNpm) break
-    chain.push({ pid: at, parent })
-    if (isNpm) upToNpm = chain.length
+    if (!isShell && !NPM.test(command)) break
+    if (!isShell) watched = chain.length
     at = parent
   }
-  return chain.slice(0, upToNpm)
+  return chain.slice(0, watched)
 }
 
 const DEPTH_MAX = 12
