@@ -45,13 +45,15 @@ export class Failures {
     const failed = this.#byPosition.get(position)
     if (failed === undefined) return undefined
     this.#byPosition.delete(position)
-    if (failed.error !== NOT_KEPT) this.#bytes -= bytesOf(failed)
+    this.#bytes -= bytesOf(failed)
     return failed
   }
 }
 
 const NOT_KEPT = 'What went wrong is not known any more: too many events wait for the dead-letter sink.'
 
+/** One that is kept without its words counts nothing, also when it is kept once more after another try at the sink. */
 function bytesOf(failed: Failure): number {
+  if (failed.error === NOT_KEPT) return 0
   return failed.error.length * 2 + (failed.response?.length ?? 0)
 }

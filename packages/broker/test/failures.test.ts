@@ -27,6 +27,16 @@ test('beyond the bytes a failure keeps its code, and neither answer nor words', 
   expect(failures.take(delivery('3'))?.response).toHaveLength(90)
 })
 
+test('one that is kept without its words counts no bytes, however often its event is tried at the sink', () => {
+  const failures = new Failures(10, 400)
+  failures.keep('1', failed({ response: Buffer.alloc(390) }))
+  failures.keep('2', failed({ response: Buffer.alloc(90) }))
+  failures.take(delivery('1'))
+  for (let tries = 0; tries < 5; tries++) failures.keep('2', failures.take(delivery('2'))!)
+  failures.keep('3', failed({ response: Buffer.alloc(300) }))
+  expect(failures.take(delivery('3'))?.response).toHaveLength(300)
+})
+
 test('an event with fewer tries than it had when it failed was set back, and begins anew', () => {
   const failures = new Failures()
   failures.keep('1', failed({ attempts: 3 }))
