@@ -98,6 +98,8 @@ interface RunningTrigger {
   config: TriggerConfig
   readonly dispatch: Dispatch
   readonly subscription: Subscription
+  /** Its removal was begun; where it is seen by a later change, the channel refused it. */
+  isLeaving: boolean
 }
 
 const INGRESS = { lane: 'ingress' } as const
@@ -176,7 +178,11 @@ class RunningBroker implements Broker {
   setTrigger(config: TriggerConfig): Promise<void> {
     return this.#inTurn(config.id, async () => {
       if (this.#closing !== undefined) throw draining()
-      const running = this.#triggers.get(config.id)
+      let running = this.#triggers.get(config.id)
+      if (running?.isLeaving) {
+        await this.#remove(running)
+        running = undefined
+      }
       if (running === undefined) await this.#addTrigger(config)
       else await this.#changeTrigger(running, config)
     })
@@ -204,7 +210,7 @@ class RunningBroker implements Broker {
       dispatch.deliver(delivery),
     )
     subscription.onLoss((loss) => observer.lost(name, loss))
-    running = { name, config, dispatch, subscription }
+    running = { name, config, dispatch, subscription, isLeaving: false }
     this.#triggers.set(id, running)
     holdOrGo(running)
   }
@@ -232,13 +238,17 @@ class RunningBroker implements Broker {
     this.#triggers.get(id)?.dispatch.stop('removed') // at once, even while the channel is still busy with a change
     return this.#inTurn(id, async () => {
       const running = this.#triggers.get(id)
-      if (running === undefined) return
-      const { name, dispatch } = running
-      dispatch.stop('removed')
-      const { discarded } = await this.channel.remove(id)
-      this.#triggers.delete(id) // not before: where the channel refused, the removal can be asked for again
-      this.#options.observer.discarded(name, discarded + dispatch.giveBack())
+      if (running !== undefined) await this.#remove(running)
     })
+  }
+
+  async #remove(running: RunningTrigger): Promise<void> {
+    const { name, dispatch } = running
+    running.isLeaving = true
+    dispatch.stop('removed')
+    const { discarded } = await this.channel.remove(name.id)
+    this.#triggers.delete(name.id) // not before: where the channel refused, the removal can be asked for again
+    this.#options.observer.discarded(name, discarded + dispatch.giveBack())
   }
 
   /** Changes of one trigger wait for each other: a removal never overtakes the opening of what it removes. */

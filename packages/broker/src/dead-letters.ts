@@ -75,7 +75,7 @@ export class DeadLetters {
 
   /** Whether what waits for the sink gets on. */
   get mayEnd(): boolean {
-    return this.#lane.active > 0 || (this.waiting > 0 && this.#lane.state !== 'Down')
+    return this.#lane.active > 0 || (!this.#paused && this.waiting > 0 && this.#lane.state !== 'Down')
   }
 
   /** An event is handed over again: if it is parked for the sink, takes it back and returns true. */

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { channelUnavailable, type Channel, type Loss, type Subscription } from '@sluice/channel'
+import { DEFAULT_POLICY } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
 import { event, filterFor, openScene, outcome, target, trigger } from './scene.ts'
 
@@ -102,6 +103,23 @@ describe('a removal', () => {
     expect(channel.usage()).toMatchObject({ events: 0, bytes: 0 })
   })
 
+  test('that the channel refused is made up for when the trigger is set again, which then begins anew', async () => {
+    const scene = openScene()
+    const { broker, channel, network } = scene
+    await broker.setTrigger(trigger('billing'))
+    const remove = channel.remove.bind(channel)
+    channel.remove = () => Promise.reject(channelUnavailable('The server is gone.', 1000))
+    await expect(broker.removeTrigger('uid-billing')).rejects.toThrow(SluiceError)
+    await broker.accept([event({ id: 'of the removed one' })])
+    await expect(broker.setTrigger(trigger('billing'))).rejects.toMatchObject({ code: 'SLUICE_CHANNEL_UNAVAILABLE' })
+    channel.remove = remove
+    await broker.setTrigger(trigger('billing'))
+    await broker.accept([event({ id: 'new' })])
+    expect(network.underWay.map(({ request }) => request.event.id)).toEqual(['new'])
+    network.underWay[0]?.answer(outcome(200))
+    expect(channel.usage()).toMatchObject({ events: 0, bytes: 0 })
+  })
+
   test('tells observers, also where the trigger had no backlog', async () => {
     const discarded: number[] = []
     const { broker } = openScene({ observer: { discarded: (_trigger, events) => discarded.push(events) } })
@@ -145,6 +163,22 @@ describe('while draining', () => {
     await scene.pass(10)
     await closing
     expect({ lost, sent: network.sent, left: channel.usage().events }).toEqual({ lost: 0, sent: 2, left: 3 })
+  })
+
+  test('a paused trigger is not waited for, though dead letters of it are parked for its sink', async () => {
+    const scene = openScene()
+    const { broker, network } = scene
+    const policy = { ...DEFAULT_POLICY, backoffDelayMs: 60_000 }
+    const config = trigger('billing', { route: { ...routeTo('billing'), deadLetterSink: target('sink'), policy } })
+    network.answering = ({ target: { origin } }) => outcome(origin === 'http://sink' ? 500 : 400)
+    await broker.setTrigger(config)
+    await broker.accept([event({})])
+    await scene.quiet()
+    await broker.setTrigger({ ...config, paused: true })
+    let closed = false
+    void broker.close({ deadlineMs: 30_000 }).then(() => (closed = true))
+    await scene.pass(1000)
+    expect({ closed, sent: network.sent }).toEqual({ closed: true, sent: 2 })
   })
 
   test('a channel that hangs is left 5 s after the deadline', async () => {
