@@ -308,7 +308,7 @@ class RunningBroker implements Broker {
   /** Whether waiting gets any event further. */
   #drains(): boolean {
     for (const running of this.#triggers.values()) {
-      if (running.dispatch.mayEnd(isHeld(running) ? 0 : running.subscription.lag().events)) return true
+      if (running.dispatch.mayEnd(() => (isHeld(running) ? 0 : running.subscription.lag().events))) return true
     }
     return false
   }

@@ -239,8 +239,8 @@ export class Dispatch {
   }
 
   /** Whether any of `events` unsettled ones may still end by itself: not those that wait for a target that is down. */
-  mayEnd(events: number): boolean {
+  mayEnd(events: () => number): boolean {
     const dead = this.#deadLetters
-    return this.#lane.active > 0 || dead.mayEnd || (events > dead.waiting && this.#lane.state !== 'Down')
+    return this.#lane.active > 0 || dead.mayEnd || (this.#lane.state !== 'Down' && events() > dead.waiting)
   }
 }

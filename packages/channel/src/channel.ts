@@ -13,8 +13,8 @@ export interface Channel {
 
   /**
    * Whether an ingress event of about `bytes` bytes would be stored now: `0` = yes, otherwise the milliseconds
-   * after which to ask again. Synchronous, so that ingress refuses before it reads a body. Not a promise:
-   * `publish` decides.
+   * after which to ask again. Synchronous, so that ingress refuses before it reads a body. It speaks
+   * of bytes alone (429): a channel that can't store for another reason says 0 here, and why in `publish`, which decides.
    */
   room(bytes: number): number
 

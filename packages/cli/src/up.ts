@@ -174,7 +174,10 @@ function stopOnSignal(running: Running, watchParents: ReturnType<typeof notePare
     }
     stoppedAtMs = nowMs
     running.log.info({ why }, 'stopping')
-    void shutDown(running).then(() => exitWith(EXIT.ok))
+    shutDown(running).then(
+      () => exitWith(EXIT.ok),
+      (error: unknown) => fail(`sluice up: stopping failed: ${String(error)}`, running.tell),
+    )
   }
   process.on('SIGINT', () => stop('SIGINT'))
   process.on('SIGTERM', () => stop('SIGTERM'))

@@ -26,8 +26,16 @@ export function openListener(clock: Clock, limits: ServerLimits, ahead?: Ahead):
   const routes = fastify({
     logger: false,
     forceCloseConnections: 'idle',
+    // Such as a path that can't be percent-decoded.
+    frameworkErrors: (_error, request, reply) => {
+      reply.hijack()
+      answerError(reply.raw, notFound(request.method, request.url))
+    },
     serverFactory: (handler) => (server = createLimited(limits, handler, ahead)),
   })
+  // No route here takes a body yet: what comes with a request to nowhere is nobody's to parse.
+  routes.removeAllContentTypeParsers()
+  routes.addContentTypeParser('*', (_request, _body, done) => done(null))
   routes.setNotFoundHandler((request, reply) => {
     reply.hijack()
     answerError(reply.raw, notFound(request.method, request.url))
