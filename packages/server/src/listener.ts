@@ -21,7 +21,8 @@ export interface Listener {
   close(options: { deadlineMs: number }): Promise<void>
 }
 
-export function openListener(clock: Clock, limits: ServerLimits, ahead?: Ahead): Listener {
+/** Makes a listener that is not open yet; `instead` tells who came to a path that nobody has where to go. */
+export function openListener(clock: Clock, limits: ServerLimits, instead: string, ahead?: Ahead): Listener {
   let server: Server | undefined
   const routes = fastify({
     logger: false,
@@ -29,7 +30,7 @@ export function openListener(clock: Clock, limits: ServerLimits, ahead?: Ahead):
     // Such as a path that can't be percent-decoded.
     frameworkErrors: (_error, request, reply) => {
       reply.hijack()
-      answerError(reply.raw, notFound(request.method, request.url))
+      answerError(reply.raw, notFound(request.method, request.url, instead))
     },
     serverFactory: (handler) => (server = createLimited(limits, handler, ahead)),
   })
@@ -38,7 +39,7 @@ export function openListener(clock: Clock, limits: ServerLimits, ahead?: Ahead):
   routes.addContentTypeParser('*', (_request, _body, done) => done(null))
   routes.setNotFoundHandler((request, reply) => {
     reply.hijack()
-    answerError(reply.raw, notFound(request.method, request.url))
+    answerError(reply.raw, notFound(request.method, request.url, instead))
   })
 
   return {
@@ -85,12 +86,10 @@ function createLimited(limits: ServerLimits, handler: RequestListener, ahead: Ah
   return server
 }
 
-function notFound(method: string, url: string): SluiceError {
-  return new SluiceError(
-    'SLUICE_PATH_UNKNOWN',
-    `Nothing answers ${method} ${url.slice(0, 200)} here. Events go by POST to /{namespace}/{broker}, such as /default/default.`,
-    { status: 404 },
-  )
+function notFound(method: string, url: string, instead: string): SluiceError {
+  return new SluiceError('SLUICE_PATH_UNKNOWN', `Nothing answers ${method} ${url.slice(0, 200)} here. ${instead}`, {
+    status: 404,
+  })
 }
 
 function listenFailed(host: string, port: number, cause: unknown): SluiceError {

@@ -42,6 +42,7 @@ export function openServer(options: ServerOptions): SluiceServer {
   const events = openListener(
     clock,
     limits,
+    'Events go by POST to /{namespace}/{broker}, such as /default/default.',
     ingress(
       (namespace, name) => {
         if (state !== 'ready') throw notReady(state)
@@ -53,7 +54,12 @@ export function openServer(options: ServerOptions): SluiceServer {
       (broker, status) => metrics.observer.refused(broker, status, 1),
     ),
   )
-  const api = openListener(clock, limits)
+  const api = openListener(
+    clock,
+    limits,
+    'This is the API: /metrics, /healthz, /livez, /readyz, /version, /apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}. ' +
+      'Events go to the other listener (--listen).',
+  )
   let apiIsLocal = true
   answerToLocalNamesOnly(api.routes, () => apiIsLocal)
   for (const listener of [events, api]) mountHealth(listener, () => state)

@@ -36,6 +36,13 @@ test('every error of the ingress is JSON with a code and what to do, and allows 
   }
 })
 
+test('an event sent to the API is told that events go to the other listener', async () => {
+  const to = await sluiceHere(broker())
+  const answer = await exchange(`${to.api}/default/default`, binary())
+  expect(answer.status).toBe(404)
+  expect(answer.json().message).toContain('Events go to the other listener (--listen).')
+})
+
 test('OPTIONS lets webhooks in, and no page of another origin (spec 121, threat 19)', async () => {
   const to = await sluiceHere(broker())
   const { status, headers } = await exchange(to.broker, {
