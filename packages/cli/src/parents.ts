@@ -6,12 +6,12 @@ const CHECK_MS = 500
 
 /**
  * Takes note of the processes from here up to npx, as early as can be: one that has ended already is not found any
- * more. Returns what calls `orphaned` once one of them has gone (its child has another parent then). Does nothing
- * outside of an npm lifecycle, or where there is no /proc. A zombie still answers signals, so the parents are read
- * rather than asked.
+ * more. Returns what calls `orphaned` once one of them has gone (its child has another parent then). Outside of an npm
+ * lifecycle that is the shell script `node_modules/.bin/node` alone, where that started this one. Does nothing where
+ * there is no /proc. A zombie still answers signals, so the parents are read rather than asked.
  */
 export function noteParents(): (orphaned: () => void) => void {
-  const chain = process.env['npm_lifecycle_event'] === undefined ? [] : launchersOf(process.pid)
+  const chain = process.env['npm_lifecycle_event'] === undefined ? shimOf(process.pid) : launchersOf(process.pid)
   return (orphaned) => watch(chain, orphaned)
 }
 
@@ -51,6 +51,17 @@ export function launchersOf(pid: number): Process[] {
   return chain.slice(0, watched)
 }
 
+/**
+ * `node_modules/.bin/sluice` becomes `.bin/node`, a shell script that waits for Node and passes no signal on: somebody
+ * who kills the process that they started kills the script only.
+ */
+function shimOf(pid: number): Process[] {
+  const parent = parentOf(pid)
+  const isShim = parent !== undefined && SHIM.test(read(`/proc/${parent}/cmdline`) ?? '')
+  return isShim ? [{ pid, parent }] : []
+}
+
+const SHIM = /^[^\0]*sh\0[^\0]*\/node_modules\/\.bin\/node\0/
 const DEPTH_MAX = 12
 const SHELL = /^(\/\S*\/)?(sh|bash|dash)( |$)/
 /** As they call themselves (`npm exec pnpm@10 start`), or a Node that runs their script. */

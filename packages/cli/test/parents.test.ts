@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { noteParents } from '../src/parents.ts'
+import { folderOf } from '../../../test/support/sluice.ts'
 import { collectText, type Text } from '../../../test/support/text.ts'
 
 const NPM = join(import.meta.dirname, 'programs/npm.mjs')
@@ -85,3 +86,28 @@ test('started by nobody of npm’s, nothing is watched', () => {
     throw new Error('there is nobody to lose')
   })
 })
+
+test.runIf(existsSync('/proc/self/stat'))(
+  'started by node_modules/.bin/node, it learns that this was killed',
+  async () => {
+    const bin = join(
+      folderOf({ 'node_modules/.bin/node': `"${process.execPath}" "$@"\nexit $?\n` }),
+      'node_modules/.bin',
+    )
+    const { npm_lifecycle_event: _, ...env } = process.env
+    const program = join(import.meta.dirname, 'programs/orphan.ts')
+    const shim = spawn('/bin/sh', [join(bin, 'node'), program], { detached: true, env })
+    onTestFinished(() => {
+      try {
+        process.kill(-shim.pid!, 'SIGKILL')
+      } catch {
+        // all of the group has ended
+      }
+    })
+    const stdout = collectText(shim.stdout)
+    const [line] = await stdout.until(/^\[.*\]\n/)
+    expect((JSON.parse(line) as number[])[0]).toBe(shim.pid)
+    shim.kill('SIGTERM')
+    await stdout.until(/orphaned\n/)
+  },
+)
