@@ -21,6 +21,7 @@ export interface Addresses {
 /** Which words there are. `ready` is called once `sluice up` is. */
 export function sluiceCommand(ready: (at: Addresses) => void): Command {
   return new Command('sluice')
+    .version(`sluice ${VERSION}`, '-V, --version')
     .description('An eventing broker over CloudEvents: Knative brokers and triggers from plain YAML, in one process.')
     .exitOverride()
     .showHelpAfterError('(sluice --help, or sluice COMMAND --help, lists what there is)')

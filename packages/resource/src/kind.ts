@@ -2,7 +2,7 @@
 // loader, the store, the schemas and the API read the form and know no kind by name.
 
 import type { ConditionTypes } from './conditions.ts'
-import type { Finding, Path } from './problem.ts'
+import type { Finding, Path, Severity } from './problem.ts'
 import type { Resource } from './resource.ts'
 
 /** A JSON Schema, draft 7, of the part that our kinds use. `$ref` is not among it: an editor shows what stands here. */
@@ -94,6 +94,8 @@ export interface AnnotationRule {
   readonly refuse: (value: string) => string | undefined
   /** The values, where they are few. */
   readonly values?: readonly string[]
+  /** That this version does not act on the value: an error where somebody would rely on it in vain. */
+  readonly notYet?: (value: string) => Severity | undefined
 }
 
 /** A pointer to another resource. */

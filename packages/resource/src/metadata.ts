@@ -2,6 +2,7 @@
 
 import type { Draft, JsonSchema, Kind, Report } from './kind.ts'
 import { didYouMean } from './nearest.ts'
+import type { Path, Severity } from './problem.ts'
 
 const STRINGS: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } }
 const BY_THE_SERVER: JsonSchema = { description: 'Written by the server; what a file says here is left out.' }
@@ -105,7 +106,11 @@ export function checkAnnotations(draft: Draft, kind: Kind, report: Report): void
       continue
     }
     const allowed = typeof value === 'string' ? rule.refuse(value) : undefined
-    if (allowed === undefined) continue
+    if (allowed === undefined) {
+      const severity = rule.notYet?.(value)
+      if (severity !== undefined) report(notActedOn(name, path, severity))
+      continue
+    }
     report({
       code: 'SLUICE_RESOURCE_INVALID_ANNOTATION',
       path,
@@ -118,3 +123,14 @@ export function checkAnnotations(draft: Draft, kind: Kind, report: Report): void
 }
 
 const OURS = 'sluice.dev/'
+
+function notActedOn(name: string, path: Path, severity: Severity): Parameters<Report>[0] {
+  return {
+    severity,
+    code: 'SLUICE_RESOURCE_NOT_ACTED_ON',
+    path,
+    at: 'key',
+    message: `Annotation ${name} is not acted on by this version.`,
+    hint: severity === 'error' ? 'Remove it, and don’t rely on it.' : 'It changes nothing yet.',
+  }
+}

@@ -66,9 +66,16 @@ export const broker: Kind = {
     'sluice.dev/ingress-token-secret': {
       description: 'The Secret whose values may be used as bearer tokens at the ingress of this Broker.',
       refuse: (value) => (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value) ? undefined : 'the name of a Secret'),
+      notYet: () => 'error', // an ingress that somebody believes to be guarded would stand open
     },
-    'sluice.dev/deletion-policy': choice('Whether topics at a server go when the Broker goes.', ['keep', 'delete']),
-    'sluice.dev/when-full': choice('What happens when the channel is full.', ['reject', 'deadLetter']),
+    'sluice.dev/deletion-policy': {
+      ...choice('Whether topics at a server go when the Broker goes.', ['keep', 'delete']),
+      notYet: () => 'warning',
+    },
+    'sluice.dev/when-full': {
+      ...choice('What happens when the channel is full.', ['reject', 'deadLetter']),
+      notYet: (value) => (value === 'reject' ? undefined : 'warning'),
+    },
   },
   immutable: [
     ['metadata', 'annotations', BROKER_CLASS],

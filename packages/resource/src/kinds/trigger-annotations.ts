@@ -53,6 +53,7 @@ export const TRIGGER_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
     description: 'How many deliveries a second are made at most, such as 100/s.',
     refuse: (value) =>
       /^\d{1,9}(\.\d{1,6})?\/s$/.test(value) && Number.parseFloat(value) > 0 ? undefined : 'a rate such as 100/s',
+    notYet: () => 'warning',
   },
   [PAUSED]: {
     description: 'Whether deliveries wait; the events are kept.',
