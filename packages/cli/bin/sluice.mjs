@@ -17,7 +17,7 @@ const chosen = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((flag)
 if (major < 22 || (major === 22 && minor < 19)) {
   const { runUnderNewerNode } = await import('./newer-node.mjs')
   runUnderNewerNode(new URL('sluice.mjs', import.meta.url), broker ? [YOUNG_GENERATION] : [])
-} else if (broker && !chosen && process.execve !== undefined) {
+} else if (broker && !chosen && process.execve !== undefined && process.platform !== 'win32') {
   process.execve(process.execPath, [process.execPath, YOUNG_GENERATION, ...process.execArgv, ...process.argv.slice(1)])
 } else {
   // Kept between starts: the sources without their types, and their bytecode. It halves the time until ready (G10).
