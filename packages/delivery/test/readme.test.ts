@@ -1,26 +1,20 @@
-import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readmeOf } from '../../../test/support/readme.ts'
 
-const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
+const readme = readmeOf(import.meta.dirname)
 
 test('the example of the README prints what the README says', () => {
-  const [, example = ''] = /```ts\n(.*?)```/s.exec(readme)!
+  const example = readme.block('ts')
   const printed = [...example.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm)].map(([, line]) => `${line}\n`).join('')
-  const file = join(import.meta.dirname, `readme-${process.pid}.tmp.mjs`)
-  writeFileSync(file, example)
-  try {
-    expect(execFileSync(process.execPath, [file], { encoding: 'utf8' })).toBe(printed)
-  } finally {
-    rmSync(file)
-  }
+  expect(readme.run(example)).toBe(printed)
 })
 
 test('the README lists the error codes that there are, and no others', () => {
   const source = join(import.meta.dirname, '../src')
   const code = readdirSync(source).map((name) => readFileSync(join(source, name), 'utf8'))
-  expect(codesIn(readme)).toEqual(codesIn(code.join()))
+  expect(codesIn(readme.text)).toEqual(codesIn(code.join()))
 })
 
 function codesIn(text: string): string[] {

@@ -1,26 +1,19 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readmeOf } from '../../../test/support/readme.ts'
 
-const README = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
+const { text, block, run } = readmeOf(import.meta.dirname)
 
 test('the example of the README prints what the README says', () => {
-  const [, example, printed] = /```ts\n(.*?)```.*?```text\n(.*?)```/s.exec(README)!
-  const file = join(import.meta.dirname, `readme-${process.pid}.tmp.ts`)
-  writeFileSync(file, example!)
-  try {
-    expect(execFileSync(process.execPath, [file], { encoding: 'utf8' })).toBe(printed)
-  } finally {
-    rmSync(file)
-  }
+  expect(run(block('ts'))).toBe(block('text'))
 })
 
 test('the README lists the codes that exist, and no others', () => {
   const source = readFileSync(join(import.meta.dirname, '../src/errors.ts'), 'utf8')
-  expect(codesIn(README)).toEqual(codesIn(source))
+  expect(codesIn(text)).toEqual(codesIn(source))
 })
 
-function codesIn(text: string): string[] {
-  return [...new Set(text.match(/SLUICE_FILTER_\w+/g))].toSorted()
+function codesIn(of: string): string[] {
+  return [...new Set(of.match(/SLUICE_FILTER_\w+/g))].toSorted()
 }
