@@ -216,6 +216,27 @@ metadata:
     },
   )
 
+  test.each(['up', 'validate'])(
+    'threat 1: sluice %s refuses an address that nothing is ever delivered to, in any spelling, with its place',
+    async (word) => {
+      const folder = folderOf({
+        'broker.yaml': broker('default', '{delivery: {retry: 1, deadLetterSink: {uri: "http://[fe80::1]/"}}}'),
+        'triggers.yaml': trigger('metadata', 'http://169.254.169.254/') + trigger('spelled', 'http://0xA9FEA9FE/'),
+        'password.yaml': trigger('password', 'http://ann:hunter2@127.0.0.1/'),
+      })
+      const ran = await runSluice([word, folder], { env: { SLUICE_LISTEN: '127.0.0.1:0', SLUICE_API: '127.0.0.1:0' } })
+      expect(ran.code).toBe(1)
+      const places = [
+        /broker\.yaml:\d+:\d+, Broker default\/default\n.*fe80::\/10 \(link-local\).*another address/,
+        /triggers\.yaml:\d+:\d+, Trigger default\/metadata\n.*169\.254\.0\.0\/16/,
+        /triggers\.yaml:\d+:\d+, Trigger default\/spelled\n.*169\.254\.0\.0\/16/,
+        /password\.yaml:\d+:\d+, Trigger default\/password\n.*holds a user or password/,
+      ]
+      for (const place of places) expect(ran.stderr).toMatch(place)
+      expect(ran.stderr).not.toContain('hunter2')
+    },
+  )
+
   test('while there are mistakes nothing listens', async () => {
     const taker = await subscriber() // its port is taken; were it tried, the message would be another
     const listen = `127.0.0.1:${taker.port}`

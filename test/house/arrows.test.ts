@@ -12,13 +12,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   event: [],
   filter: ['event'],
+  target: ['event'],
   channel: ['filter', 'event', 'clock'],
-  delivery: ['event', 'clock'],
-  broker: ['delivery', 'channel', 'filter', 'event', 'clock'],
-  resource: ['filter', 'event', 'clock'],
-  controller: ['broker', 'delivery', 'channel', 'filter', 'event', 'clock', 'resource', 'channel-*'],
-  server: ['controller', 'broker', 'delivery', 'channel', 'filter', 'event', 'clock', 'resource'],
-  cli: ['server', 'controller', 'broker', 'delivery', 'channel', 'filter', 'event', 'clock', 'resource'],
+  delivery: ['target', 'event', 'clock'],
+  broker: ['delivery', 'target', 'channel', 'filter', 'event', 'clock'],
+  resource: ['filter', 'target', 'event', 'clock'],
+  controller: ['broker', 'delivery', 'target', 'channel', 'filter', 'event', 'clock', 'resource', 'channel-*'],
+  server: ['controller', 'broker', 'delivery', 'target', 'channel', 'filter', 'event', 'clock', 'resource'],
+  cli: ['server', 'controller', 'broker', 'delivery', 'target', 'channel', 'filter', 'event', 'clock', 'resource'],
 }
 const DRIVER: readonly string[] = ['channel', 'filter', 'event', 'clock']
 

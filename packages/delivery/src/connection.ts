@@ -2,11 +2,11 @@
 // guard, telling a stale kept-alive connection from a dead target, and patience with 100 Continue.
 
 import type { LookupAddress } from 'node:dns'
-import { isIP, type LookupFunction, type Socket } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { SluiceError } from '@sluice/event'
+import { hostRefusal, type AddressGuard } from '@sluice/target'
 import { buildConnector, Client, Pool, type Dispatcher } from 'undici'
-import type { AddressGuard } from './guard.ts'
 
 /** Limits of the connections to one origin; see {@link DelivererOptions}. */
 export interface ConnectionLimits {
@@ -151,8 +151,7 @@ const CONTINUE_BYTES_MAX = 4096
 function guardedConnector(guard: AddressGuard, lookup: LookupFunction, timeout: number): buildConnector.connector {
   const connect = buildConnector({ allowH2: false, timeout, lookup: guardedLookup(guard, lookup) })
   return (to, connected) => {
-    // A lookup is not asked for literals.
-    const refusal = isIP(unbracketed(to.hostname)) === 0 ? undefined : guard(unbracketed(to.hostname))
+    const refusal = hostRefusal(guard, to.hostname) // a lookup is not asked for literals
     if (refusal !== undefined) {
       queueMicrotask(() => connected(refused(to.hostname, refusal), null))
       return
@@ -193,7 +192,3 @@ function refused(hostname: string, why: string): SluiceError {
 
 /** The code of a refused target; see the README. */
 export const TARGET_REFUSED = 'SLUICE_DELIVERY_TARGET_REFUSED'
-
-function unbracketed(hostname: string): string {
-  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
-}

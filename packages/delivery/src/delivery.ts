@@ -5,11 +5,11 @@ import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { systemClock, TimerWheel, type Clock, type Timer } from '@sluice/clock'
 import { binaryHeaderBytes, encodeBinary, encodeStructured, STRUCTURED_CONTENT_TYPE } from '@sluice/event'
+import { addressGuard, type AllowedTargets } from '@sluice/target'
 import type { Pool } from 'undici'
 import { Attempt, type Sender } from './attempt.ts'
 import { UNWRITABLE } from './explain.ts'
 import { connectionPool, type ConnectionLimits } from './connection.ts'
-import { addressGuard, type AllowedTargets } from './guard.ts'
 import type { AttemptRequest, Outcome } from './outcome.ts'
 
 /** Sends attempts. Made by {@link deliverer}. */

@@ -1,7 +1,6 @@
 export { BINARY_HEADER_BYTES_MAX, deliverer, type Deliverer, type DelivererOptions } from './delivery.ts'
 export { parseDuration } from './duration.ts'
-export type { AllowedTargets } from './guard.ts'
-export type { AttemptRequest, DeliveryPolicy, Outcome, Target } from './outcome.ts'
+export type { AttemptRequest, DeliveryPolicy, Outcome } from './outcome.ts'
 export {
   DEFAULT_POLICY,
   deliveryPolicy,
@@ -10,4 +9,4 @@ export {
   retryDelayMs,
   type DeliverySpec,
 } from './policy.ts'
-export { target } from './target.ts'
+export { target, type AllowedTargets, type Target } from '@sluice/target'

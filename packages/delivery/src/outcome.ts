@@ -1,6 +1,7 @@
 // What one attempt came to, and what an attempt needs to know. Shared words of delivery and broker.
 
 import type { Event } from '@sluice/event'
+import type { Target } from '@sluice/target'
 
 /** One POST of one event to one subscriber. */
 export interface AttemptRequest {
@@ -14,13 +15,6 @@ export interface AttemptRequest {
   readonly headers: readonly string[]
   /** Whether the answer may carry a reply event (spec 135). Otherwise a 2xx is delivered, whatever its body. */
   readonly reply: boolean
-}
-
-/** A subscriber's address, parsed once per configuration. Made by `target()`. */
-export interface Target {
-  readonly url: string
-  readonly origin: string
-  readonly path: string
 }
 
 /**

@@ -1,6 +1,8 @@
 // The types that many kinds share (KNATIVE.md 1.0): KReference, Destination, DeliverySpec. For each its schema,
 // its rules beyond the schema in Knative's words (A.3), and its type for those who read a valid one.
 
+import { SluiceError } from '@sluice/event'
+import { addressGuard, hostRefusal, target, type AddressGuard } from '@sluice/target'
 import type { JsonSchema, Reference, Report } from './kind.ts'
 import { pathText, type Path } from './problem.ts'
 import { apiVersionOf, isRecord } from './resource.ts'
@@ -182,12 +184,26 @@ function checkUri(uri: string, hasRef: boolean, path: Path, report: Report): voi
       'Relative URI is not allowed when Ref and [apiVersion, kind, name] is absent',
       `Write an absolute URL such as http://127.0.0.1:9000/.${guess}`,
     )
-  } else if (scheme !== 'http' && scheme !== 'https') {
-    invalid(`invalid value: scheme ${scheme}`, 'Events are delivered over http or https.')
-  } else if (!URL.canParse(uri) || !/^https?:\/\/[^/?#]/i.test(uri)) {
-    invalid('invalid value: no URL with a host', 'Write an absolute URL such as http://127.0.0.1:9000/.')
+    return
+  }
+  const refusal = targetRefusal(uri)
+  if (refusal !== undefined) report({ code: 'SLUICE_RESOURCE_INVALID', path, message: refusal })
+}
+
+/** Why no event can ever be sent to this URL, with what to do; `undefined` where it can, or where only DNS can tell. */
+function targetRefusal(url: string): string | undefined {
+  try {
+    const { hostname } = new URL(target(url).origin)
+    const refusal = hostRefusal(NEVER_CONNECTED, hostname)
+    return refusal === undefined ? undefined : `${refusal}.`
+  } catch (error) {
+    if (error instanceof SluiceError) return error.message
+    throw error
   }
 }
+
+/** What no setting allows; `--targets=public`, which forbids more, is a setting of the process that delivers. */
+export const NEVER_CONNECTED: AddressGuard = addressGuard('any')
 
 /** The rules of a DeliverySpec beyond its schema, and the warning of DESIGN, "Effective policy". */
 export function checkDelivery(value: unknown, path: Path, report: Report): void {

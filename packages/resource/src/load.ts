@@ -251,10 +251,13 @@ function placeOf(source: Source, offset: number): Origin & { readonly excerpt?: 
     .slice(start, end === -1 ? undefined : end)
     .replace(/\r$/, '')
     .replaceAll('\t', ' ')
-  return excerpt.trim() === '' || excerpt.length > EXCERPT_CHARACTERS_MAX ? origin : { ...origin, excerpt }
+  const hidden = excerpt.trim() === '' || excerpt.length > EXCERPT_CHARACTERS_MAX || URL_WITH_USER.test(excerpt)
+  return hidden ? origin : { ...origin, excerpt }
 }
 
 const EXCERPT_CHARACTERS_MAX = 160
+/** What stands before the `@` may be a password (threat 19). */
+const URL_WITH_USER = /:\/\/[^/\s]*@/
 
 function originOf(source: Source, offset: number): Origin {
   source.lineStarts ??= lineStartsOf(source.text)

@@ -1,5 +1,7 @@
 // core v1 Service. Of type ExternalName it gives a name to an address outside; others are known by their DNS name.
 
+import { hostRefusal } from '@sluice/target'
+import { NEVER_CONNECTED } from '../ducks.ts'
 import type { Draft, JsonSchema, Kind, Report } from '../kind.ts'
 import { isRecord, type Resource } from '../resource.ts'
 
@@ -90,6 +92,10 @@ function validateService({ spec }: Draft, report: Report): void {
     refuseHost(externalName, report)
   } else if (typeof externalName === 'string' && /[/:@?#]/.test(externalName) && !isIPv6(externalName)) {
     refuseHost(externalName, report)
+  } else if (typeof externalName === 'string') {
+    const refusal = hostRefusal(NEVER_CONNECTED, new URL(`http://${hostOf(externalName)}/`).hostname)
+    if (refusal === undefined) return
+    report({ code: 'SLUICE_RESOURCE_INVALID', path: ['spec', 'externalName'], message: `${refusal}.` })
   }
 }
 

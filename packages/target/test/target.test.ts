@@ -1,6 +1,7 @@
+// Where events may be sent, and where never (SECURITY.md threat 1, C1).
+
 import { describe, expect, test } from 'vitest'
-import { addressGuard } from '../src/guard.ts'
-import { target } from '../src/index.ts'
+import { addressGuard, hostRefusal, target } from '../src/index.ts'
 
 const any = addressGuard('any')
 const onlyPublic = addressGuard('public')
@@ -24,6 +25,7 @@ describe('a target', () => {
     ['not a url', 'is no URL'],
     ['/events', 'is no URL'],
     ['http://', 'is no URL'],
+    ['http:///orders', 'has no host'],
     ['http://127.0.0.1:99999/', 'is no URL'],
     ['ftp://example.com/', 'scheme ftp; only http and https'],
     ['file:///etc/passwd', 'only http and https'],
@@ -33,7 +35,7 @@ describe('a target', () => {
     [`http://example.com/${'x'.repeat(9000)}`, '8192 is the most'],
   ])('threat 1: %.40s is refused, with what is wrong', (url, words) => {
     const refusing = (): unknown => target(url)
-    expect(refusing).toThrow(expect.objectContaining({ code: 'SLUICE_DELIVERY_INVALID_TARGET', status: 400 }))
+    expect(refusing).toThrow(expect.objectContaining({ code: 'SLUICE_TARGET_INVALID', status: 400 }))
     expect(refusing).toThrow(words)
     expect(refusing).not.toThrow('secret')
   })
@@ -101,6 +103,22 @@ describe('threat 1: addresses that are never connected to, first and last of eac
 
   test('the numbers 0 and 0.0.0.0 are the unspecified address in a URL too', () => {
     expect(any(hostOf('http://0/'))).toContain('unspecified')
+  })
+})
+
+describe('threat 1: the host of a URL', () => {
+  test.each([
+    'http://169.254.169.254/',
+    'http://0xA9FEA9FE/',
+    'http://[::ffff:169.254.169.254]:80/',
+    'http://[fe80::1]/',
+  ])('of %s is refused, in whatever way it is written', (url) => {
+    expect(hostRefusal(any, new URL(url).hostname)).toContain('Sluice never connects to these')
+  })
+
+  test('is no matter while it is a name: what that resolves to is judged at each connect', () => {
+    expect(hostRefusal(any, 'metadata.google.internal')).toBeUndefined()
+    expect(hostRefusal(onlyPublic, 'localhost')).toBeUndefined()
   })
 })
 

@@ -1,5 +1,5 @@
-// Which addresses a subscriber may have. Asked for IP literals, for every answer of a lookup, and once more for the
-// address that a socket is really connected to (SECURITY.md threats 1 and 2).
+// Which addresses a subscriber may have (SECURITY.md threats 1 and 2). Asked for the IP literal in a URL when that is
+// applied; before each connect for that and for every answer of a lookup; and once more for the peer of the socket.
 
 import { BlockList, isIP, isIPv4 } from 'node:net'
 
@@ -24,6 +24,15 @@ export function addressGuard(allowed: AllowedTargets): AddressGuard {
     }
     return undefined
   }
+}
+
+/**
+ * What the guard says of a host as a URL has it, with or without its brackets. Of a name, nothing: only what it resolves
+ * to can tell.
+ */
+export function hostRefusal(guard: AddressGuard, host: string): string | undefined {
+  const address = host.startsWith('[') ? host.slice(1, -1) : host
+  return isIP(address) === 0 ? undefined : guard(address)
 }
 
 interface Range {
@@ -51,8 +60,8 @@ const NEVER: readonly Range[] = [
   range('192.0.0.192/32', 'cloud metadata (Oracle)'),
   range('224.0.0.0/4', 'multicast'),
   range('ff00::/8', 'multicast'),
-  range('0.0.0.0/8', 'unspecified'),
-  range('::/128', 'unspecified'),
+  range('0.0.0.0/8', 'unspecified; this machine is 127.0.0.1'),
+  range('::/128', 'unspecified; this machine is ::1'),
   range('255.255.255.255/32', 'broadcast'),
 ]
 
@@ -125,7 +134,7 @@ function hextets(address: string): number[] {
 
 function inWords(address: string, found: Range): string {
   const rule = NEVER.includes(found)
-    ? 'Sluice never connects to these; give the subscriber another address'
-    : '--targets=public forbids these; give the subscriber a public address, or allow it by --targets=any'
+    ? 'Sluice never connects to these; give another address'
+    : '--targets=public forbids these; give a public address, or allow it by --targets=any'
   return `${address} is in ${found.cidr} (${found.what}): ${rule}`
 }
