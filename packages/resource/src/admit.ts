@@ -129,7 +129,7 @@ function unknownKind(group: string, name: string, report: Report): Kind | undefi
           ? `Did you mean ${meant}?`
           : elsewhere !== undefined
             ? `A ${name} is of ${apiVersionOf(elsewhere.group, elsewhere.versions[0] ?? 'v1')}.`
-            : `There are ${known.join(', ')}.`,
+            : (didYouMean(name, known) ?? `There are ${known.join(', ')}.`),
     })
     return undefined
   }

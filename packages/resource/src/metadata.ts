@@ -101,7 +101,7 @@ export function checkAnnotations(draft: Draft, kind: Kind, report: Report): void
         path,
         at: 'key',
         message: `A ${kind.kind} has no annotation ${name}.`,
-        hint: didYouMean(name, known) ?? (known.length === 0 ? 'Remove it.' : `There are ${known.join(', ')}.`),
+        hint: didYouMean(name, known, OURS) ?? (known.length === 0 ? 'Remove it.' : `There are ${known.join(', ')}.`),
       })
       continue
     }

@@ -1,8 +1,8 @@
 // The known word that somebody probably meant.
 
 /**
- * The word nearest to `word`: equal but for its case, or within a third of its length by single-letter changes and
- * swaps of neighbours (optimal string alignment distance); `undefined` when none is that near.
+ * The word nearest to `word`: equal but for case, separators and plural, or within a third of its length by single-letter
+ * changes and swaps of neighbours (optimal string alignment distance); `undefined` when none is that near.
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   if (word.length > WORD_CHARACTERS_MAX) return undefined
@@ -10,7 +10,7 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue
-    const changes = distance(word.toLowerCase(), candidate.toLowerCase())
+    const changes = distance(stem(word), stem(candidate))
     if (changes < bestDistance) {
       best = candidate
       bestDistance = changes
@@ -19,10 +19,50 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best
 }
 
-/** ` Did you mean X?` as a hint, or nothing. */
-export function didYouMean(word: string, known: Iterable<string>): string | undefined {
-  const found = nearest(word, known)
-  return found === undefined ? undefined : `Did you mean ${found}?`
+/**
+ * `Did you mean X?` as a hint: the {@link nearest} word; where none is near, those that begin or end as this one does, or
+ * that it abbreviates, up to three. `undefined` when there are none, or so many that no single one can be meant.
+ *
+ * @param prefix what `word` and all of `known` begin with, so that it makes none of them alike
+ */
+export function didYouMean(word: string, known: Iterable<string>, prefix = ''): string | undefined {
+  if (word.length > WORD_CHARACTERS_MAX) return undefined
+  const wanted = word.slice(prefix.length)
+  const words = [...new Set(known)].map((each) => each.slice(prefix.length))
+  const near = nearest(wanted, words)
+  const meant = near === undefined ? words.filter((each) => isRelated(wanted, each)) : [near]
+  if (meant.length === 0 || meant.length > RELATED_MAX) return undefined
+  return `Did you mean ${meant.map((each) => `${prefix}${each}`).join(' or ')}?`
+}
+
+/** Of more, none stands out. */
+const RELATED_MAX = 3
+
+/**
+ * Whether the one is the other with something added (`maxRetries` and retry), left out (`sink`), put in its place
+ * (`backoffTime`), or its initials (`dls`).
+ */
+function isRelated(word: string, known: string): boolean {
+  const initials = known.match(/^[a-z]|[A-Z]/g)?.join('') ?? ''
+  if (word.length >= INITIALS_MIN && word.toLowerCase() === initials.toLowerCase()) return true
+  const [short = '', long = ''] = [stem(word), stem(known)].toSorted((a, b) => a.length - b.length)
+  let same = 0
+  while (same < short.length && short[same] === long[same]) same++
+  const isPart = same === short.length || long.endsWith(short)
+  return (isPart ? short.length : same) >= LETTERS_MIN && (isPart || same * 2 >= long.length)
+}
+
+const INITIALS_MIN = 3
+/** Fewer are in too many words: `format` is nothing like `for`. */
+const LETTERS_MIN = 4
+
+/** In lower case, without separators and the ending of a plural. */
+function stem(word: string): string {
+  return word
+    .toLowerCase()
+    .replaceAll(/[-_]/g, '')
+    .replace(/ies$/, 'y')
+    .replace(/(?<!s)s$/, '')
 }
 
 /** Longer words are no slips of known ones, and the distance costs the product of the lengths. */

@@ -101,8 +101,8 @@ function validatorOf(kind: Kind): ValidateFunction {
 /** The schema that takes anything at this path of properties: somebody else judges what stands there. */
 function withoutPath(schema: JsonSchema, [step, ...rest]: Path): JsonSchema {
   if (step === undefined) return {}
-  const { [step]: property = {}, ...others } = schema.properties ?? {}
-  return { ...schema, properties: { ...others, [step]: withoutPath(property, rest) } }
+  const { properties = {} } = schema
+  return { ...schema, properties: { ...properties, [step]: withoutPath(properties[step] ?? {}, rest) } }
 }
 
 /** The steps of a JSON Pointer. Which of them are indexes only the value itself can say. */
@@ -162,10 +162,10 @@ function isSchema(value: unknown): value is JsonSchema {
 /** Where an unknown field belongs: the field that was meant, or the place where one of that name is known. */
 function placeOf(field: string, path: Path, parent: JsonSchema, kind: Kind): string {
   const known = Object.keys(parent.properties ?? {})
+  const elsewhere = nearest(field, known) === undefined ? findField(field, jsonSchema(kind), []) : undefined
+  if (elsewhere !== undefined) return `${field} is known as ${pathText(elsewhere)}: check the indentation.`
   const meant = didYouMean(field, known)
   if (meant !== undefined) return meant
-  const elsewhere = findField(field, jsonSchema(kind), [])
-  if (elsewhere !== undefined) return `${field} is known as ${pathText(elsewhere)}: check the indentation.`
   const where = path.length === 0 ? `A ${kind.kind}` : pathText(path)
   return known.length === 0 ? `${where} has no fields.` : `${where} has ${known.join(', ')}.`
 }
@@ -223,8 +223,8 @@ export const SPACE_AFTER_COLON = ' A colon needs a space after it.'
 function adviceFor(error: ErrorObject, schema: JsonSchema): string {
   const { data } = error
   if (error.keyword === 'enum' && typeof data === 'string') {
-    const found = nearest(data, schema.enum ?? [])
-    return found === undefined ? '' : ` Did you mean ${found}?`
+    const meant = didYouMean(data, schema.enum ?? [])
+    return meant === undefined ? '' : ` ${meant}`
   }
   if (schema.patternErrorMessage?.includes('ISO 8601') === true) return durationAdvice(data)
   if (error.keyword !== 'type') return ''
