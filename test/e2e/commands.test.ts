@@ -124,7 +124,16 @@ describe('sluice validate', () => {
     expect(JSON.parse(ran.stdout)).toMatchObject({
       properties: { spec: { properties: { broker: {}, subscriber: {} } } },
     })
-    expect(await runSluice(['validate', '--schema', 'Triger'])).toMatchObject({ code: 2, stdout: '' })
+  })
+
+  test.each([
+    ['Triger', /no kind "Triger"\. Did you mean Trigger\?/],
+    ['Transform', /Did you mean EventTransform\?/],
+    ['nonsense', /are Broker, Trigger, Service/],
+  ])('--schema of %s, which is no kind, says what it may be: 2', async (name, hint) => {
+    const ran = await runSluice(['validate', '--schema', name])
+    expect(ran).toMatchObject({ code: 2, stdout: '' })
+    expect(ran.stderr).toMatch(hint)
   })
 })
 

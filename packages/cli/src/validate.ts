@@ -1,6 +1,6 @@
 // `sluice validate`: check files without running them, or print a kind's schema.
 
-import { formatProblems, jsonSchema, kindByName, loadFiles } from '@sluice/resource'
+import { didYouMean, formatProblems, jsonSchema, kindByName, kinds, loadFiles } from '@sluice/resource'
 import { EXIT, exitWith } from './exit.ts'
 
 export async function validate(paths: string[], options: { schema?: string }): Promise<void> {
@@ -19,7 +19,15 @@ export async function validate(paths: string[], options: { schema?: string }): P
 
 function printSchema(name: string): void {
   const known = kindByName(name)
-  if (known === undefined) exitWith(EXIT.usage, `sluice validate: there is no kind "${name}". Try Broker or Trigger.`)
+  if (known === undefined) {
+    const run = kinds.filter((each) => each.run).map(({ kind }) => kind)
+    const meant = didYouMean(
+      name,
+      kinds.map(({ kind }) => kind),
+    )
+    const hint = meant ?? `Those that this version acts on are ${run.join(', ')}.`
+    exitWith(EXIT.usage, `sluice validate: there is no kind ${JSON.stringify(name)}. ${hint}`)
+  }
   process.stdout.write(`${JSON.stringify(jsonSchema(known), null, 2)}\n`)
 }
 

@@ -14,6 +14,7 @@ export {
 export { findKind, kindByName, kinds } from './kinds/index.ts'
 export { triggerSettings, type TriggerSettings } from './kinds/trigger-annotations.ts'
 export { isTrigger, trigger as triggerKind, type Trigger, type TriggerSpec } from './kinds/trigger.ts'
+export { didYouMean } from './nearest.ts'
 export { loadFiles, type Loaded, type LoadLimits } from './load.ts'
 export { formatProblems, pathText, type Finding, type Path, type Problem, type Severity } from './problem.ts'
 export {
