@@ -246,6 +246,14 @@ metadata:
     expect(ran.stderr).not.toContain('listen')
   })
 
+  test('a trigger with both filter and filters is a warning that says which of them counts', async () => {
+    const both = ['filter: {attributes: {type: a}}', 'filters: [{exact: {type: b}}]']
+    const folder = folderOf({ 'a.yaml': broker() + trigger('both', 'http://127.0.0.1:9/', both) })
+    const ran = await runSluice(['validate', folder])
+    expect(ran).toMatchObject({ code: 0, stdout: '1 file, 2 resources: valid, 1 warning\n' })
+    expect(ran.stderr).toMatch(/a\.yaml:\d+:3, Trigger default\/both \(warning\)\n.*spec\.filter is ignored/)
+  })
+
   test('a trigger without broker or subscriber is a warning: it waits, the others run', async () => {
     const taker = await subscriber()
     const sluice = await startSluice({

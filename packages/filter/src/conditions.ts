@@ -74,7 +74,10 @@ function reportShape(written: unknown, path: FilterPath, reading: Reading): void
 
 function checkName(name: string, rule: RegExp, path: FilterPath, reading: Reading): void {
   if (name === '') {
-    report(reading, path, 'SLUICE_FILTER_EMPTY', 'an attribute name is empty', { at: 'key' })
+    report(reading, path, 'SLUICE_FILTER_EMPTY', 'an attribute name is empty', {
+      at: 'key',
+      hint: 'Name one, such as type.',
+    })
     return
   }
   if (rule.test(name) && name.length <= ATTRIBUTE_NAME_LENGTH_MAX) return

@@ -15,13 +15,17 @@ const CESQL: ReadonlySet<string> = new Set(['cesql', 'sql'])
 export function readFilters(filters: unknown, path: FilterPath, reading: Reading): FilterNode {
   if (filters === undefined || filters === null) return { kind: 'all', of: [] }
   if (!Array.isArray(filters)) {
-    report(reading, path, 'SLUICE_FILTER_INVALID', `expected a list of filters, got ${kindOf(filters)}`, {
-      hint: 'Write each filter as an element of its own: "- exact: {type: ...}".',
-    })
+    reportNoList(filters, path, reading)
     return { kind: 'all', of: [] }
   }
   const of = readList(filters, path, 1, reading)
   return of.length === 1 ? of[0]! : { kind: 'all', of }
+}
+
+function reportNoList(written: unknown, path: FilterPath, reading: Reading): void {
+  report(reading, path, 'SLUICE_FILTER_INVALID', `expected a list of filters, got ${kindOf(written)}`, {
+    hint: 'Write each filter as an element of its own: "- exact: {type: ...}".',
+  })
 }
 
 function readList(filters: readonly unknown[], path: FilterPath, depth: number, reading: Reading): FilterNode[] {
@@ -81,7 +85,7 @@ function readDialect(
       return readConditions(dialect, content, path, reading)
     case 'all':
     case 'any':
-      if (!count(reading, path) || !isFilledList(content, path, reading)) return undefined
+      if (!count(reading, path) || !isFilledList(content, dialect, path, reading)) return undefined
       return { kind: dialect, of: readList(content, path, depth + 1, reading) }
     case 'not': {
       if (!count(reading, path)) return undefined
@@ -94,14 +98,21 @@ function readDialect(
   }
 }
 
-/** CE-63: `all` and `any` hold at least one filter. */
-function isFilledList(content: unknown, path: FilterPath, reading: Reading): content is readonly unknown[] {
+/** CE-63: `all` and `any` hold at least one filter. Knative takes an empty one, and skips it where events come. */
+function isFilledList(
+  content: unknown,
+  dialect: 'all' | 'any',
+  path: FilterPath,
+  reading: Reading,
+): content is readonly unknown[] {
   if (!Array.isArray(content)) {
-    report(reading, path, 'SLUICE_FILTER_INVALID', `expected a list of filters, got ${kindOf(content)}`)
+    reportNoList(content, path, reading)
     return false
   }
   if (content.length > 0) return true
-  report(reading, path, 'SLUICE_FILTER_EMPTY', `${path.at(-1)} must contain at least one nested filter`)
+  report(reading, path, 'SLUICE_FILTER_EMPTY', `${dialect} must contain at least one nested filter`, {
+    hint: `Write them as ${dialect}: [{exact: {type: ...}}, {prefix: {source: ...}}], or remove it: Knative skips an empty one.`,
+  })
   return false
 }
 

@@ -113,9 +113,11 @@ test('names are those that an event may carry; a digit may begin them in filters
 test('CE-63: all and any hold a list of at least one filter, not holds exactly one', () => {
   for (const dialect of ['all', 'any']) {
     expect(problemsOf([{ [dialect]: [] }])).toEqual([
-      `[0].${dialect}: ${dialect} must contain at least one nested filter`,
+      `[0].${dialect}: ${dialect} must contain at least one nested filter. Write them as ${dialect}: [{exact: {type: ...}}, {prefix: {source: ...}}], or remove it: Knative skips an empty one.`,
     ])
-    expect(problemsOf([{ [dialect]: ONE }])).toEqual([expect.stringContaining('expected a list of filters')])
+    expect(problemsOf([{ [dialect]: ONE }])).toEqual([
+      expect.stringContaining('expected a list of filters, got an object. Write each filter as an element'),
+    ])
   }
   for (const content of [[ONE], null, 'x']) {
     expect(problemsOf([{ not: content }])).toEqual([expect.stringContaining('[0].not: expected a filter')])

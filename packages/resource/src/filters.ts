@@ -2,6 +2,7 @@
 
 import { compileTrigger, FilterError, type FilterProblem } from '@sluice/filter'
 import type { Report } from './kind.ts'
+import { isRecord } from './resource.ts'
 
 /**
  * Reports all that is wrong with `filter` and `filters` of a Trigger's spec.
@@ -13,6 +14,7 @@ export function checkFilters(
   fields: ReadonlySet<string>,
   report: Report,
 ): void {
+  warnOfIgnored(spec, report)
   try {
     compileTrigger(spec)
   } catch (error) {
@@ -22,6 +24,20 @@ export function checkFilters(
       report({ code, path: ['spec', ...path], at, message, ...(hint !== undefined && { hint }) })
     }
   }
+}
+
+/** Knative reads `filter` only where `filters` is empty (KNATIVE.md 1.1). */
+function warnOfIgnored({ filter, filters }: Readonly<Record<string, unknown>>, report: Report): void {
+  const attributes = isRecord(filter) && isRecord(filter['attributes']) ? filter['attributes'] : {}
+  if (Object.keys(attributes).length === 0 || !Array.isArray(filters) || filters.length === 0) return
+  report({
+    severity: 'warning',
+    code: 'SLUICE_RESOURCE_FILTER_IGNORED',
+    path: ['spec', 'filter'],
+    at: 'key',
+    message: 'spec.filter is ignored: where there are spec.filters, they alone decide (as in Knative).',
+    hint: 'Remove it, or put its attributes into spec.filters as one more "- exact: {...}".',
+  })
 }
 
 function misplaced(
