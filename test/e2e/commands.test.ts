@@ -1,6 +1,8 @@
 // The words of the `sluice` command, and their exit codes: 0 ok, 1 refused or failed, 2 usage, 3 server unreachable.
 
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { broker, eventJson, trigger } from '../support/events.ts'
@@ -222,6 +224,24 @@ describe('sluice send', () => {
     expect(ran.stderr).toContain('nobody')
   })
 
+  test('the address of something else than the API: 1, and it says so', async () => {
+    const ran = await runSluice(['send', '--type', 't', '--server', sluice.ingress])
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toMatch(/answered 404: .* --server or SLUICE_SERVER has to be the API of a sluice/)
+    const { url } = await subscriber()
+    expect(await runSluice(['send', '--type', 't', '--server', url])).toMatchObject({ code: 1, stdout: '' })
+  })
+
+  test('ports that browsers and fetch block are ports like any other', async () => {
+    const [ingress, api] = await freeAmong([6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697])
+    const ports = ['--listen', `127.0.0.1:${ingress}`, '--api', `127.0.0.1:${api}`]
+    const here = await startSluice({ 'a.yaml': broker() }, ports)
+    expect(await runSluice(['send', '--type', 't', '--server', here.api])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`accepted by ${here.broker}`) as string,
+    })
+  })
+
   test('a server that does not answer: 3', async () => {
     const ran = await runSluice(['send', '--type', 't', '--server', 'http://127.0.0.1:1'])
     expect(ran).toMatchObject({ code: 3, stdout: '' })
@@ -229,3 +249,20 @@ describe('sluice send', () => {
     expect(await runSluice(['send', 'http://127.0.0.1:1/default/default', '--type', 't'])).toMatchObject({ code: 3 })
   })
 })
+
+/** Those of the ports that nobody has. */
+async function freeAmong(ports: readonly number[]): Promise<number[]> {
+  const free: number[] = []
+  for (const port of ports) {
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+      free.push(port)
+    } catch {
+      continue
+    }
+    server.close()
+    await once(server, 'close')
+  }
+  return free
+}

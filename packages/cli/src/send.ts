@@ -12,6 +12,7 @@ import {
   type Event,
 } from '@sluice/event'
 import { EXIT, exitWith } from './exit.ts'
+import { request, type Answer } from './request.ts'
 
 export interface SendOptions {
   type?: string
@@ -29,7 +30,7 @@ export interface SendOptions {
 
 /** A request as it goes out. */
 interface Message {
-  headers: [string, string][]
+  headers: Record<string, string>
   body: Buffer | undefined
   /** What to tell of it. */
   what: string
@@ -38,13 +39,9 @@ interface Message {
 export async function send(broker: string, options: SendOptions): Promise<void> {
   const message = options.event === undefined ? await eventOfFlags(options) : await eventOfFile(options.event)
   const url = await brokerUrl(broker, options)
-  const response = await post(url, message)
-  if (response.status === 202) {
-    process.stdout.write(`accepted by ${url}: ${message.what}\n`)
-    return
-  }
-  const body = await response.text()
-  exitWith(EXIT.failed, `sluice send: ${url} answered ${response.status}: ${reason(body)}`)
+  const { status, body } = await reach('POST', url, message)
+  if (status !== 202) exitWith(EXIT.failed, `sluice send: ${url} answered ${status}: ${reason(body)}`)
+  process.stdout.write(`accepted by ${url}: ${message.what}\n`)
 }
 
 async function eventOfFlags(options: SendOptions): Promise<Message> {
@@ -78,11 +75,11 @@ async function eventOfFlags(options: SendOptions): Promise<Message> {
 function encoded(event: Event, mode: SendOptions['mode']): Message {
   const what = `id ${event.id}, type ${event.type}, source ${event.source}`
   if (mode === 'structured') {
-    return { headers: [['content-type', STRUCTURED_CONTENT_TYPE]], body: encodeStructured(event), what }
+    return { headers: { 'content-type': STRUCTURED_CONTENT_TYPE }, body: encodeStructured(event), what }
   }
   const flat = encodeBinary(event)
-  const headers: [string, string][] = []
-  for (let i = 0; i < flat.length; i += 2) headers.push([flat[i] as string, flat[i + 1] as string])
+  const headers: Record<string, string> = {}
+  for (let i = 0; i < flat.length; i += 2) headers[flat[i]!] = flat[i + 1]!
   return { headers, body: event.data, what }
 }
 
@@ -91,7 +88,7 @@ async function eventOfFile(path: string): Promise<Message> {
   const body = await readInput(path)
   const batch = body.toString('utf8').trimStart().startsWith('[')
   return {
-    headers: [['content-type', batch ? BATCH_CONTENT_TYPE : STRUCTURED_CONTENT_TYPE]],
+    headers: { 'content-type': batch ? BATCH_CONTENT_TYPE : STRUCTURED_CONTENT_TYPE },
     body,
     what: batch ? `the events of ${path}` : `the event of ${path}`,
   }
@@ -125,41 +122,49 @@ async function brokerUrl(broker: string, { server, namespace }: SendOptions): Pr
   if (name === '' || ns === '' || more.length > 0)
     exitWith(EXIT.usage, `sluice send: "${broker}" names no Broker. Write NAME, NAMESPACE/NAME, or a whole URL.`)
   const path = `${server.replace(/\/+$/, '')}/apis/eventing.knative.dev/v1/namespaces/${encodeURIComponent(ns)}/brokers/${encodeURIComponent(name)}`
-  const response = await reach(path, { method: 'GET' })
-  if (response.status === 404)
+  const { status, body } = await reach('GET', path)
+  const answer = jsonOf(body)
+  if (status === 404 && answer?.reason === 'NotFound')
     exitWith(EXIT.failed, `sluice send: there is no Broker ${name} in namespace ${ns} at ${server}.`)
-  if (!response.ok) exitWith(EXIT.failed, `sluice send: ${path} answered ${response.status}.`)
-  const url = ((await response.json()) as { status?: { address?: { url?: string } } }).status?.address?.url
+  if (status !== 200 || answer === undefined)
+    exitWith(
+      EXIT.failed,
+      `sluice send: ${path} answered ${status}: ${reason(body)} --server or SLUICE_SERVER has to be the API of a sluice.`,
+    )
+  const url = answer.status?.address?.url
   if (url === undefined) exitWith(EXIT.failed, `sluice send: Broker ${ns}/${name} has no address yet; it is not ready.`)
   return url
 }
 
-function post(url: string, { headers, body }: Message): Promise<Response> {
-  return reach(url, {
-    method: 'POST',
-    headers,
-    redirect: 'manual',
-    ...(body !== undefined && { body: new Uint8Array(body) }),
-  })
-}
-
-async function reach(url: string, init: RequestInit): Promise<Response> {
+async function reach(method: 'GET' | 'POST', url: string, message?: Message): Promise<Answer> {
   try {
-    return await fetch(url, init)
+    return await request(method, url, message?.headers, message?.body)
   } catch (error) {
-    const cause = (error as Error).cause ?? error
+    const { code = '', message: why } = error as NodeJS.ErrnoException
     exitWith(
       EXIT.unreachable,
-      `sluice send: nothing answers at ${new URL(url).origin} (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message}). ` +
+      `sluice send: no answer from ${new URL(url).origin} (${/^E[A-Z]+$/.test(code) ? code : why}). ` +
         'Is sluice up running there? --server or SLUICE_SERVER names another address.',
     )
   }
 }
 
+/** As the API and the ingress say it; else the beginning of whatever it is. */
 function reason(body: string): string {
+  return jsonOf(body)?.message ?? JSON.stringify(body.slice(0, 200))
+}
+
+/** What may stand in an answer of a sluice: a Broker, or why not. */
+interface AnswerBody {
+  readonly status?: { readonly address?: { readonly url?: string } }
+  readonly reason?: string
+  readonly message?: string
+}
+
+function jsonOf(body: string): AnswerBody | undefined {
   try {
-    return (JSON.parse(body) as { message?: string }).message ?? body
+    return (JSON.parse(body) as AnswerBody | null) ?? undefined
   } catch {
-    return body
+    return undefined
   }
 }

@@ -64,7 +64,7 @@ describe.skipIf(OLD_NODE === undefined)('under an older Node (skipped where none
   test('standard input goes through', async () => {
     const { child, stderr, exited } = start('send', '--event', '-', '--server', 'http://127.0.0.1:1')
     child.stdin.end('{}')
-    await stderr.until(/nothing answers/)
+    await stderr.until(/no answer from/)
     expect(await exited).toEqual([3, null])
   })
 

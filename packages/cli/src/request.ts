@@ -1,0 +1,39 @@
+// One HTTP request and its whole answer. Not by fetch: that refuses the ports which browsers block, such as 6000 and
+// 6667, and on those a broker may listen as on any other.
+
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
+
+/** An answer, read to its end. */
+export interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+/** How long an answer may take, to its last byte. */
+const ANSWER_MS_MAX = 60_000
+
+/**
+ * Sends a request and resolves with the answer, whatever its status; redirects are not followed.
+ *
+ * @throws an Error where there is none within a minute: of the system, with its `code`, or of HTTP or TLS
+ */
+export async function request(
+  method: 'GET' | 'POST',
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+  body?: Uint8Array,
+): Promise<Answer> {
+  const signal = AbortSignal.timeout(ANSWER_MS_MAX)
+  try {
+    const send = url.startsWith('https:') ? httpsRequest : httpRequest
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      send(url, { method, headers, signal }, resolve).on('error', reject).end(body)
+    })
+    return { status: response.statusCode ?? 0, body: await text(response) }
+  } catch (error) {
+    if (signal.aborted) throw new Error(`none within ${ANSWER_MS_MAX / 1000} s`, { cause: error })
+    throw error
+  }
+}
