@@ -190,6 +190,7 @@ metadata:
   name: typo
 `,
     'broken.yml': 'a: [1\nb: 2\n',
+    'comma.json': '{"a": 1,}',
     'twice.json': '{"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "metadata": {"name": "default"}}',
   }
 
@@ -207,6 +208,7 @@ metadata:
         /orders\.yaml:10:3/,
         /orders\.yaml:14:7/,
         /broken\.yml:\d+:\d+/,
+        /comma\.json:1:9\n.*no JSON.*Remove the comma/,
         /twice\.json:1:/,
       ]
       for (const place of places) expect(ran.stderr).toMatch(place)

@@ -3,7 +3,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { invalidData } from './errors.ts'
 import type { Event } from './event.ts'
-import { NOT_JSON, skipBlank, skipValue } from './json-scan.ts'
+import { jsonTextFault } from './json-scan.ts'
 import { readMediaType } from './media-type.ts'
 
 /** How much JSON is parsed for whoever asks for {@link parseJsonData}. */
@@ -35,9 +35,7 @@ export function parseJsonData(event: Event, limits?: Partial<JsonDataLimits>): u
 
 /** Whether all bytes from `start` on are one JSON text in UTF-8, not nested deeper than `maxDepth`. */
 export function isJsonText(bytes: Buffer, start: number, maxDepth: number): boolean {
-  if (!isUtf8(bytes)) return false
-  const end = skipValue(bytes, start, bytes.length, maxDepth)
-  return end !== NOT_JSON && skipBlank(bytes, end, bytes.length) === bytes.length
+  return isUtf8(bytes) && jsonTextFault(bytes, start, maxDepth) === undefined
 }
 
 function hasByteOrderMark(bytes: Buffer): boolean {

@@ -28,6 +28,26 @@ export function skipValue(bytes: Uint8Array, start: number, end: number, maxDept
   return skipAny(bytes, viewOf(bytes), start, end, maxDepth)
 }
 
+/** What is wrong with a text that is no JSON. */
+export interface JsonFault {
+  readonly what: string
+  /** The byte. */
+  readonly at: number
+  /** It may be JSON, nested deeper than was allowed. */
+  readonly tooDeep: boolean
+}
+
+/** Why the bytes from `start` on, which are UTF-8, are not one JSON text (RFC 8259); `undefined` where they are. */
+export function jsonTextFault(bytes: Uint8Array, start: number, maxDepth: number): JsonFault | undefined {
+  let end = skipValue(bytes, start, bytes.length, maxDepth)
+  if (end !== NOT_JSON) {
+    end = skipBlank(bytes, end, bytes.length)
+    if (end === bytes.length) return undefined
+    fail('something follows after the end', end)
+  }
+  return { what: faultWhat, at: faultAt, tooDeep: faultWhat === TOO_DEEP }
+}
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -1,9 +1,10 @@
 // The door for files: paths in, resources and everything that is wrong with them out. The steps are `files.ts` (which
-// files), `yaml.ts` (their documents), `admit.ts` (each resource), and what only shows when all are there: the same
+// files), `yaml.ts` and `json.ts` (their documents), `admit.ts` (each resource), and what only shows when all are there: the same
 // resource twice, and pointers to what isn't there.
 
 import { admit } from './admit.ts'
 import { readFiles } from './files.ts'
+import { isJsonFile, readJson } from './json.ts'
 import { identityOf, isRecord, nameOf, resourceKey, type Declared, type Identity, type Origin } from './resource.ts'
 import { pathText, type Finding, type Path, type Problem } from './problem.ts'
 import { missingReferences, type Names } from './references.ts'
@@ -65,7 +66,8 @@ export async function loadFiles(paths: readonly string[], limits: LoadLimits = {
     }
     files.push(found.file)
     const source = { ...found, secret: SECRET.test(found.text), lineStarts: undefined }
-    for (const document of readDocuments(found.text, yamlLimits)) readDocument(document, source, load)
+    const documents = isJsonFile(found.file) ? readJson : readDocuments
+    for (const document of documents(found.text, yamlLimits)) readDocument(document, source, load)
   }
   warnOfMissing(load)
   return {

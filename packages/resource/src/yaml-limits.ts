@@ -25,11 +25,20 @@ export const YAML_LIMITS: YamlLimits = {
 
 /** What keeps a document from being read. */
 export interface YamlFault {
-  readonly code: 'SLUICE_RESOURCE_YAML' | 'SLUICE_RESOURCE_DUPLICATE_KEY' | 'SLUICE_RESOURCE_TOO_LARGE'
+  readonly code:
+    | 'SLUICE_RESOURCE_YAML'
+    | 'SLUICE_RESOURCE_JSON'
+    | 'SLUICE_RESOURCE_DUPLICATE_KEY'
+    | 'SLUICE_RESOURCE_TOO_LARGE'
   /** In UTF-16 units from the start of the text. */
   readonly offset: number
   readonly message: string
   readonly hint?: string
+}
+
+/** The fault of nesting too deep. */
+export function tooDeep(offset: number, { depthMax }: YamlLimits): YamlFault {
+  return tooLarge(offset, `The document nests more than ${depthMax} levels deep`)
 }
 
 /** The fault of going beyond a limit. */

@@ -112,7 +112,7 @@ export function valueOf(
           code: 'SLUICE_RESOURCE_DUPLICATE_KEY',
           offset: key.range[0],
           message: `The key ${pathText([...path, name])} is there twice.`,
-          hint: 'Remove one of the two; in YAML neither of them wins.',
+          hint: 'Remove one of the two; neither of them wins.',
         })
         continue
       }

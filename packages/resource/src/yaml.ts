@@ -7,7 +7,7 @@
 import { Composer, Lexer, Parser, Schema } from 'yaml'
 import type { Alias, CST, Document, ParsedNode } from 'yaml'
 import type { Path } from './problem.ts'
-import { tooLarge, YAML_LIMITS, type YamlFault, type YamlLimits } from './yaml-limits.ts'
+import { tooDeep, tooLarge, YAML_LIMITS, type YamlFault, type YamlLimits } from './yaml-limits.ts'
 import { locate } from './yaml-locate.ts'
 import { valueOf } from './yaml-value.ts'
 
@@ -73,7 +73,7 @@ function* tokensOf(text: string, limits: YamlLimits): Generator<CST.Token | { fa
     }
     // The stack has the document, what is open in it, and what is being read.
     if (parser.stack.length > limits.depthMax + 2) {
-      yield { fault: tooLarge(parser.offset, `The document nests more than ${limits.depthMax} levels deep`) }
+      yield { fault: tooDeep(parser.offset, limits) }
       return
     }
     if (++lexemes > lexemesMax) {
@@ -84,7 +84,8 @@ function* tokensOf(text: string, limits: YamlLimits): Generator<CST.Token | { fa
   yield* parser.end()
 }
 
-function faulty(fault: YamlFault): YamlDocument {
+/** A document that can't be read. */
+export function faulty(fault: YamlFault): YamlDocument {
   const { offset } = fault
   return { offset, end: offset, value: undefined, faults: [fault], locate: () => offset }
 }

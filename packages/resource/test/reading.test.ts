@@ -2,8 +2,10 @@
 
 import { mkdir, rename, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatProblems, isTrigger, loadFiles, resourceUid, type Loaded } from '../src/index.ts'
+import { readJson } from '../src/json.ts'
 import { BROKER, codes, folderOf, load, loadFolder, one, triggerOf } from './files.ts'
 
 const configMap = (name: string, data = '{}'): string =>
@@ -100,6 +102,37 @@ test('an empty file, empty documents and comments are no resources and no mistak
   })
   expect(loaded.problems).toEqual([])
   expect(names(loaded)).toEqual(['a', 'b'])
+})
+
+test('a .json file is JSON and no more, in any spelling of its ending; the same text in a .yaml file is YAML', async () => {
+  const text = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {},}'
+  const { problems } = await loadFolder({ 'a.json': `\n  ${text}` })
+  expect(problems.map(({ code, line, column }) => [code, line, column])).toEqual([['SLUICE_RESOURCE_JSON', 2, 83]])
+  const folder = await folderOf({ 'named.JSON': text })
+  expect((await loadFiles([join(folder, 'named.JSON')])).problems).toHaveLength(1)
+  expect(names(await loadFolder({ 'a.yaml': text }))).toEqual(['c'])
+})
+
+test('an empty .json file, one with a byte order mark and one indented by tabs are no mistakes', async () => {
+  const resource = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { a: 'ü' } }
+  const loaded = await loadFolder({
+    'a.json': '\n',
+    'b.json': `\u{FEFF}${JSON.stringify(resource, null, '\t')}`,
+  })
+  expect(loaded.problems).toEqual([])
+  expect(loaded.resources.map(({ resource: { data } }) => data)).toEqual([{ a: 'ü' }])
+})
+
+test('all that JSON can hold is read as JSON.parse reads it', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 5, stringUnit: 'binary' }), fc.constantFrom(0, 2, '\t'), (value, indent) => {
+      const text = JSON.stringify(value, null, indent)
+      const [document, ...others] = readJson(text)
+      expect(document).toMatchObject({ faults: [] })
+      expect(document!.value).toEqual(JSON.parse(text))
+      expect(others).toEqual([])
+    }),
+  )
 })
 
 test('anchors and merge keys work within a document', async () => {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatProblems, loadFiles, YAML_LIMITS } from '../src/index.ts'
 import { isRecord } from '../src/resource.ts'
-import { codes, folderOf, load, one, triggerOf } from './files.ts'
+import { codes, folderOf, load, loadFolder, one, triggerOf } from './files.ts'
 
 const configMap = (data: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n${data}\n`
 const usesOf = (count: number): string =>
@@ -70,6 +70,8 @@ describe('threat 16: YAML bombs', () => {
       await codes(configMap(`  a:\n${Array.from({ length: 200 }, (_, i) => `${' '.repeat(4 + i)}k:`).join('\n')}`)),
     ).toEqual(TOO_LARGE)
     expect(await codes('- '.repeat(50_000))).toEqual(TOO_LARGE)
+    const { problems } = await loadFolder({ 'a.json': `{"a": ${'['.repeat(100_000)}${']'.repeat(100_000)}}` })
+    expect(problems.map(({ code }) => code)).toEqual(TOO_LARGE)
   })
 
   test('a file, its documents and the values of one are bounded, each with its own number', async () => {
