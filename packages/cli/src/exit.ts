@@ -7,3 +7,8 @@ export function exitWith(code: number, message?: string): never {
   if (message !== undefined) process.stderr.write(message.endsWith('\n') ? message : `${message}\n`)
   process.exit(code)
 }
+
+/** A message as a log in JSON has its errors, for what is wrong with the command line: then there is no log yet. */
+export function errorLine(msg: string): string {
+  return `${JSON.stringify({ level: 50, time: Date.now(), msg })}\n`
+}

@@ -2,7 +2,7 @@
 
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseAddress } from '@sluice/server/address'
-import { EXIT, exitWith } from './exit.ts'
+import { errorLine, EXIT, exitWith } from './exit.ts'
 import { parseBytes } from './bytes.ts'
 import { VERSION } from './version.ts'
 
@@ -54,6 +54,7 @@ function word(name: string, description: string): Command {
 
 function upCommand(ready: (at: Addresses) => void): Command {
   return word('up', 'Run the Brokers and Triggers of these files until Ctrl-C.')
+    .configureOutput({ writeErr: (text) => process.stderr.write(isLogForMachines() ? errorLine(text.trim()) : text) })
     .addArgument(
       new Argument('[paths...]', 'folders, read recursively, and files: .yaml, .yml, .json').default(
         ['.'],
@@ -161,6 +162,14 @@ function sendCommand(): Command {
       const { send } = await import('./send.ts')
       await send(broker, options)
     })
+}
+
+/** Asked while the command line may be wrong, so that it isn't read yet. */
+function isLogForMachines(): boolean {
+  const words = process.argv
+  const given = words[words.lastIndexOf('--log-format') + 1]
+  const joined = words.findLast((each) => each.startsWith('--log-format='))?.slice('--log-format='.length)
+  return (joined ?? (words.includes('--log-format') ? given : process.env['SLUICE_LOG_FORMAT'])) === 'json'
 }
 
 /** commander takes a flag without a value as given when its variable is there at all, and were it `false`. */

@@ -5,12 +5,13 @@ import { systemClock } from '@sluice/clock'
 import { openController, type Controller } from '@sluice/controller'
 import { deliverer, type AllowedTargets, type Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
-import { formatProblems, loadFiles, type Loaded, type Problem } from '@sluice/resource'
+import { loadFiles, type Loaded, type Problem } from '@sluice/resource'
 import { isLoopback, metrics, openServer, withLog, type Address, type SluiceServer } from '@sluice/server'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
 import { openLog } from './log.ts'
 import { noteParents } from './parents.ts'
+import { fail, tellMachines, tellPeople, type Tell } from './tell.ts'
 import { VERSION } from './version.ts'
 
 /** The flags of `sluice up`, read and checked. */
@@ -47,10 +48,10 @@ interface Running {
  */
 export async function up(paths: string[], options: UpOptions): Promise<{ ingress: string; api: string }> {
   const watchParents = noteParents()
-  refusePublicListeners(options)
-  refuseOneAddressTwice(options)
   const log = openLog({ level: options.logLevel, format: options.logFormat })
   const tell = options.logFormat === 'json' ? tellMachines(log) : tellPeople
+  refusePublicListeners(options, tell)
+  refuseOneAddressTwice(options, tell)
   refuseFileAsData(options.data, tell)
   const loaded = await loadFiles(paths)
   if (loaded.files.length === 0 && !loaded.problems.some(isError)) fail(nothingToRun(paths), tell)
@@ -68,35 +69,6 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
 
 function hintFor({ code }: SluiceError): string {
   return code === 'SLUICE_LISTEN' ? ' The addresses are those of --listen and --api.' : ''
-}
-
-/** How things are told that are no events' way: text as people read it, or lines of the log where that is JSON. */
-interface Tell {
-  readonly problems: (problems: readonly Problem[]) => void
-  readonly lines: (level: 'info' | 'error', lines: readonly string[]) => void
-}
-
-const tellPeople: Tell = {
-  problems: (problems) => void process.stderr.write(`${formatProblems(problems)}\n`),
-  lines: (_level, lines) => void process.stderr.write(`${lines.join('\n')}\n`),
-}
-
-function tellMachines(log: Logger): Tell {
-  return {
-    problems(problems) {
-      for (const { severity, message, hint, excerpt: _, ...where } of problems) {
-        log[severity === 'error' ? 'error' : 'warn'](where, hint === undefined ? message : `${message}. ${hint}`)
-      }
-    },
-    lines(level, lines) {
-      for (const line of lines) log[level](line.trim())
-    },
-  }
-}
-
-function fail(message: string, tell: Tell): never {
-  tell.lines('error', [message])
-  exitWith(EXIT.failed)
 }
 
 /** Tells every problem of the files at once; errors end it here. */
@@ -204,19 +176,21 @@ async function shutDown({ controller, server, deliveries, graceMs }: Running): P
 const ANSWERS_MS_MAX = 1000
 
 /** A public listener without a token takes anybody's events: only on purpose (DESIGN "Safe by default"). */
-function refusePublicListeners({ listen, api, allowAnonymous }: UpOptions): void {
+function refusePublicListeners({ listen, api, allowAnonymous }: UpOptions, tell: Tell): void {
   if (allowAnonymous) return
   for (const [name, address] of [['--listen', listen] as const, ['--api', api] as const]) {
     if (isLoopback(address)) continue
-    exitWith(
-      EXIT.usage,
+    fail(
       `sluice up: ${name} ${address.host}:${address.port} can be reached from other machines, and this version has no tokens yet. ` +
         'Listen on 127.0.0.1, or add --allow-anonymous where the network keeps strangers out.',
+      tell,
+      EXIT.usage,
     )
   }
 }
 
-function refuseOneAddressTwice({ listen, api }: UpOptions): void {
+function refuseOneAddressTwice({ listen, api }: UpOptions, tell: Tell): void {
   if (listen.port === 0 || listen.port !== api.port || listen.host !== api.host) return
-  exitWith(EXIT.usage, `sluice up: --listen and --api are both ${api.host}:${api.port}. Give them different ports.`)
+  const message = `sluice up: --listen and --api are both ${api.host}:${api.port}. Give them different ports.`
+  fail(message, tell, EXIT.usage)
 }

@@ -16,7 +16,7 @@ export { triggerSettings, type TriggerSettings } from './kinds/trigger-annotatio
 export { isTrigger, trigger as triggerKind, type Trigger, type TriggerSpec } from './kinds/trigger.ts'
 export { didYouMean } from './nearest.ts'
 export { loadFiles, type Loaded, type LoadLimits } from './load.ts'
-export { formatProblems, pathText, type Finding, type Path, type Problem, type Severity } from './problem.ts'
+export { formatProblems, pathText, toldAs, type Finding, type Path, type Problem, type Severity } from './problem.ts'
 export {
   groupOf,
   identityOf,

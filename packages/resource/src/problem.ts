@@ -76,8 +76,8 @@ function formatProblem(problem: Problem): string {
   return lines.map((text) => text.replace(CONTROL, '\u{FFFD}')).join('\n')
 }
 
-/** On one line, unless the message itself has several, as a difference has. */
-function toldAs(message: string, hint: string | undefined): string {
+/** What is wrong and what to do: on one line, unless the message itself has several, as a difference has. */
+export function toldAs(message: string, hint: string | undefined): string {
   if (hint === undefined) return message
   if (message.includes('\n')) return `${message}\n${hint}`
   return `${message}${/[.?!]$/.test(message) ? '' : '.'} ${hint}`
