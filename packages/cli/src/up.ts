@@ -5,7 +5,7 @@ import { systemClock } from '@sluice/clock'
 import { openController, type Controller } from '@sluice/controller'
 import { deliverer, type AllowedTargets, type Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
-import { loadFiles, type Loaded, type Problem } from '@sluice/resource'
+import { isBroker, isTrigger, loadFiles, type Loaded, type Problem, type Resource } from '@sluice/resource'
 import { isLoopback, metrics, openServer, withLog, type Address, type SluiceServer } from '@sluice/server'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
@@ -54,8 +54,8 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
   refuseOneAddressTwice(options, tell)
   refuseFileAsData(options.data, tell)
   const loaded = await loadFiles(paths)
-  if (loaded.files.length === 0 && !loaded.problems.some(isError)) fail(nothingToRun(paths), tell)
   report(loaded.problems, tell)
+  if (loaded.files.length === 0) fail(NOTHING_TO_RUN, tell)
   try {
     const running = await start(loaded, options, log, tell)
     stopOnSignal(running, watchParents) // before anybody is told that it is there
@@ -84,15 +84,13 @@ function isError({ severity }: Problem): boolean {
   return severity === 'error'
 }
 
-function nothingToRun(paths: readonly string[]): string {
-  return `sluice up: there is nothing to run: no .yaml, .yml or .json file in ${paths.join(', ')}.
+const NOTHING_TO_RUN = `sluice up: there is nothing to run.
 Name the folder or the files of your Brokers and Triggers. The smallest file is
 
   apiVersion: eventing.knative.dev/v1
   kind: Broker
   metadata:
     name: default`
-}
 
 /** Where it is no folder, it is a slip; nothing of this version's is kept there yet. */
 function refuseFileAsData(path: string, tell: Tell): void {
@@ -125,15 +123,31 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell
 }
 
 /** The line that programs wait for; then what a person wants to know: what runs, what doesn't, and what to try. */
-function tellReady({ controller, server, at, tell }: Running, { files }: Loaded, data: string): void {
+function tellReady({ controller, server, at, tell }: Running, { files, resources }: Loaded, data: string): void {
   server.setState('ready')
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${data}\n`)
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
-  if ([...controller.brokers()].length === 0) lines.push('  No Broker is declared, so nothing takes events.')
+  for (const line of missingOf(resources.map(({ resource }) => resource))) lines.push(`  ${line}`)
   lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
   tell.lines('info', lines)
 }
+
+/** What is no mistake, and yet makes events come to nothing. */
+function missingOf(resources: readonly Resource[]): string[] {
+  const brokers = resources.filter(isBroker)
+  if (brokers.length === 0)
+    return ['No Broker is declared, so nothing takes events. Add one to the files, and start again.']
+  const used = new Set(resources.filter(isTrigger).map(({ metadata, spec }) => `${metadata.namespace}/${spec.broker}`))
+  const names = brokers.map(({ metadata: { namespace, name } }) => `${namespace}/${name}`)
+  const idle = names.filter((name) => !used.has(name))
+  if (idle.length === 0) return []
+  const more = idle.length > NAMES_MAX ? ` and ${idle.length - NAMES_MAX} more` : ''
+  const shown = `${idle.slice(0, NAMES_MAX).join(', ')}${more}`
+  return [`No Trigger is declared for Broker ${shown}: what is sent there goes nowhere.`]
+}
+
+const NAMES_MAX = 5
 
 /** SIGINT, SIGTERM or the end of npx: finish within the grace. A second signal ends it at once. */
 function stopOnSignal(running: Running, watchParents: ReturnType<typeof noteParents>): void {

@@ -10,6 +10,7 @@ export async function validate(paths: string[], options: { schema?: string }): P
   if (problems.length > 0) process.stderr.write(`${formatProblems(problems)}\n`)
   const errors = problems.filter(({ severity }) => severity === 'error').length
   const warnings = problems.length - errors
+  if (files.length === 0 && errors === 0) exitWith(EXIT.failed, 'sluice validate: there is nothing to check.')
   process.stdout.write(
     `${count(files.length, 'file')}, ${count(resources.length, 'resource')}: ` +
       `${errors === 0 ? 'valid' : count(errors, 'error')}${warnings === 0 ? '' : `, ${count(warnings, 'warning')}`}\n`,

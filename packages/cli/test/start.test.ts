@@ -13,7 +13,8 @@ describe('it does not start, and says what to do', () => {
     const empty = folderOf({ 'README.md': 'no YAML' })
     const ran = await runSluice(['up', empty, ...PORTS])
     expect(ran).toMatchObject({ code: 1, stdout: '' })
-    expect(ran.stderr).toContain(`there is nothing to run: no .yaml, .yml or .json file in ${empty}.`)
+    expect(ran.stderr).toMatch(/There are no \.yaml, \.yml or \.json files in it.*\n.*there is nothing to run/)
+    expect(ran.stderr).toContain(empty)
 
     const [, yaml] = ran.stderr.split('The smallest file is\n')
     writeFileSync(join(empty, 'broker.yaml'), yaml!)
@@ -50,7 +51,8 @@ describe('it does not start, and says what to do', () => {
   test('with --log-format json all of that is JSON too', async () => {
     const ran = await runSluice(['up', folderOf({}), ...PORTS, '--log-format', 'json'])
     expect(ran.code).toBe(1)
-    for (const line of ran.stderr.trimEnd().split('\n')) expect(JSON.parse(line)).toMatchObject({ level: 50 })
+    const levels = ran.stderr.trimEnd().split('\n').map((line) => (JSON.parse(line) as { level: number }).level) // prettier-ignore
+    expect(levels).toEqual([40, 50])
   })
 })
 
@@ -58,6 +60,38 @@ test('without a Broker it runs, and says that nothing takes events', async () =>
   const sluice = await startSluice({ 'a.yaml': trigger('t', 'http://127.0.0.1:9/') })
   await sluice.stderr.until(/No Broker is declared, so nothing takes events/)
   await sluice.stderr.until(/Trigger default\/t .*NOT READY, BrokerDoesNotExist/)
+})
+
+test('a file without documents is no mistake: it runs, and says that nothing takes events', async () => {
+  const folder = folderOf({ 'a.yaml': '---\n# nothing yet\n' })
+  expect(await runSluice(['validate', folder])).toMatchObject({ code: 0, stdout: '1 file, 0 resources: valid\n' })
+  const sluice = await startSluice(folder)
+  await sluice.stderr.until(/No Broker is declared/)
+})
+
+test('a Broker without a Trigger runs, and it is told that its events go nowhere; of many, a few and how many', async () => {
+  const one = await startSluice({
+    'a.yaml': broker() + broker('used') + trigger('t', 'http://127.0.0.1:9/', [], 'used'),
+  })
+  await one.stderr.until(/No Trigger is declared for Broker default\/default: what is sent there goes nowhere/)
+  const names = Array.from({ length: 9 }, (_, n) => `b${n}`)
+  const many = await startSluice({ 'a.yaml': names.map((name) => broker(name)).join('') })
+  await many.stderr.until(/for Broker default\/b0, .*, default\/b4 and 4 more:/)
+})
+
+test('a Trigger whose Broker is in another namespace is told so', async () => {
+  const elsewhere = broker().replace('{name: default}', '{name: default, namespace: shop}')
+  const sluice = await startSluice({ 'a.yaml': elsewhere + trigger('t', 'http://127.0.0.1:9/') })
+  await sluice.stderr.until(
+    /Trigger default\/t \(warning\)\n.*There is one in namespace shop; this points into default/,
+  )
+  await sluice.stderr.until(/Trigger default\/t .*NOT READY, BrokerDoesNotExist/)
+})
+
+test('sluice validate of nothing checks nothing, and that is no success: 1', async () => {
+  const ran = await runSluice(['validate', folderOf({ 'README.md': 'no YAML' })])
+  expect(ran).toMatchObject({ code: 1, stdout: '' })
+  expect(ran.stderr).toMatch(/no \.yaml, \.yml or \.json files in it.*\nsluice validate: there is nothing to check/)
 })
 
 test('a signal at the very moment of the ready line is heard', async () => {

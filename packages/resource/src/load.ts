@@ -195,12 +195,11 @@ const NAMES_COMPARED_MAX = 100
 
 function namesOf({ seen, resources }: Load): Names {
   const byKind = new Map<string, string[]>()
+  const byName = new Map<string, string[]>()
   for (const { resource } of resources) {
     const identity = identityOf(resource)
-    const key = resourceKey({ ...identity, name: '' })
-    const names = byKind.get(key)
-    if (names === undefined) byKind.set(key, [identity.name])
-    else names.push(identity.name)
+    add(byKind, resourceKey({ ...identity, name: '' }), identity.name)
+    add(byName, resourceKey({ ...identity, namespace: '' }), identity.namespace)
   }
   return {
     has: (key) => seen.has(key),
@@ -208,6 +207,13 @@ function namesOf({ seen, resources }: Load): Names {
       const names = byKind.get(resourceKey({ ...identity, name: '' })) ?? []
       return names.length > NAMES_COMPARED_MAX ? [] : names
     },
+    namespaces: (identity) => byName.get(resourceKey({ ...identity, namespace: '' })) ?? [],
+  }
+
+  function add(to: Map<string, string[]>, key: string, value: string): void {
+    const values = to.get(key)
+    if (values === undefined) to.set(key, [value])
+    else values.push(value)
   }
 }
 

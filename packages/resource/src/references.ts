@@ -12,6 +12,8 @@ export interface Names {
   readonly has: (key: string) => boolean
   /** Names of that kind in that namespace. */
   readonly like: (identity: Identity) => readonly string[]
+  /** Namespaces in which there is one of that kind and name. */
+  readonly namespaces: (identity: Identity) => readonly string[]
 }
 
 /** A warning for each resource that this one points to and that isn't there. */
@@ -22,13 +24,18 @@ export function missingReferences(resource: Resource, names: Names): Finding[] {
     if (names.has(resourceKey({ group, ...identity }))) return []
     const url = findKind(group, identity.kind)?.address?.(identity, undefined, CLUSTER_SUFFIX)
     const meant = didYouMean(identity.name, names.like({ group, ...identity }))
+    const [elsewhere] = names.namespaces({ group, ...identity })
+    const misplaced =
+      elsewhere === undefined || elsewhere === '' // of a kind that lives in none
+        ? undefined
+        : `There is one in namespace ${elsewhere}; this points into ${identity.namespace}.`
     return [
       {
         severity: 'warning' as const,
         code: 'SLUICE_RESOURCE_MISSING_REFERENCE',
         path,
         message: `${nameOf(identity)}${group === '' ? '' : ` of ${group}`} is in none of these files.`,
-        hint: [meant, url === undefined ? missing : `Its events will go to ${url}.`]
+        hint: [meant, misplaced, url === undefined ? missing : `Its events will go to ${url}.`]
           .filter((text) => text !== undefined)
           .join(' '),
       },

@@ -273,7 +273,7 @@ function referencesOf(resource: Resource): Reference[] {
       kind: 'Broker',
       namespace,
       name: broker,
-      missing: 'The Trigger will not be Ready until it exists (BrokerDoesNotExist).',
+      missing: 'The Trigger will not be Ready until its own namespace has it (BrokerDoesNotExist).',
     },
     ...referenceOf(subscriber, ['spec', 'subscriber'], namespace, 'The Trigger will not be Ready until it exists.'),
     ...referenceOf(
