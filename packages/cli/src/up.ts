@@ -5,7 +5,15 @@ import { systemClock } from '@sluice/clock'
 import { openController, type Controller } from '@sluice/controller'
 import { deliverer, type AllowedTargets, type Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
-import { isBroker, isTrigger, loadFiles, type Loaded, type Problem, type Resource } from '@sluice/resource'
+import {
+  isBroker,
+  isTrigger,
+  loadFiles,
+  triggerSettings,
+  type Loaded,
+  type Problem,
+  type Resource,
+} from '@sluice/resource'
 import { isLoopback, metrics, openServer, withLog, type Address, type SluiceServer } from '@sluice/server'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
@@ -128,23 +136,35 @@ function tellReady({ controller, server, at, tell }: Running, { files, resources
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${data}\n`)
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
-  for (const line of missingOf(resources.map(({ resource }) => resource))) lines.push(`  ${line}`)
+  for (const line of standstills(resources.map(({ resource }) => resource))) lines.push(`  ${line}`)
   lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
   tell.lines('info', lines)
 }
 
-/** What is no mistake, and yet makes events come to nothing. */
-function missingOf(resources: readonly Resource[]): string[] {
+/** What is no mistake, and yet keeps events from going anywhere. */
+function standstills(resources: readonly Resource[]): string[] {
   const brokers = resources.filter(isBroker)
-  if (brokers.length === 0)
-    return ['No Broker is declared, so nothing takes events. Add one to the files, and start again.']
-  const used = new Set(resources.filter(isTrigger).map(({ metadata, spec }) => `${metadata.namespace}/${spec.broker}`))
-  const names = brokers.map(({ metadata: { namespace, name } }) => `${namespace}/${name}`)
-  const idle = names.filter((name) => !used.has(name))
-  if (idle.length === 0) return []
-  const more = idle.length > NAMES_MAX ? ` and ${idle.length - NAMES_MAX} more` : ''
-  const shown = `${idle.slice(0, NAMES_MAX).join(', ')}${more}`
-  return [`No Trigger is declared for Broker ${shown}: what is sent there goes nowhere.`]
+  const triggers = resources.filter(isTrigger)
+  const used = new Set(triggers.map(({ metadata, spec }) => `${metadata.namespace}/${spec.broker}`))
+  const idle = brokers.map(titleOf).filter((broker) => !used.has(broker))
+  const paused = triggers.filter((trigger) => triggerSettings(trigger).paused).map(titleOf)
+  const lines: string[] = []
+  if (brokers.length === 0) {
+    lines.push('No Broker is declared, so nothing takes events. Add one to the files, and start again.')
+  }
+  if (idle.length > 0) lines.push(`No Trigger is declared for Broker ${few(idle)}: what is sent there goes nowhere.`)
+  if (paused.length > 0)
+    lines.push(`Paused by sluice.dev/paused: Trigger ${few(paused)}; what matches is kept and waits.`)
+  return lines
+}
+
+function titleOf({ metadata: { namespace, name } }: Resource): string {
+  return `${namespace}/${name}`
+}
+
+function few(names: readonly string[]): string {
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : ''
+  return `${names.slice(0, NAMES_MAX).join(', ')}${more}`
 }
 
 const NAMES_MAX = 5

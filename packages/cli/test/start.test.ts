@@ -79,6 +79,15 @@ test('a Broker without a Trigger runs, and it is told that its events go nowhere
   await many.stderr.until(/for Broker default\/b0, .*, default\/b4 and 4 more:/)
 })
 
+test('a paused Trigger is told as one', async () => {
+  const paused = trigger('t', 'http://127.0.0.1:9/').replace(
+    '{name: t}',
+    '{name: t, annotations: {sluice.dev/paused: "true"}}',
+  )
+  const sluice = await startSluice({ 'a.yaml': broker() + paused + trigger('running', 'http://127.0.0.1:9/') })
+  await sluice.stderr.until(/Paused by sluice\.dev\/paused: Trigger default\/t; what matches is kept and waits/)
+})
+
 test('a Trigger whose Broker is in another namespace is told so', async () => {
   const elsewhere = broker().replace('{name: default}', '{name: default, namespace: shop}')
   const sluice = await startSluice({ 'a.yaml': elsewhere + trigger('t', 'http://127.0.0.1:9/') })
