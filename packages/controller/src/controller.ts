@@ -1,51 +1,32 @@
 // Turns resources into running brokers and triggers, and writes into their status what runs.
 //
-// From: an apply of files (cli/src/up.ts). The routing table that the ingress reads is built whole and swapped in
-// one tick: an event sees the old configuration or the new one, never half of it.
+// From: an apply of files (cli/src/up.ts). Next: brokers.ts makes what runs equal to what is declared. All changes of
+// an apply begin in the tick of its commit: an event sees the old configuration or the new one, never half of it.
 
 import { setImmediate } from 'node:timers/promises'
-import { memoryBox, openBroker, type Broker, type Observer, type TriggerConfig } from '@sluice/broker'
-import type { ChannelState } from '@sluice/channel'
-import type { Clock } from '@sluice/clock'
-import type { Deliverer } from '@sluice/delivery'
+import type { Broker } from '@sluice/broker'
+import { within, type ChannelState } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
 import {
   isBroker,
   isTrigger,
   keyOf,
-  resolveDestination,
   resourceKey,
   resourceStore,
   type ApplyOptions,
   type Broker as BrokerResource,
   type Declared,
-  type Destination,
   type Identity,
   type Problem,
-  type Resolved,
   type Resource,
   type ResourceStore,
-  type Status,
   type Trigger,
 } from '@sluice/resource'
-import { DRIVERS } from './drivers.ts'
+import { Addresses, brokerPathOf, BROKERS, pathOf, TRIGGERS } from './addresses.ts'
+import type { ControllerOptions } from './broker.ts'
+import { Brokers } from './brokers.ts'
 import { brokerStatus, summary, triggerStatus, whyFull } from './status.ts'
-import { effectiveDelivery, samePlan, triggerConfig, type TriggerPlan } from './trigger.ts'
-
-/** What every broker that it opens is given. */
-export interface ControllerOptions {
-  clock: Clock
-  deliverer: Deliverer
-  observer: Observer
-  /** Most bytes that an in-memory channel holds. */
-  memoryBytes: number
-  /** Most bytes of a broker's dead-letter box; a trigger may have a quarter of them. Default 64 MiB. */
-  boxBytes?: number
-  /** Hops that an event may take through brokers. Default 255. */
-  hopsMax?: number
-  /** Uniform in [0, 1). Default Math.random. */
-  random?: () => number
-}
+import { planTrigger, type TriggerPlan } from './trigger.ts'
 
 /** Runs what is declared. One of its kind in a process. */
 export interface Controller {
@@ -53,14 +34,20 @@ export interface Controller {
   readonly store: ResourceStore
   /** The broker that takes events at this path now. */
   broker(namespace: string, name: string): Broker | undefined
+  /**
+   * Why a broker that is declared takes no events now: `SLUICE_CHANNEL_UNAVAILABLE`, 503, with the time until it is
+   * tried again. `undefined` where none is declared, and where it takes them.
+   */
+  unavailable(namespace: string, name: string): SluiceError | undefined
   /** Those that take events now. */
   brokers(): Iterable<Broker>
   /** Whether its channel works; where not, why. */
   channelState(broker: Broker): ChannelState
   /**
    * Makes `declared` all that the files say. Resolves once every broker takes events and every trigger is subscribed,
-   * or says in its conditions why not; with problems, and nothing changed, where something immutable changed. Applies
-   * are made in turn.
+   * or says in its conditions why not: what can't be done now is tried again by itself, and what takes longer than 10 s
+   * goes on by itself. With problems, and nothing changed, where something immutable changed. Applies are made in turn.
+   * Rejects with `SLUICE_DRAINING`, and changes nothing, once {@link close} was called.
    */
   apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]>
   /** The resource with its status as of now. */
@@ -69,7 +56,7 @@ export interface Controller {
   list(of: { group: string; kind: string }): Resource[]
   /** A line for each broker and trigger: where it is or goes, and if it isn't ready, why. */
   summary(): string[]
-  /** Drains and closes every broker. */
+  /** Drains and closes every broker, as its `close`. Removed ones that need longer than `deadlineMs` are left. */
   close(options: { deadlineMs: number }): Promise<void>
 }
 
@@ -84,56 +71,46 @@ export function openController(options: ControllerOptions): Controller {
   return new RunningController(options)
 }
 
-const BROKERS = { group: 'eventing.knative.dev', kind: 'Broker' }
-const TRIGGERS = { group: 'eventing.knative.dev', kind: 'Trigger' }
-const BOX_BYTES = 64 * 1024 * 1024
-/** For a broker that was taken out of the files: what is under way may finish. */
-const REMOVED_DEADLINE_MS = 10_000
-
-interface RunningBroker {
-  readonly broker: Broker
-  state: ChannelState
-}
-
-interface RunningTrigger {
-  readonly plan: TriggerPlan
-  readonly broker: Broker
-  readonly config: TriggerConfig
-}
-
+/** So long an apply waits for channels, before the next may have its turn. */
+const APPLY_MS_MAX = 10_000
 /** Statuses written before others on the event loop have their turn. */
 const STATUSES_AT_ONCE = 500
 
 class RunningController implements Controller {
   readonly store: ResourceStore
   readonly #options: ControllerOptions
-  #base = ''
-  /** By `namespace/name`. Never changed, only replaced. */
-  #routes: ReadonlyMap<string, RunningBroker> = new Map()
+  readonly #addresses: Addresses
+  readonly #brokers: Brokers
   /** What each declared trigger comes to, by resource key. */
   #plans = new Map<string, TriggerPlan>()
-  /** Those that are subscribed, by resource key. */
-  readonly #running = new Map<string, RunningTrigger>()
-  /** Brokers that were removed, and finish what is under way. */
-  readonly #closing = new Set<Promise<void>>()
   #lastApply: Promise<unknown> = Promise.resolve()
+  #isApplying = false
+  #isClosed = false
 
   constructor(options: ControllerOptions) {
     this.#options = options
     this.store = resourceStore({ clock: options.clock })
+    this.#addresses = new Addresses(this.store)
+    this.#brokers = new Brokers(options, (path) => void this.#brokerChanged(path))
   }
 
   broker(namespace: string, name: string): Broker | undefined {
-    return this.#routes.get(`${namespace}/${name}`)?.broker
+    return this.#brokers.get(`${namespace}/${name}`)?.broker
   }
 
-  *brokers(): Generator<Broker> {
-    for (const { broker } of this.#routes.values()) yield broker
+  unavailable(namespace: string, name: string): SluiceError | undefined {
+    return this.#brokers.get(`${namespace}/${name}`)?.unavailable()
   }
 
-  channelState({ namespace, name }: Broker): ChannelState {
-    return this.#routes.get(`${namespace}/${name}`)?.state ?? { state: 'degraded', reason: 'The broker is closed.' }
+  brokers(): Iterable<Broker> {
+    return this.#brokers.running()
   }
+
+  channelState(broker: Broker): ChannelState {
+    return this.#brokers.channelState(broker)
+  }
+
+  // --- An apply ---
 
   apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]> {
     const turn = this.#lastApply.then(() => this.#apply(declared, options))
@@ -142,163 +119,80 @@ class RunningController implements Controller {
   }
 
   async #apply(declared: readonly Declared[], { base, ...options }: ApplyFiles): Promise<readonly Problem[]> {
+    if (this.#isClosed) throw draining()
     const { problems } = this.store.apply(declared, { source: 'files', ...options })
     if (problems !== undefined) return problems
-    this.#base = base
-    const removed = this.#withdrawRemoved()
-    const routes = await this.#openBrokers()
-    this.#plans = this.#planTriggers()
-    await Promise.all([...this.#setTriggers(routes), ...this.#removeTriggers(routes)]) // begun in one tick
-    this.#routes = routes // a new broker takes events once its triggers are subscribed
-    for (const broker of removed) this.#closeRemoved(broker)
+    this.#addresses.base = base
+    this.#isApplying = true
+    try {
+      await within(this.#options.clock, APPLY_MS_MAX, this.#run()) // begins everything in the tick of the commit
+    } finally {
+      this.#isApplying = false
+    }
     await this.#writeStatuses()
     return []
   }
 
-  /** In the tick of the commit: a removed broker takes no event any more. */
-  #withdrawRemoved(): Broker[] {
-    const declared = new Set(this.store.list(BROKERS).map(pathOf))
-    const stays = new Map<string, RunningBroker>()
-    const removed: Broker[] = []
-    for (const [path, running] of this.#routes) {
-      if (declared.has(path)) stays.set(path, running)
-      else removed.push(running.broker)
-    }
-    this.#routes = stays
-    return removed
-  }
-
-  /** The brokers that are declared: those that run, and new ones, which take no events yet. */
-  async #openBrokers(): Promise<Map<string, RunningBroker>> {
-    const routes = new Map<string, RunningBroker>()
-    for (const { metadata } of this.store.list(BROKERS)) {
-      const path = `${metadata.namespace}/${metadata.name}`
-      routes.set(path, this.#routes.get(path) ?? (await this.#openBroker(metadata.namespace, metadata.name)))
-    }
-    return routes
-  }
-
-  async #openBroker(namespace: string, name: string): Promise<RunningBroker> {
-    const { memoryBytes, boxBytes = BOX_BYTES, ...options } = this.#options
-    const channel = await DRIVERS.memory({ clock: options.clock, memoryBytes })
-    const box = memoryBox({ clock: options.clock, bytesMax: boxBytes })
-    const running: RunningBroker = {
-      broker: openBroker({ ...options, namespace, name, channel, box }),
-      state: { state: 'ready' },
-    }
-    channel.onState((state) => {
-      running.state = state
-    })
-    return running
-  }
-
-  #planTriggers(): Map<string, TriggerPlan> {
+  /** Makes what runs equal to what is declared. */
+  #run(): Promise<unknown> {
     const plans = new Map<string, TriggerPlan>()
-    for (const trigger of this.store.list(TRIGGERS).filter(isTrigger)) plans.set(keyOf(trigger), this.#plan(trigger))
-    return plans
-  }
-
-  /** Everything about a trigger that its resource, its broker's and those it points at decide. */
-  #plan(trigger: Trigger): TriggerPlan {
-    const { namespace } = trigger.metadata
-    const broker = this.#brokerOf(trigger)
-    const { policy, deadLetterSink } = effectiveDelivery(trigger.spec.delivery, broker?.spec?.delivery)
-    return {
-      trigger,
-      policy,
-      subscriber: this.#resolve(trigger.spec.subscriber, namespace, 'subscriber'),
-      deadLetterSink: deadLetterSink && this.#resolve(deadLetterSink, namespace, 'deadLetterSink'),
+    const ofBroker = new Map<string, TriggerPlan[]>()
+    for (const trigger of this.store.list(TRIGGERS).filter(isTrigger)) {
+      const plan = planTrigger(trigger, this.#addresses)
+      const path = brokerPathOf(trigger)
+      plans.set(keyOf(trigger), plan)
+      const beside = ofBroker.get(path)
+      if (beside === undefined) ofBroker.set(path, [plan])
+      else beside.push(plan)
     }
+    this.#plans = plans
+    const declared = new Map(this.store.list(BROKERS).map((broker) => [pathOf(broker), broker.metadata]))
+    return this.#brokers.set(declared, (path) => ofBroker.get(path) ?? [])
   }
 
-  #setTriggers(routes: ReadonlyMap<string, RunningBroker>): Promise<void>[] {
-    const set: Promise<void>[] = []
-    for (const [key, plan] of this.#plans) {
-      const { namespace } = plan.trigger.metadata
-      const broker = routes.get(`${namespace}/${plan.trigger.spec.broker}`)?.broker
-      const running = this.#running.get(key)
-      if (broker === undefined || (running !== undefined && samePlan(running.plan, plan))) continue
-      const config = triggerConfig(plan, running?.config)
-      if (config !== undefined) set.push(this.#setTrigger(key, plan, broker, config))
-    }
-    return set
-  }
-
-  async #setTrigger(key: string, plan: TriggerPlan, broker: Broker, config: TriggerConfig): Promise<void> {
-    try {
-      await broker.setTrigger(config)
-      this.#running.set(key, { plan, broker, config })
-    } catch (error) {
-      // A start or an order that this channel can't do: the trigger says so, and the others run.
-      if (!(error instanceof SluiceError)) throw error
-      this.#plans.set(key, { ...plan, refused: error.message })
-    }
-  }
-
-  #removeTriggers(routes: ReadonlyMap<string, RunningBroker>): Promise<void>[] {
-    const removed: Promise<void>[] = []
-    for (const [key, { plan, broker }] of this.#running) {
-      const stays = this.#plans.has(key) && routes.get(`${broker.namespace}/${broker.name}`)?.broker === broker
-      if (stays) continue
-      this.#running.delete(key)
-      removed.push(broker.removeTrigger(plan.trigger.metadata.uid))
-    }
-    return removed
-  }
-
-  #closeRemoved(broker: Broker): void {
-    const closing = broker
-      .close({ deadlineMs: REMOVED_DEADLINE_MS })
-      .catch((error: unknown) => process.emitWarning(error as Error)) // it is gone for everybody else
-      .finally(() => this.#closing.delete(closing))
-    this.#closing.add(closing)
-  }
-
-  #resolve(destination: Destination, namespace: string, role: 'subscriber' | 'deadLetterSink'): Resolved {
-    return resolveDestination(destination, (identity) => this.#addressed(identity), { namespace, role })
-  }
-
-  /** A resource as destinations see it: a broker's address is known before its status is written. */
-  #addressed(identity: Identity): Resource | undefined {
-    const resource = this.store.get(resourceKey(identity))
-    if (resource === undefined || !isBroker(resource)) return resource
-    const status = { ...resource.status, address: { url: this.#url(resource) } } as Status
-    return { ...resource, status }
-  }
-
-  #url({ metadata }: BrokerResource): string {
-    return `${this.#base}/${metadata.namespace}/${metadata.name}`
-  }
+  // --- Statuses ---
 
   get(identity: Identity): Resource | undefined {
     const key = resourceKey(identity)
     const resource = this.store.get(key)
     if (resource === undefined) return undefined
-    const broker = isTrigger(resource) ? this.#brokerOf(resource) : undefined
+    const broker = isTrigger(resource) ? this.#addresses.brokerOf(resource) : undefined
     if (broker !== undefined) this.#writeStatus(broker)
     this.#writeStatus(resource)
     return this.store.get(key)
   }
 
-  /** All of a kind, with their statuses as of now. */
   list(of: { group: string; kind: string }): Resource[] {
     if (of.kind === TRIGGERS.kind && of.group === TRIGGERS.group) this.#writeBrokerStatuses()
     for (const resource of this.store.list(of)) this.#writeStatus(resource)
     return this.store.list(of)
   }
 
-  /** Brokers first: a trigger says what its broker does. */
-  async #writeStatuses(): Promise<void> {
-    this.#writeBrokerStatuses()
+  summary(): string[] {
+    return summary(this.list(BROKERS), this.list(TRIGGERS))
+  }
+
+  /** Between applies: it has opened, its channel is gone or back, or more is known of why it can't open. */
+  async #brokerChanged(path: string): Promise<void> {
+    if (this.#isApplying) return // which writes them all
+    await this.#writeStatuses(path)
+  }
+
+  /** Of everything, or of one broker and its triggers. Brokers first: a trigger says what its broker does. */
+  async #writeStatuses(path?: string): Promise<void> {
+    this.#writeBrokerStatuses(path)
     let written = 0
-    for (const trigger of this.store.list(TRIGGERS)) {
-      this.#writeStatus(trigger)
+    for (const trigger of this.store.list(TRIGGERS).filter(isTrigger)) {
+      if (path !== undefined && brokerPathOf(trigger) !== path) continue
+      this.#writeTriggerStatus(trigger)
       if (++written % STATUSES_AT_ONCE === 0) await setImmediate()
     }
   }
 
-  #writeBrokerStatuses(): void {
-    for (const broker of this.store.list(BROKERS)) this.#writeStatus(broker)
+  #writeBrokerStatuses(path?: string): void {
+    for (const broker of this.store.list(BROKERS)) {
+      if (path === undefined || pathOf(broker) === path) this.#writeStatus(broker)
+    }
   }
 
   #writeStatus(resource: Resource): void {
@@ -307,42 +201,36 @@ class RunningController implements Controller {
   }
 
   #writeBrokerStatus(resource: BrokerResource): void {
-    const { namespace } = resource.metadata
-    const running = this.#routes.get(pathOf(resource))
+    const declared = this.#brokers.get(pathOf(resource))
     const sink = resource.spec.delivery?.deadLetterSink
-    const resolved = sink && this.#resolve(sink, namespace, 'deadLetterSink')
+    const resolved = sink && this.#addresses.resolve(sink, resource.metadata.namespace, 'deadLetterSink')
+    const full = declared?.broker && whyFull(declared.broker)
+    const state = declared?.state ?? { state: 'opening' }
     this.store.setStatus(
       keyOf(resource),
-      brokerStatus(resource, this.#url(resource), running?.state, resolved, running && whyFull(running.broker)),
+      brokerStatus(resource, this.#addresses.urlOf(resource), state, resolved, full),
     )
   }
 
-  #writeTriggerStatus(resource: Trigger): void {
-    const key = keyOf(resource)
+  #writeTriggerStatus(trigger: Trigger): void {
+    const key = keyOf(trigger)
     const plan = this.#plans.get(key)
     if (plan === undefined) return
-    const running = this.#running.get(key)?.broker.status(resource.metadata.uid)
-    const lookup = (identity: Identity): Resource | undefined => this.store.get(resourceKey(identity))
-    this.store.setStatus(key, triggerStatus(plan, this.#brokerOf(plan.trigger), running, lookup))
+    const { uid } = trigger.metadata
+    const triggers = this.#brokers.get(brokerPathOf(trigger))?.triggers
+    const subscription = { running: triggers?.status(uid), refusal: triggers?.refusal(uid) }
+    const lookup = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
+    this.store.setStatus(key, triggerStatus(plan, this.#addresses.brokerOf(trigger), subscription, lookup))
   }
 
-  #brokerOf({ metadata, spec }: Trigger): BrokerResource | undefined {
-    const { namespace } = metadata
-    const resource = this.store.get(resourceKey({ ...BROKERS, namespace, name: spec.broker }))
-    return resource !== undefined && isBroker(resource) ? resource : undefined
-  }
-
-  summary(): string[] {
-    return summary(this.list(BROKERS), this.list(TRIGGERS))
-  }
+  // --- The end ---
 
   async close(options: { deadlineMs: number }): Promise<void> {
-    await this.#lastApply
-    await Promise.all([...this.#closing, ...Array.from(this.brokers(), (broker) => broker.close(options))])
+    this.#isClosed = true
+    await this.#brokers.close(options)
   }
 }
 
-/** `namespace/name`, as in the path of a broker. */
-function pathOf({ metadata }: Resource): string {
-  return `${metadata.namespace}/${metadata.name}`
+function draining(): SluiceError {
+  return new SluiceError('SLUICE_DRAINING', 'Sluice is shutting down and applies nothing any more.', { status: 503 })
 }

@@ -1,20 +1,45 @@
 // The one table of channel drivers: nothing else names one. Each is loaded when the first channel of its kind opens.
 
-import type { Channel } from '@sluice/channel'
+import { memoryBox } from '@sluice/broker'
+import type { Channel, DeadLetterBox } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 
-export interface ChannelSettings {
-  clock: Clock
+/** What a driver is told to open. */
+export interface StorageSettings {
+  readonly clock: Clock
+  /** Whose it is. A Broker that is declared again under its name has its `uid` again. */
+  readonly broker: { readonly namespace: string; readonly name: string; readonly uid: string }
   /** Most bytes that an in-memory channel holds. */
-  memoryBytes: number
+  readonly memoryBytes: number
+  /** Most bytes of the dead-letter box. */
+  readonly boxBytes: number
 }
 
-/** Opens the channel of a broker by its driver's name. */
-export type OpenChannel = (settings: ChannelSettings) => Promise<Channel>
+/** Where a broker keeps its events, and its dead letters. */
+export interface BrokerStorage {
+  readonly channel: Channel
+  readonly box: DeadLetterBox
+}
 
-export const DRIVERS: { readonly memory: OpenChannel } = {
-  memory: async ({ clock, memoryBytes }) => {
+/**
+ * Opens both for a broker, or rejects and leaves neither open; it is asked again then. The message of a SluiceError says
+ * what is wrong and what to do, to whoever reads the Broker's status and to its senders. Any other error is taken for a
+ * bug or for the machine's trouble: senders are told that there is one, and not which.
+ */
+export type OpenStorage = (settings: StorageSettings) => Promise<BrokerStorage>
+
+/** How storage is opened, by the driver's name. */
+export interface Drivers {
+  readonly memory: OpenStorage
+}
+
+/** Those that Sluice comes with. */
+export const DRIVERS: Drivers = {
+  memory: async ({ clock, memoryBytes, boxBytes }) => {
     const { memoryChannel } = await import('@sluice/channel-memory')
-    return memoryChannel({ clock, bytesMax: memoryBytes })
+    return {
+      channel: memoryChannel({ clock, bytesMax: memoryBytes }),
+      box: memoryBox({ clock, bytesMax: boxBytes }),
+    }
   },
 }

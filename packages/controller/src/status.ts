@@ -1,7 +1,6 @@
 // What a status says: computed from what runs, in Knative's words (KNATIVE.md 1.1, A.2). Pure.
 
 import type { Broker, TriggerStatus } from '@sluice/broker'
-import type { ChannelState } from '@sluice/channel'
 import {
   brokerKind,
   conditions,
@@ -18,17 +17,19 @@ import {
   type Status,
   type Trigger,
 } from '@sluice/resource'
+import type { BrokerState } from './broker.ts'
 import type { TriggerPlan } from './trigger.ts'
 
-/** `state`: of the broker's channel; `undefined` while it is not open. `full`: why that takes no events, if so. */
+/** `full`: why its channel takes no events, if so. */
 export function brokerStatus(
   resource: Resource,
   url: string,
-  state: ChannelState | undefined,
+  state: BrokerState,
   deadLetterSink: Resolved | undefined,
   full: string | undefined,
 ): Status {
   const channel = channelMark(state)
+  const isOpen = state.state === 'ready' || state.state === 'degraded'
   return status(
     brokerKind,
     resource,
@@ -36,7 +37,7 @@ export function brokerStatus(
       IngressReady: channel,
       TriggerChannelReady: channel,
       FilterReady: channel,
-      Addressable: channel.status === 'Unknown' ? channel : TRUE,
+      Addressable: isOpen ? TRUE : channel,
       DeadLetterSinkResolved: sinkMark(deadLetterSink, ''),
       EventPoliciesReady: { status: 'True', reason: 'DefaultAuthorizationMode' },
       ...(full !== undefined && {
@@ -44,7 +45,7 @@ export function brokerStatus(
       }),
     },
     {
-      ...(state !== undefined && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 48
+      ...(isOpen && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 48
       ...sinkUri(deadLetterSink),
     },
   )
@@ -67,14 +68,22 @@ export function whyFull(broker: Broker): string | undefined {
   )
 }
 
+/** What became of a trigger at its broker. */
+export interface SubscriptionState {
+  /** Where it is subscribed. */
+  readonly running: TriggerStatus | undefined
+  /** Why it doesn't run as it was declared, in words. */
+  readonly refusal: string | undefined
+}
+
 /**
- * Of the generation that was planned (spec 83). `broker`: the one it names, with its status; `running`: its
- * subscription, where there is one; `lookup` finds the object that its annotation `knative.dev/dependency` names.
+ * Of the generation that was planned (spec 83). `broker`: the one it names, with its status; `lookup` finds the object
+ * that its annotation `knative.dev/dependency` names.
  */
 export function triggerStatus(
   plan: TriggerPlan,
   broker: Resource | undefined,
-  running: TriggerStatus | undefined,
+  { running, refusal }: SubscriptionState,
   lookup: (identity: Identity) => Resource | undefined,
 ): Status {
   const { trigger, subscriber, deadLetterSink } = plan
@@ -84,7 +93,7 @@ export function triggerStatus(
     trigger,
     {
       BrokerReady: brokerMark(broker, trigger.spec.broker),
-      SubscriptionReady: subscriptionMark(plan, running),
+      SubscriptionReady: subscriptionMark(refusal, running),
       DependencyReady: dependencyMark(trigger, lookup),
       SubscriberResolved: resolvedMark(subscriber, waits),
       DeadLetterSinkResolved: sinkMark(deadLetterSink, waits),
@@ -113,11 +122,18 @@ function status(kind: Kind, resource: Resource, marks: Record<string, Mark>, fie
   }
 }
 
-function channelMark(state: ChannelState | undefined): Mark {
-  if (state === undefined) {
-    return { status: 'Unknown', reason: 'ChannelNotReady', message: 'The channel is not open yet.' }
+/** Reasons as Knative's reconcilers give them (KNATIVE.md A.2). */
+function channelMark(state: BrokerState): Mark {
+  switch (state.state) {
+    case 'ready':
+      return TRUE
+    case 'degraded':
+      return { status: 'False', reason: 'ChannelNotReady', message: state.reason }
+    case 'failed':
+      return { status: 'False', reason: 'ChannelFailure', message: state.reason }
+    case 'opening':
+      return { status: 'Unknown', reason: 'ChannelNotReady', message: 'The channel is not open yet.' }
   }
-  return state.state === 'ready' ? TRUE : { status: 'False', reason: 'ChannelNotReady', message: state.reason }
 }
 
 /** A trigger is not ready without a ready broker (spec 11, 12). */
@@ -127,13 +143,13 @@ function brokerMark(broker: Resource | undefined, name: string): Mark {
   }
   const ready = readyCondition(broker.status?.conditions)
   if (ready?.status === 'True') return TRUE
-  const { reason = 'BrokerNotReady', message = `Broker "${name}" is not ready` } = ready ?? {}
-  return { status: 'False', reason, message }
+  const { reason = 'BrokerNotReady', message } = ready ?? {}
+  return { status: 'False', reason, message: `Broker "${name}" is not ready${message ? `: ${message}` : ''}` }
 }
 
 /** Whether future matching events will be sent (spec 20). */
-function subscriptionMark(plan: TriggerPlan, running: TriggerStatus | undefined): Mark {
-  if (plan.refused !== undefined) return { status: 'False', reason: 'NotSubscribed', message: plan.refused }
+function subscriptionMark(refusal: string | undefined, running: TriggerStatus | undefined): Mark {
+  if (refusal !== undefined) return { status: 'False', reason: 'NotSubscribed', message: refusal }
   if (running === undefined) return { status: 'Unknown', reason: 'NotSubscribed', message: 'Not subscribed yet.' }
   if (!running.boxFull) return TRUE
   return {

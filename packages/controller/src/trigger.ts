@@ -13,6 +13,7 @@ import {
   type Trigger,
   type TriggerSettings,
 } from '@sluice/resource'
+import type { Addresses } from './addresses.ts'
 
 /** What a trigger comes to, once everything it points at is known. */
 export interface TriggerPlan {
@@ -21,8 +22,19 @@ export interface TriggerPlan {
   /** `undefined`: neither the trigger nor its broker has one. */
   readonly deadLetterSink: Resolved | undefined
   readonly policy: DeliveryPolicy
-  /** What the channel refused, in words. */
-  readonly refused?: string
+}
+
+/** Everything about a trigger that its resource, its broker's and those it points at decide. */
+export function planTrigger(trigger: Trigger, addresses: Addresses): TriggerPlan {
+  const { namespace } = trigger.metadata
+  const broker = addresses.brokerOf(trigger)
+  const { policy, deadLetterSink } = effectiveDelivery(trigger.spec.delivery, broker?.spec?.delivery)
+  return {
+    trigger,
+    policy,
+    subscriber: addresses.resolve(trigger.spec.subscriber, namespace, 'subscriber'),
+    deadLetterSink: deadLetterSink && addresses.resolve(deadLetterSink, namespace, 'deadLetterSink'),
+  }
 }
 
 /**

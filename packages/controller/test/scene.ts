@@ -10,7 +10,7 @@ import { deliverer } from '@sluice/delivery'
 import { newEvent, type Event } from '@sluice/event'
 import { admit, formatProblems, type Condition, type Declared, type Problem, type Resource } from '@sluice/resource'
 import { onTestFinished } from 'vitest'
-import { openController, type Controller } from '@sluice/controller'
+import { openController, type Controller, type Drivers } from '@sluice/controller'
 
 export const BASE = 'http://127.0.0.1:8080'
 const GROUP = 'eventing.knative.dev'
@@ -33,6 +33,7 @@ export interface Scene {
 export interface SceneOptions {
   readonly memoryBytes?: number
   readonly boxBytes?: number
+  readonly drivers?: Drivers
   readonly observer?: Partial<Observer>
 }
 
@@ -49,7 +50,7 @@ export function scene({ memoryBytes = 16 * 1024 * 1024, observer = {}, ...option
   })
   onTestFinished(async () => {
     await deliveries.close({ deadlineMs: 0 }) // first: nobody waits for what is under way
-    await controller.close({ deadlineMs: 0 })
+    await controller.close({ deadlineMs: 0 }).catch(() => {}) // a test of what it rejects with has closed it itself
   })
   const refused: Scene['refused'] = (...resources) => controller.apply(resources, { base: BASE })
   const get = (kind: string, name: string): Resource => {
@@ -76,6 +77,11 @@ export function scene({ memoryBytes = 16 * 1024 * 1024, observer = {}, ...option
       while (!holds()) await setImmediate()
     },
   }
+}
+
+/** Lets everything happen that needs no time. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await setImmediate()
 }
 
 export function event(type: string, id?: string): Event {

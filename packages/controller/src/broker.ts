@@ -1,0 +1,212 @@
+// One Broker that is declared: from nothing to taking events, through whatever its channel can't do meanwhile.
+//
+// From: brokers.ts, at an apply. Next: drivers.ts opens its channel, and triggers.ts subscribes its triggers.
+
+import { openBroker, type Broker, type Observer } from '@sluice/broker'
+import { channelUnavailable, type Capabilities, type ChannelState } from '@sluice/channel'
+import type { Clock } from '@sluice/clock'
+import type { Deliverer } from '@sluice/delivery'
+import { SluiceError } from '@sluice/event'
+import { DRIVERS, type BrokerStorage, type Drivers } from './drivers.ts'
+import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
+import type { TriggerPlan } from './trigger.ts'
+import { Triggers } from './triggers.ts'
+
+/** What every broker that the controller opens is given. */
+export interface ControllerOptions {
+  clock: Clock
+  deliverer: Deliverer
+  observer: Observer
+  /** Most bytes that an in-memory channel holds. */
+  memoryBytes: number
+  /** Most bytes of a broker's dead-letter box; a trigger may have a quarter of them. Default 64 MiB. */
+  boxBytes?: number
+  /** Hops that an event may take through brokers. Default 255. */
+  hopsMax?: number
+  /** Uniform in [0, 1). Default Math.random. */
+  random?: () => number
+  /** How channels and boxes are opened. Default: the drivers that Sluice comes with. */
+  drivers?: Drivers
+}
+
+const BOX_BYTES = 64 * 1024 * 1024
+/** What a sender is told to wait for a broker that is being opened right now. */
+const OPENING_RETRY_MS = 1000
+
+/** `opening`: not there yet. `failed`: why not; it is tried again. Else what its channel says. */
+export type BrokerState =
+  | ChannelState
+  | { readonly state: 'opening' }
+  | { readonly state: 'failed'; readonly reason: string }
+
+/** As its resource has it. */
+export interface BrokerIdentity {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+}
+
+interface Running {
+  readonly broker: Broker
+  readonly triggers: Triggers
+  state: ChannelState
+}
+
+/** Runs one Broker. Whatever fails, it has no rejection but that of {@link close}: it says so, and tries again. */
+export class DeclaredBroker {
+  /** Once it takes events. */
+  broker: Broker | undefined
+  readonly #identity: BrokerIdentity
+  readonly #options: ControllerOptions
+  readonly #changed: () => void
+  readonly #retry: Retry
+  /** Of its triggers, as they are declared. */
+  #plans: readonly TriggerPlan[] = []
+  #running: Running | undefined
+  /** Why it could not be opened the last time. */
+  #failure: { readonly error: unknown } | undefined
+  #isGone = false
+  /** What it was like when {@link #changed} was called last. */
+  #told = ''
+
+  /** `changed`: its status, or that of its triggers, is another than before. */
+  constructor(identity: BrokerIdentity, options: ControllerOptions, changed: () => void) {
+    this.#identity = identity
+    this.#options = options
+    this.#changed = changed
+    this.#retry = new Retry(options.clock, () => void this.#tryAgain())
+  }
+
+  /**
+   * Opens it, with these triggers. Resolves once it takes events, or the first try has failed; the next follow by
+   * themselves. `after`: what has to be over before.
+   */
+  async open(plans: readonly TriggerPlan[], after?: Promise<unknown>): Promise<void> {
+    this.#plans = plans
+    if (after !== undefined) await after
+    await this.#open()
+  }
+
+  /**
+   * Makes these its triggers: at once, as {@link Triggers.set}, or when it opens. What its channel refuses for now is
+   * tried again.
+   */
+  async setTriggers(plans: readonly TriggerPlan[]): Promise<void> {
+    this.#plans = plans
+    if (this.#running !== undefined) await this.#settle(this.#running, this.#running.triggers.set(plans))
+  }
+
+  async #open(): Promise<void> {
+    if (this.#isGone) return
+    const { clock, memoryBytes, boxBytes = BOX_BYTES, drivers = DRIVERS } = this.#options
+    let storage: BrokerStorage
+    try {
+      storage = await drivers.memory({ clock, broker: this.#identity, memoryBytes, boxBytes })
+      if (this.#isGone) return await storage.channel.close({ deadlineMs: 0 })
+    } catch (error) {
+      if (this.#isGone) return
+      this.#failure = { error }
+      this.#retry.later(error)
+      return this.#tell()
+    }
+    this.#failure = undefined
+    this.#running = this.#run(storage)
+    await this.#settle(this.#running, this.#running.triggers.set(this.#plans))
+  }
+
+  #run({ channel, box }: BrokerStorage): Running {
+    const { namespace, name } = this.#identity
+    const broker = openBroker({ ...this.#options, namespace, name, channel, box })
+    const running: Running = { broker, triggers: new Triggers(broker), state: { state: 'ready' } }
+    channel.onState((state) => {
+      running.state = state
+      this.#tell()
+    })
+    return running
+  }
+
+  /** Waits for the answers to what its triggers were asked to be, and sees to what is still missing. */
+  async #settle({ broker, triggers }: Running, asked: Promise<unknown>): Promise<void> {
+    await asked
+    if (this.#isGone) return
+    const missing = triggers.waitsFor
+    if (missing === undefined) this.#retry.end()
+    else this.#retry.later(missing)
+    if (triggers.isComplete || !forgetsWhoIsAway(broker.channel.capabilities)) this.broker = broker
+    this.#tell()
+  }
+
+  /** What fails again as before is nothing new. */
+  #tell(): void {
+    const missing = this.#running?.triggers.waitsFor
+    const now = JSON.stringify([this.state, missing === undefined ? '' : inWords(missing)])
+    if (now === this.#told) return
+    this.#told = now
+    this.#changed()
+  }
+
+  #tryAgain(): Promise<void> {
+    const running = this.#running
+    return running === undefined ? this.#open() : this.#settle(running, running.triggers.retry())
+  }
+
+  /** Whether it has opened data that outlives it, and that only one may have open. */
+  get holdsData(): boolean {
+    return this.#running?.broker.channel.capabilities.durable ?? false
+  }
+
+  /** Its triggers, once its channel is open. */
+  get triggers(): Triggers | undefined {
+    return this.#running?.triggers
+  }
+
+  /** Of the broker that takes events. */
+  get channelState(): ChannelState | undefined {
+    return this.broker && this.#running?.state
+  }
+
+  /** What its status says of its channel. */
+  get state(): BrokerState {
+    const { channelState } = this
+    if (channelState !== undefined) return channelState
+    if (this.#failure !== undefined) {
+      return { state: 'failed', reason: `The channel can't be opened: ${inWords(this.#failure.error)}${TRIED_AGAIN}` }
+    }
+    const missing = this.#running?.triggers.waitsFor
+    if (missing === undefined) return { state: 'opening' }
+    return { state: 'failed', reason: `Triggers can't be subscribed: ${inWords(missing)}${TRIED_AGAIN}` }
+  }
+
+  /** Why it takes no events now, for their sender; `undefined` once it does. */
+  unavailable(): SluiceError | undefined {
+    if (this.broker !== undefined) return undefined
+    const { namespace, name } = this.#identity
+    const error = this.#failure?.error ?? this.#running?.triggers.waitsFor
+    const why =
+      error === undefined
+        ? 'its channel is being opened.'
+        : error instanceof SluiceError
+          ? `its channel can't be used yet. ${inWords(error)}`
+          : "its channel can't be used yet; the status of the Broker says why." // not for everybody (threat 23)
+    return channelUnavailable(
+      `Broker ${namespace}/${name} takes no events now: ${why} Nothing was stored.`,
+      Math.max(OPENING_RETRY_MS, this.#retry.leftMs()),
+      error,
+    )
+  }
+
+  /** As {@link Broker.close}; tries nothing any more. What is being opened right now is closed when it comes. */
+  async close(options: { deadlineMs: number }): Promise<void> {
+    this.#isGone = true
+    this.#retry.end()
+    await this.#running?.broker.close(options)
+  }
+}
+
+/**
+ * Whether an event that comes before a known subscription is open again passes it by for good: where filters are judged
+ * as events are stored, nobody judges that one's. A broker on such a channel takes events once all are there.
+ */
+function forgetsWhoIsAway({ durable, filterJudged }: Capabilities): boolean {
+  return durable && filterJudged === 'publish'
+}

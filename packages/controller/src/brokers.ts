@@ -1,0 +1,91 @@
+// All Brokers that are declared, and those that are not any more and finish what is under way.
+//
+// From: controller.ts, at an apply. Next: broker.ts runs each for itself: the trouble of one is not another's.
+
+import type { Broker } from '@sluice/broker'
+import { within, type ChannelState } from '@sluice/channel'
+import { DeclaredBroker, type BrokerIdentity, type ControllerOptions } from './broker.ts'
+import type { TriggerPlan } from './trigger.ts'
+
+/** For a broker that was taken out of the files: what is under way may finish. */
+const REMOVED_DEADLINE_MS = 10_000
+const CLOSED: ChannelState = { state: 'degraded', reason: 'The broker is closed.' }
+
+/** By `namespace/name`. */
+export class Brokers {
+  readonly #options: ControllerOptions
+  readonly #changed: (path: string) => void
+  readonly #declared = new Map<string, DeclaredBroker>()
+  /** Removed brokers, each until it is closed. */
+  readonly #leaving = new Set<Promise<void>>()
+  /** Of these, those whose data the next broker of their path can't have before. */
+  readonly #occupied = new Map<string, Promise<void>>()
+
+  /** `changed`: what the status of this broker says may be another than before. */
+  constructor(options: ControllerOptions, changed: (path: string) => void) {
+    this.#options = options
+    this.#changed = changed
+  }
+
+  get(path: string): DeclaredBroker | undefined {
+    return this.#declared.get(path)
+  }
+
+  channelState(broker: Broker): ChannelState {
+    const declared = this.#declared.get(`${broker.namespace}/${broker.name}`)
+    return (declared?.broker === broker ? declared.channelState : undefined) ?? CLOSED
+  }
+
+  /** Those that take events. */
+  *running(): Generator<Broker> {
+    for (const { broker } of this.#declared.values()) if (broker !== undefined) yield broker
+  }
+
+  /**
+   * Makes these all there are, with their triggers. All changes begin in this tick: a removed broker is not found any
+   * more. Resolves once each is made, or has failed for the first time; never rejects.
+   */
+  set(
+    declared: ReadonlyMap<string, BrokerIdentity>,
+    plansOf: (path: string) => readonly TriggerPlan[],
+  ): Promise<unknown> {
+    const changes: Promise<unknown>[] = []
+    for (const [path, broker] of this.#declared) if (!declared.has(path)) changes.push(this.#remove(path, broker))
+    for (const [path, identity] of declared) {
+      const known = this.#declared.get(path)
+      changes.push(known ? known.setTriggers(plansOf(path)) : this.#add(path, identity, plansOf(path)))
+    }
+    return Promise.all(changes)
+  }
+
+  #add(path: string, identity: BrokerIdentity, plans: readonly TriggerPlan[]): Promise<void> {
+    const broker = new DeclaredBroker(identity, this.#options, () => this.#changed(path))
+    this.#declared.set(path, broker)
+    return broker.open(plans, this.#occupied.get(path))
+  }
+
+  /** Its triggers' backlogs are discarded. Resolves once it is closing; that goes on by itself. */
+  #remove(path: string, broker: DeclaredBroker): Promise<unknown> {
+    this.#declared.delete(path)
+    const { clock } = this.#options
+    const endMs = clock.monotonic() + REMOVED_DEADLINE_MS
+    const discarded = within(clock, REMOVED_DEADLINE_MS, broker.setTriggers([]))
+    const closed = discarded
+      .then(() => broker.close({ deadlineMs: Math.max(0, endMs - clock.monotonic()) }))
+      .catch((error: unknown) => process.emitWarning(error as Error)) // it is gone for everybody else
+      .finally(() => {
+        this.#leaving.delete(closed)
+        if (this.#occupied.get(path) === closed) this.#occupied.delete(path)
+      })
+    this.#leaving.add(closed)
+    if (broker.holdsData) this.#occupied.set(path, closed)
+    return discarded
+  }
+
+  /** As {@link Broker.close}, of all; a removed one is left where it needs longer. Rejects where one of them does. */
+  async close(options: { deadlineMs: number }): Promise<void> {
+    const left = within(this.#options.clock, options.deadlineMs, Promise.all(this.#leaving))
+    const closed = Array.from(this.#declared.values(), (broker) => broker.close(options))
+    for (const each of await Promise.allSettled([left, ...closed])) if (each.status === 'rejected') throw each.reason
+  }
+}

@@ -1,0 +1,162 @@
+// The triggers of one running broker: what it was asked to run, what came of that, and what has to be asked again.
+//
+// From: broker.ts, with what is declared. Next: broker/src/broker.ts, which makes the changes of one trigger in turn.
+
+import type { Broker, TriggerConfig, TriggerStatus } from '@sluice/broker'
+import { inWords, mayWorkLater, TRIED_AGAIN } from './retry.ts'
+import { samePlan, triggerConfig, type TriggerPlan } from './trigger.ts'
+
+interface Asked {
+  readonly plan: TriggerPlan
+  readonly config: TriggerConfig
+}
+
+interface DeclaredTrigger {
+  readonly id: string
+  /** `undefined`: it is to be removed. */
+  plan: TriggerPlan | undefined
+  /** What the broker runs, or is on its way to; `undefined`: nothing yet, or its removal is. */
+  asked: Asked | undefined
+  /** What it runs, as far as it has answered. */
+  runs: Asked | undefined
+  /** Its removal was asked for and is not made. */
+  isLeaving: boolean
+  /** Changes that it was asked for, and the last of them that is answered. */
+  turn: number
+  answered: number
+  /** Why it didn't do the last. */
+  refusal: Refusal | undefined
+}
+
+interface Refusal {
+  readonly error: unknown
+  readonly isRetried: boolean
+}
+
+/** Those of one broker, known by their uids. */
+export class Triggers {
+  readonly #broker: Broker
+  readonly #all = new Map<string, DeclaredTrigger>()
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  /**
+   * Makes these all there are. All changes begin in this tick; what didn't change is not touched. Resolves once each is
+   * made or refused; never rejects.
+   */
+  set(plans: readonly TriggerPlan[]): Promise<unknown> {
+    const changes: Promise<void>[] = []
+    const declared = new Set<string>()
+    for (const plan of plans) {
+      const { uid } = plan.trigger.metadata
+      declared.add(uid)
+      const trigger = this.#find(uid)
+      trigger.plan = plan
+      if (trigger.asked === undefined || !samePlan(trigger.asked.plan, plan)) changes.push(this.#ask(trigger, plan))
+      else if (!isUnderWay(trigger)) trigger.refusal = undefined // a change that was refused was taken back
+    }
+    for (const trigger of this.#all.values()) {
+      if (declared.has(trigger.id) || (trigger.plan === undefined && !isRefused(trigger))) continue
+      trigger.plan = undefined
+      changes.push(this.#change(trigger, undefined))
+    }
+    return Promise.all(changes)
+  }
+
+  /** Asks again for what was refused for now. As {@link set}. */
+  retry(): Promise<unknown> {
+    const changes: Promise<void>[] = []
+    for (const trigger of this.#all.values()) {
+      if (!isRefused(trigger) || !trigger.refusal!.isRetried) continue
+      changes.push(trigger.plan ? this.#ask(trigger, trigger.plan) : this.#change(trigger, undefined))
+    }
+    return Promise.all(changes)
+  }
+
+  /** Why something was refused for now, the first of it: then {@link retry} is due. */
+  get waitsFor(): unknown {
+    for (const { refusal } of this.#all.values()) if (refusal?.isRetried) return refusal.error
+    return undefined
+  }
+
+  /** Whether each is subscribed, or was refused for good. */
+  get isComplete(): boolean {
+    for (const trigger of this.#all.values()) {
+      if (trigger.plan !== undefined && (isUnderWay(trigger) || trigger.refusal?.isRetried)) return false
+    }
+    return true
+  }
+
+  /** `undefined` while it is not subscribed. */
+  status(id: string): TriggerStatus | undefined {
+    return this.#all.get(id)?.asked && this.#broker.status(id)
+  }
+
+  /** Why it doesn't run as it was declared, in words. */
+  refusal(id: string): string | undefined {
+    const refusal = this.#all.get(id)?.refusal
+    return refusal && inWords(refusal.error) + (refusal.isRetried ? TRIED_AGAIN : '')
+  }
+
+  #find(id: string): DeclaredTrigger {
+    let trigger = this.#all.get(id)
+    if (trigger === undefined) {
+      trigger = {
+        id,
+        plan: undefined,
+        asked: undefined,
+        runs: undefined,
+        isLeaving: false,
+        turn: 0,
+        answered: 0,
+        refusal: undefined,
+      }
+      this.#all.set(id, trigger)
+    }
+    return trigger
+  }
+
+  async #ask(trigger: DeclaredTrigger, plan: TriggerPlan): Promise<void> {
+    const config = triggerConfig(plan, trigger.asked?.config)
+    if (config !== undefined) return this.#change(trigger, { plan, config })
+    // It waits for an address, and the channel for nothing but to be rid of one that was here before.
+    if (trigger.isLeaving && !isUnderWay(trigger)) await this.#change(trigger, undefined)
+    else if (!trigger.isLeaving) trigger.refusal = undefined
+  }
+
+  /** Changes of one trigger are made in the order in which they were asked for; the last answer counts. */
+  async #change(trigger: DeclaredTrigger, asked: Asked | undefined): Promise<void> {
+    const turn = ++trigger.turn
+    trigger.asked = asked
+    if (asked === undefined) {
+      trigger.isLeaving = true
+      trigger.runs = undefined // at once: where the removal is refused, it stands still
+    }
+    let refusal: Refusal | undefined
+    try {
+      if (asked === undefined) await this.#broker.removeTrigger(trigger.id)
+      else await this.#broker.setTrigger(asked.config) // after the removal, where that was refused
+      if (turn === trigger.turn || !trigger.isLeaving) trigger.runs = asked
+    } catch (error) {
+      // A removal can't be wrong: it is tried until it works, or what is left behind would come back as a ghost.
+      refusal = { error, isRetried: asked === undefined || mayWorkLater(error) }
+    }
+    if (turn !== trigger.turn) return
+    trigger.answered = turn
+    trigger.refusal = refusal
+    trigger.asked = trigger.runs
+    if (refusal === undefined) trigger.isLeaving = false
+    if (refusal === undefined && trigger.plan === undefined) this.#all.delete(trigger.id)
+  }
+}
+
+function isUnderWay({ turn, answered }: DeclaredTrigger): boolean {
+  return turn !== answered
+}
+
+/** Whether the last change was refused, and nobody has asked again. */
+function isRefused(trigger: DeclaredTrigger): boolean {
+  return trigger.refusal !== undefined && !isUnderWay(trigger)
+}
