@@ -8,7 +8,7 @@ import { SluiceError, decodeHttp, type DecodeLimits, type Event } from '@sluice/
 import { answer, answerError, answerStored } from './answer.ts'
 import type { ServerLimits } from './limits.ts'
 
-/** Finds the broker of a path, or throws a SluiceError: 404 for none, 503 while starting or stopping. */
+/** Finds the broker of a path, or throws a SluiceError: 404 for none, 503 while it can't be opened, starting or stopping. */
 export type FindBroker = (namespace: string, name: string) => Broker
 
 /** Answers a request to `/{namespace}/{broker}`; returns false, having done nothing, for any other path. */

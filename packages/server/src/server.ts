@@ -47,7 +47,7 @@ export function openServer(options: ServerOptions): SluiceServer {
       (namespace, name) => {
         if (state !== 'ready') throw notReady(state)
         const broker = controller.broker(namespace, name)
-        if (broker === undefined) throw unknownBroker(namespace, name)
+        if (broker === undefined) throw controller.unavailable(namespace, name) ?? unknownBroker(namespace, name)
         return broker
       },
       limits,

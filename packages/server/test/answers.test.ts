@@ -1,14 +1,18 @@
 // What the two listeners answer beside 202: shape of errors, health, resources, and what they keep to themselves.
 
-import { describe, expect, test } from 'vitest'
-import { SluiceError } from '@sluice/event'
-import { metrics, openServer, type ServerState } from '@sluice/server'
-import { onTestFinished } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { NO_OBSERVER } from '@sluice/broker'
 import { manualClock } from '@sluice/clock'
-import type { Controller } from '@sluice/controller'
+import { DRIVERS, openController, type Controller } from '@sluice/controller'
+import { deliverer } from '@sluice/delivery'
+import { SluiceError } from '@sluice/event'
+import { loadFiles } from '@sluice/resource'
+import { metrics, openServer, type ServerState } from '@sluice/server'
 import { binary, broker, structuredMode, trigger } from '../../../test/support/events.ts'
 import { dial, encode, exchange, type HttpAnswer } from '../../../test/support/exchange.ts'
 import { sluiceHere } from '../../../test/support/here.ts'
+import { folderOf } from '../../../test/support/sluice.ts'
 
 const NOWHERE = 'http://127.0.0.1:9/'
 
@@ -34,6 +38,39 @@ test('every error of the ingress is JSON with a code and what to do, and allows 
     expect(answer.json()).toMatchObject({ code: expect.stringContaining(code) as string })
     expect(answer.json().message!.length).toBeGreaterThan(20)
   }
+})
+
+test('a Broker whose channel can’t be opened answers 503, why, and when to come again; 202 once it is open', async () => {
+  let isFull = true
+  const clock = manualClock()
+  const full = new SluiceError('SLUICE_LOG_FULL', 'The disk of /data is full. Make room on it.')
+  const controller = openController({
+    clock,
+    deliverer: deliverer({ clock }),
+    observer: NO_OBSERVER,
+    memoryBytes: 1_000_000,
+    drivers: { memory: (settings) => (isFull ? Promise.reject(full) : DRIVERS.memory(settings)) },
+  })
+  const listening = await serverOn(controller)
+  listening.setState('ready')
+  const { resources } = await loadFiles([folderOf({ 'broker.yaml': broker() })])
+  await controller.apply(resources, { base: listening.ingress })
+  const send = (): Promise<HttpAnswer> => exchange(`${listening.ingress}/default/default`, binary())
+
+  const refused = await send()
+  expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1', allow: 'POST, OPTIONS' } })
+  expect(refused.json()).toEqual({
+    code: 'SLUICE_CHANNEL_UNAVAILABLE',
+    message: expect.stringContaining('The disk of /data is full. Make room on it. Nothing was stored.') as string,
+  })
+  clock.advance(1000) // the second try; the third is in 2 s
+  await send()
+  expect((await send()).headers).toMatchObject({ 'retry-after': '2' })
+  isFull = false
+  clock.advance(2000)
+  while (controller.unavailable('default', 'default') !== undefined) await setImmediate()
+  expect((await send()).status).toBe(202)
+  await controller.close({ deadlineMs: 0 })
 })
 
 test('an event sent to the API is told that events go to the other listener', async () => {
@@ -105,7 +142,7 @@ describe('health', () => {
   test.each(states)(
     '%s: /readyz answers %i, /healthz and /livez 200; events are answered alike',
     async (state, ready, code) => {
-      const listening = await serverOn({ broker: () => undefined })
+      const listening = await serverOn({ broker: () => undefined, unavailable: () => undefined })
       listening.setState(state)
       for (const base of [listening.ingress, listening.api]) {
         expect((await exchange(`${base}/healthz`, { method: 'GET' })).status).toBe(200)
@@ -217,7 +254,7 @@ test('an address that can’t be listened on is told in words', async () => {
 
 /** A server whose controller does only this. */
 async function serverOn(
-  controller: Pick<Controller, 'broker'>,
+  controller: Pick<Controller, 'broker'> & Partial<Controller>,
 ): Promise<ReturnType<typeof openServer> & { ingress: string; api: string }> {
   const clock = manualClock()
   const server = openServer({ controller: controller as Controller, metrics: metrics(), clock, version: 'test' })
