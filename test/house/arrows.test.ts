@@ -12,6 +12,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   event: [],
   filter: ['event'],
+  segments: ['event', 'clock'],
   target: ['event'],
   channel: ['filter', 'event', 'clock'],
   delivery: ['target', 'event', 'clock'],
@@ -21,7 +22,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   server: ['controller', 'broker', 'delivery', 'target', 'channel', 'filter', 'event', 'clock', 'resource'],
   cli: ['server', 'controller', 'broker', 'delivery', 'target', 'channel', 'filter', 'event', 'clock', 'resource'],
 }
-const DRIVER: readonly string[] = ['channel', 'filter', 'event', 'clock']
+const DRIVER: readonly string[] = ['channel', 'filter', 'event', 'clock', 'segments']
 
 interface Manifest {
   readonly name: string
@@ -53,9 +54,12 @@ test.each(folders('packages').map((folder) => [manifest(folder).name.slice('@slu
   },
 )
 
-test.each(folders('channels'))('the driver in %s depends only on channel, filter, event and clock', (folder) => {
-  expect(ours(folder).filter((other) => !DRIVER.includes(other))).toEqual([])
-})
+test.each(folders('channels'))(
+  'the driver in %s depends only on channel, filter, event, clock and segments',
+  (folder) => {
+    expect(ours(folder).filter((other) => !DRIVER.includes(other))).toEqual([])
+  },
+)
 
 test('a driver is named in one file only, the controller’s table', () => {
   const naming = folders('packages')

@@ -223,16 +223,45 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
     this.wake()
   }
 
+  /**
+   * Before anything is handed out: `ref` was parked by a process that is gone. `key`: the one that it holds, with
+   * `order: key`; without it nothing new goes out until this event and all others like it have ended.
+   */
+  restore(ref: Ref, tries: number, delayMs: number, key?: string): void {
+    if (this.#keys !== undefined && key !== undefined) this.#keys.take(key)
+    else if (this.#keys !== undefined) this.#unordered++
+    this.#parking.park(this, ref, tries, delayMs)
+  }
+
   /** From the driver: an event is in memory that {@link Backlog.load} had not. */
   loaded(ref: Ref, event: Event): void {
-    for (const loading of this.#loading) {
-      if (loading.ref !== ref || loading.event !== undefined) continue
-      loading.event = event
-      break // else it was given up meanwhile
-    }
-    for (let first = this.#loading.peek(); first?.event !== undefined; first = this.#loading.peek()) {
+    const loading = this.#loadingOf(ref)
+    if (loading !== undefined) loading.event = event
+    this.#arriveLoaded()
+  }
+
+  /** From the driver: {@link Backlog.load} will never bring this event; the driver is done with it. `key`: the one it holds. */
+  unloadable(ref: Ref, key?: string): void {
+    const loading = this.#loadingOf(ref)
+    if (loading === undefined) return
+    loading.isGone = true
+    if (this.#unordered > 0) this.#unordered--
+    else if (key !== undefined && loading.ownsKey) this.#passKey(key)
+    this.#arriveLoaded()
+  }
+
+  /** `undefined`: it was given up meanwhile. */
+  #loadingOf(ref: Ref): Loading<Ref> | undefined {
+    for (const loading of this.#loading) if (loading.ref === ref && loading.event === undefined) return loading
+    return undefined
+  }
+
+  #arriveLoaded(): void {
+    for (let first = this.#loading.peek(); first !== undefined; first = this.#loading.peek()) {
+      if (first.isGone) this.#outBytes -= this.#backlog.bytes(first.ref)
+      else if (first.event === undefined) break
       this.#loading.shift()
-      this.#arrive(first.ref, first.event, first.tries, first.ownsKey, first.isFresh)
+      if (!first.isGone) this.#arrive(first.ref, first.event!, first.tries, first.ownsKey, first.isFresh)
     }
     this.wake()
   }
@@ -286,7 +315,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
     this.#outBytes += this.#backlog.bytes(ref)
     const event = this.#backlog.load(ref)
     if (event !== undefined && this.#loading.length === 0) this.#arrive(ref, event, tries, ownsKey, isFresh)
-    else this.#loading.push({ ref, event, tries, ownsKey, isFresh })
+    else this.#loading.push({ ref, event, tries, ownsKey, isFresh, isGone: false })
   }
 
   #arrive(ref: Ref, event: Event, tries: number, ownsKey: boolean, isFresh: boolean): void {
@@ -310,12 +339,14 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
   settle(delivery: HandedOut<Ref>): void {
     this.#take(delivery)
     if (this.#unordered > 0) this.#unordered--
-    else if (this.#keys !== undefined) {
-      const next = this.#keys.pass(orderingKey(delivery.event))
-      if (next !== undefined) this.#putFresh(next)
-    }
+    else if (this.#keys !== undefined) this.#passKey(orderingKey(delivery.event))
     this.#backlog.settled(delivery.ref)
     this.#afterOut()
+  }
+
+  #passKey(key: string): void {
+    const next = this.#keys?.pass(key)
+    if (next !== undefined) this.#putFresh(next)
   }
 
   /** From a {@link HandedOut}. */
@@ -360,4 +391,6 @@ interface Taken<Ref> {
 interface Loading<Ref> extends Taken<Ref> {
   /** Once it is in memory. */
   event: Event | undefined
+  /** It never will be. */
+  isGone: boolean
 }

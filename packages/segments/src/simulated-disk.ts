@@ -95,6 +95,7 @@ class Simulated implements SimulatedDisk, SimulatedProcess {
   readonly #faults: Faults
   readonly #handles = new Set<SimulatedHandle>()
   readonly #underWay = new Set<Called>()
+  readonly #locked = new Set<string>()
   readonly #past: Past | undefined
 
   constructor(options: SimulatedDiskOptions, volume: Volume, faults: Faults) {
@@ -141,6 +142,14 @@ class Simulated implements SimulatedDisk, SimulatedProcess {
   syncFolder(folder: string): Promise<void> {
     const change = { operation: 'syncFolder', path: absolute(folder), upTo: this.changes } as const
     return this.#change('syncFolder', change, () => this.#volume.sweep(this.#openNodes()))
+  }
+
+  async lock(path: string): Promise<() => Promise<void>> {
+    this.#mustRun()
+    const at = absolute(path)
+    if (this.#locked.has(at)) throw diskError('EBUSY', 'lock', at)
+    this.#locked.add(at)
+    return async () => void this.#locked.delete(at)
   }
 
   fail(fault: Fault): () => void {

@@ -7,9 +7,10 @@ import { dirname, resolve as absolute } from 'node:path'
 import { promisify } from 'node:util'
 import { diskError } from './disk-error.ts'
 import type { Disk, DiskFile } from './disk.ts'
+import { lockFile } from './system-lock.ts'
 
 /** The disk of the machine that this process runs on. */
-export const systemDisk: Disk = { open, list, makeFolder, rename, remove: unlink, syncFolder }
+export const systemDisk: Disk = { open, list, makeFolder, rename, remove: unlink, syncFolder, lock: lockFile }
 
 const FLAGS = { create: 'wx+', write: 'r+', read: 'r' } as const
 /** Node takes up to 2 GiB in one call. */

@@ -1,0 +1,1 @@
+export { openLogChannel, type LogChannelOptions, type LogRecovery, type OpenedLog } from './open.ts'

@@ -1,0 +1,134 @@
+// Opens a log: its events, its progress, and what a process that is gone has left of both.
+
+import type { Channel } from '@sluice/channel'
+import { SluiceError } from '@sluice/event'
+import { systemClock, type Clock } from '@sluice/clock'
+import { diskFailed, openStore, systemDisk, type Disk, type Recovery, type SegmentStore } from '@sluice/segments'
+import { addEntry, Indexes } from './indexes.ts'
+import { limitsOf, type LogLimits } from './limits.ts'
+import { LogChannel, type LogParts } from './log.ts'
+import { openProgress } from './progress.ts'
+import type { SavedProgress } from './progress-codec.ts'
+import { takersEnd, takersKey, takersOf } from './entry.ts'
+import type { Appended } from './publication.ts'
+
+export interface LogChannelOptions extends Partial<LogLimits> {
+  /** The folder of this channel: `segments` and `progress` are made in it. One process at a time (see the README). */
+  folder: string
+  /** Default: the machine's. */
+  disk?: Disk
+  /** Default: the machine's. */
+  clock?: Clock
+  /** Size of a segment: the first one's; each is twice as large as the one before, up to the maximum. Default 1 and 64 MiB. */
+  segmentBytes?: { first: number; max: number }
+  /** One write and sync took so many ms. */
+  synced?: (ms: number) => void
+}
+
+export interface OpenedLog {
+  readonly channel: Channel
+  readonly recovery: LogRecovery
+}
+
+/** What {@link openLogChannel} found. */
+export interface LogRecovery {
+  readonly events: Recovery
+  readonly progress: Recovery
+  /** Progress was missing or damaged: subscriptions go on from where it was last known. */
+  readonly isRewound: boolean
+}
+
+const MIB = 1024 * 1024
+/** Of what was written last, so much stays in memory for those that fall behind a little. */
+const RECENT_BYTES = 4 * MIB
+/** Of what was read, so much stays in memory for all that lag. */
+const CACHE_BYTES = 8 * MIB
+
+/**
+ * Opens the log in `folder`, or makes one.
+ *
+ * @throws SluiceError `SLUICE_DATA_LOCKED`: another process has it. `SLUICE_DATA_FORMAT`, `SLUICE_DISK`: as `openStore`
+ *   of @sluice/segments
+ */
+export async function openLogChannel(options: LogChannelOptions): Promise<OpenedLog> {
+  const { folder, disk = systemDisk, clock = systemClock } = options
+  const limits = limitsOf(options)
+  const unlock = await lock(disk, folder)
+  try {
+    return await openLocked(options, { disk, clock, limits, unlock })
+  } catch (error) {
+    await unlock()
+    throw error
+  }
+}
+
+type Known = Pick<LogParts, 'clock' | 'limits' | 'unlock'> & { readonly disk: Disk }
+
+async function openLocked(options: LogChannelOptions, { disk, clock, limits, unlock }: Known): Promise<OpenedLog> {
+  const { folder, segmentBytes = { first: MIB, max: 64 * MIB }, synced } = options
+  const { progress, saved, recovery } = await openProgress({ disk, clock, folder: `${folder}/progress` })
+  let channel: LogChannel | undefined
+  let store: SegmentStore<Appended> | undefined
+  const indexes = new Indexes(() => store!)
+  const opened = await openStore<Appended>({
+    disk,
+    clock,
+    folder: `${folder}/segments`,
+    name: 'events',
+    segmentBytes,
+    slabBytes: MIB,
+    recentBytes: RECENT_BYTES,
+    cacheBytes: CACHE_BYTES,
+    committed: (batch) => channel!.committed(batch),
+    failed: (entries, error) => channel!.failed(entries, error),
+    changed: (failure) => channel!.diskChanged(failure),
+    ...(synced !== undefined && { synced }),
+    recovered: (segment, { seq, start }, buffer, offset) => {
+      addEntry(indexes.forWriting(segment), seq, buffer, start, offset)
+    },
+  })
+  store = opened.store
+  const { problems } = opened.recovery
+  await countWaiting(store, saved)
+  store.skipTo(saved.committed)
+  channel = new LogChannel({ clock, limits, store, indexes, progress, saved, problems, unlock })
+  return { channel, recovery: { events: opened.recovery, progress: recovery, isRewound: saved.isBroken } }
+}
+
+async function lock(disk: Disk, folder: string): Promise<() => Promise<void>> {
+  try {
+    await disk.makeFolder(folder)
+    return await disk.lock(`${folder}/LOCK`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw diskFailed(folder, error)
+    throw new SluiceError(
+      'SLUICE_DATA_LOCKED',
+      `${folder} is in use by another process. A log serves one process: stop the other one, or give this one another ` +
+        'data directory (--data).',
+      { cause: error },
+    )
+  }
+}
+
+/** Adds to what waits for each subscription what was committed after its progress was last saved. */
+async function countWaiting(store: SegmentStore<Appended>, saved: SavedProgress): Promise<void> {
+  const { states, committed, isBroken } = saved
+  const waiting = new Map<number, number>()
+  const from = isBroken ? Math.min(...[...states.values()].map(({ position }) => position)) : committed + 1
+  for (const [i, segment] of store.segments.entries()) {
+    if ((store.segments[i + 1]?.first ?? Infinity) <= from) continue
+    await store.scan(segment, ({ seq, start }, buffer) => {
+      for (const number of takersOf(takersKey(buffer, start, takersEnd(buffer, start)))) {
+        const state = states.get(number)
+        const since = state?.isRewound === true ? state.position : committed + 1
+        if (state !== undefined && seq >= Math.max(since, state.judgesUntil)) {
+          waiting.set(number, (waiting.get(number) ?? 0) + 1)
+        }
+      }
+    })
+  }
+  for (const [number, events] of waiting) {
+    const state = states.get(number)!
+    states.set(number, { ...state, waiting: (state.isRewound ? 0 : state.waiting) + events })
+  }
+}

@@ -1,0 +1,77 @@
+// How much of the log is owed to subscriptions, and what of the rest is kept: history, within its bounds of age and
+// bytes. It gives way to what is owed.
+
+import type { Clock } from '@sluice/clock'
+import type { Segment, SegmentStore } from '@sluice/segments'
+import type { Indexes } from './indexes.ts'
+import type { LogLimits } from './limits.ts'
+import type { Appended } from './publication.ts'
+
+export class Space {
+  readonly #store: SegmentStore<Appended>
+  readonly #indexes: Indexes
+  readonly #clock: Clock
+  readonly #limits: LogLimits
+  /** Wall clock less monotonic clock, once: a wall clock that jumps must not make history look old (fault 19). */
+  readonly #wallMs: number
+  /** Bytes of finished segments that are owed wholly or in part, less the part that is not. */
+  #owedBefore = 0
+  /** The last update's. */
+  #lowestSegment: Segment | undefined
+  #lowestOffset = 0
+
+  constructor(store: SegmentStore<Appended>, indexes: Indexes, clock: Clock, limits: LogLimits) {
+    this.#store = store
+    this.#indexes = indexes
+    this.#clock = clock
+    this.#limits = limits
+    this.#wallMs = clock.now() - clock.monotonic()
+  }
+
+  /** Bytes that are not settled by everybody, and those on their way to the disk. */
+  get owed(): number {
+    const tail = this.#store.segments.at(-1)
+    if (tail === undefined) return this.#store.pendingBytes
+    const before = this.#lowestSegment === tail ? 0 : this.#owedBefore
+    const start = this.#lowestSegment === tail ? this.#lowestOffset : 0
+    return before + tail.bytes - start + this.#store.pendingBytes
+  }
+
+  /** `lowest`: the lowest sequence number that anybody needs. */
+  update(lowest: number): void {
+    const { segments } = this.#store
+    let at = segments.length - 1
+    while (at > 0 && segments[at]!.first > lowest) at--
+    const segment = segments[at]
+    this.#lowestSegment = segment
+    if (segment === undefined) return
+    const index = this.#indexes.get(segment)
+    this.#lowestOffset = 0
+    if (lowest > this.#store.last) this.#lowestOffset = segment.bytes
+    else if (index !== undefined && lowest >= segment.first && lowest < index.end) {
+      this.#lowestOffset = index.offset(lowest)
+    }
+    this.#owedBefore = segment.bytes - this.#lowestOffset
+    for (let i = at + 1; i < segments.length - 1; i++) this.#owedBefore += segments[i]!.bytes
+  }
+
+  /** Removes the oldest segments that nobody needs, and that history has no room or time for. */
+  async tidy(lowest: number): Promise<void> {
+    this.update(lowest)
+    const { segments } = this.#store
+    let total = segments.reduce((bytes, segment) => bytes + segment.bytes, 0)
+    while (segments.length > 1 && segments[1]!.first <= lowest && this.#isOver(segments[1]!, total)) {
+      const [oldest] = segments
+      total -= oldest!.bytes
+      this.#indexes.forget(oldest!)
+      await this.#store.removeOldest()
+    }
+  }
+
+  /** `next`: the segment after the one in question, whose beginning is that one's end. */
+  #isOver(next: Segment, total: number): boolean {
+    const { bytesMax, retentionBytes, retentionMs } = this.#limits
+    const ageMs = this.#wallMs + this.#clock.monotonic() - next.created
+    return total > bytesMax || total - this.owed > retentionBytes || ageMs > retentionMs
+  }
+}

@@ -1,0 +1,8 @@
+export type { Committed } from './batch.ts'
+export type { Disk, DiskFile } from './disk.ts'
+export { diskFailed } from './explain.ts'
+export { openStore, type OpenOptions, type Problem, type Recovery } from './open.ts'
+export { scan, type Damage, type ScanOptions, type ScanResult } from './scan.ts'
+export type { Segment } from './segment.ts'
+export { SegmentStore, type StoreOptions } from './store.ts'
+export { systemDisk } from './system-disk.ts'

@@ -1,0 +1,376 @@
+// An append-only store of entries in segment files. Hot path (bench/append.ts).
+//
+//     begin ── write the payload ── end      ...      committed, once one write and one sync have made it durable
+//
+// Whatever is appended while the disk is busy makes up the next batch (group commit). A batch that can't be written
+// closes its segment for good: its bytes go into a new file, once; after a second failure its owner is told, and the
+// store refuses until a new file can be made (DESIGN "The log"; a failed sync is never tried again on the same handle).
+
+import type { Clock, Timer } from '@sluice/clock'
+import type { SluiceError } from '@sluice/event'
+import type { Batch, Committed } from './batch.ts'
+import { Blocks } from './blocks.ts'
+import type { Disk } from './disk.ts'
+import { diskFailed } from './explain.ts'
+import { FRAME_HEAD, announcedLength, frameBytes, newFrame, readFrame, sealFrame } from './frame.ts'
+import { Recent, type Slab } from './recent.ts'
+import { scan, type ScanOptions, type ScanResult } from './scan.ts'
+import { FORMAT, fileName, headFrame, type Segment } from './segment.ts'
+import { SegmentWriter } from './writer.ts'
+
+export interface StoreOptions<Entry> {
+  disk: Disk
+  clock: Clock
+  folder: string
+  /** Stands in each segment's head: `events`, `progress`, `dead-letters`. */
+  name: string
+  /** Size of a segment: the first one's, then each has twice as much as the one before, up to the maximum. */
+  segmentBytes: { readonly first: number; readonly max: number }
+  /** Bytes of the buffers that entries are collected in; a larger entry gets one of its own. */
+  slabBytes: number
+  /** Bytes of the last writes that are kept in memory. */
+  recentBytes: number
+  /** Bytes of what was read from the disk that are kept in memory. */
+  cacheBytes: number
+  /** These entries are durable. Called in the order of appending. */
+  committed: (batch: Committed<Entry>) => void
+  /** These could not be stored; nothing of them counts. */
+  failed: (entries: readonly Entry[], error: SluiceError) => void
+  /** The disk fails, or works again (`undefined`). */
+  changed?: (failure: SluiceError | undefined) => void
+  /** One write and sync took so many ms. */
+  synced?: (ms: number) => void
+}
+
+const RETRY_MS = 1000
+
+export class SegmentStore<Entry> {
+  /** Oldest first; the last one is being written. */
+  readonly segments: Segment[]
+  /** The buffer that a payload goes into, between {@link begin} and {@link end}. */
+  buffer: Buffer = Buffer.alloc(0)
+  /** Why nothing can be stored now. */
+  failure: SluiceError | undefined
+  /** Bytes that are appended and not durable yet. */
+  pendingBytes = 0
+  readonly #options: StoreOptions<Entry>
+  readonly #recent: Recent
+  readonly #blocks: Blocks
+  readonly #writer: SegmentWriter
+  readonly #frame = newFrame()
+  #next: number
+  #committed: number
+  #segmentNumber: number
+  #tail: Segment | undefined
+  /** Bytes of the tail that are taken, durable or not. */
+  #tailEnd = 0
+  #nextSize: number
+  #open: Batch<Entry> | undefined
+  readonly #closed: Batch<Entry>[] = []
+  #flushing: Promise<void> | undefined
+  #isScheduled = false
+  #retry: Timer | undefined
+  #isClosed = false
+
+  /** @param found from ./open.ts: what is there, and the first sequence number that is free */
+  constructor(options: StoreOptions<Entry>, found: { segments: Segment[]; next: number; lastNumber: number }) {
+    this.#options = options
+    this.segments = found.segments
+    this.#next = found.next
+    this.#committed = found.next - 1
+    this.#segmentNumber = found.lastNumber
+    this.#nextSize = options.segmentBytes.first / 2
+    this.#recent = new Recent(options.slabBytes, options.recentBytes)
+    this.#blocks = new Blocks(options.disk, options.cacheBytes)
+    this.#writer = new SegmentWriter(options.disk, options.folder)
+  }
+
+  /** The sequence number that the next entry gets. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** That of the last durable entry. */
+  get last(): number {
+    return this.#committed
+  }
+
+  /** Numbers up to `seq` are used up: for a store whose last entries were lost, so that no number is given twice. */
+  skipTo(seq: number): void {
+    if (seq < this.#next || this.#open !== undefined) return
+    this.#next = seq + 1
+    this.#committed = seq
+  }
+
+  /** Makes room for a payload of up to `bytes` bytes; returns where in {@link buffer} it goes. {@link end} follows, or nothing. */
+  begin(bytes: number): number {
+    const length = frameBytes(bytes)
+    let tail = this.#tail
+    if (tail === undefined || (this.#tailEnd > 0 && this.#tailEnd + length > tail.size)) tail = this.#newTail(length)
+    let batch = this.#open
+    if (batch === undefined || batch.segment !== tail || batch.slab.used + length > batch.slab.buffer.length) {
+      batch = this.#openBatch(tail, length)
+    }
+    this.buffer = batch.slab.buffer
+    return batch.slab.used + FRAME_HEAD
+  }
+
+  /** Appends the payload of `length` bytes that was written after {@link begin}. Returns its sequence number. */
+  end(length: number, entry: Entry): number {
+    const batch = this.#open!
+    const { slab } = batch
+    const seq = this.#next++
+    const at = slab.used
+    slab.used = sealFrame(slab.buffer, at, length, seq, batch.entries.length)
+    batch.at.push(at)
+    batch.entries.push(entry)
+    batch.end = slab.used
+    this.#tailEnd = slab.base + slab.used
+    this.pendingBytes += slab.used - at
+    if (!this.#isScheduled && this.#flushing === undefined) {
+      this.#isScheduled = true
+      setImmediate(() => {
+        this.#isScheduled = false
+        this.#startFlush()
+      })
+    }
+    return seq
+  }
+
+  /** Appends a payload that lies elsewhere. */
+  append(payload: Buffer, entry: Entry): number {
+    const at = this.begin(payload.length)
+    payload.copy(this.buffer, at)
+    return this.end(payload.length, entry)
+  }
+
+  /** Resolves once nothing is under way. */
+  async flushed(): Promise<void> {
+    while (this.#open !== undefined || this.#closed.length > 0 || this.#flushing !== undefined) {
+      this.#startFlush()
+      await this.#flushing
+    }
+  }
+
+  #newTail(bytes: number): Segment {
+    const { folder, clock, segmentBytes, name } = this.#options
+    const number = ++this.#segmentNumber
+    const path = `${folder}/${fileName(number)}`
+    const created = clock.now()
+    const head = headFrame({ format: FORMAT, store: name, segment: number, created }, this.#next)
+    this.#nextSize = Math.min(this.#nextSize * 2, segmentBytes.max)
+    const size = Math.max(this.#nextSize, head.length + bytes)
+    const tail: Segment = { number, path, first: this.#next, created, bytes: 0, size }
+    this.#tail = tail
+    this.#tailEnd = 0
+    const batch = this.#openBatch(tail, head.length + bytes)
+    head.copy(batch.slab.buffer, 0)
+    batch.slab.used = batch.headBytes = batch.end = this.#tailEnd = head.length
+    return tail
+  }
+
+  #openBatch(segment: Segment, bytes: number): Batch<Entry> {
+    const before = this.#open
+    if (before !== undefined && before.end > before.start) this.#closed.push(before)
+    else if (before !== undefined) before.slab.pins--
+    const shared = before !== undefined && before.segment === segment ? before.slab : this.#lastSlab(segment)
+    const hasRoom = shared !== undefined && shared.used + bytes <= shared.buffer.length
+    const slab = hasRoom ? shared : this.#recent.open(segment, this.#tailEnd, bytes)
+    slab.pins++
+    this.#open = {
+      segment,
+      slab,
+      start: slab.used,
+      end: slab.used,
+      headBytes: 0,
+      first: this.#next,
+      entries: [],
+      at: [],
+      isSecondTry: false,
+    }
+    return this.#open
+  }
+
+  #lastSlab(segment: Segment): Slab | undefined {
+    return this.#tailEnd === 0 ? undefined : this.#recent.find(segment, this.#tailEnd - 1, this.#tailEnd)
+  }
+
+  // --- Writing ---
+
+  #startFlush(): void {
+    if (this.#flushing === undefined && (this.#closed.length > 0 || this.#open !== undefined)) {
+      this.#flushing = this.#flush()
+    }
+  }
+
+  async #flush(): Promise<void> {
+    for (;;) {
+      const batch = this.#closed.shift() ?? this.#takeOpen()
+      if (batch === undefined) {
+        this.#flushing = undefined // in the same tick: what is appended from here on starts the next one
+        return
+      }
+      try {
+        await this.#write(batch)
+      } catch (error) {
+        this.#writeFailed(batch, error)
+        continue
+      }
+      this.#commit(batch)
+    }
+  }
+
+  #takeOpen(): Batch<Entry> | undefined {
+    const batch = this.#open
+    if (batch === undefined || batch.entries.length === 0) return undefined
+    this.#open = undefined
+    return batch
+  }
+
+  async #write({ segment, slab, start, end }: Batch<Entry>): Promise<void> {
+    const { clock, synced } = this.#options
+    const began = clock.monotonic()
+    await this.#writer.write(segment, slab.buffer.subarray(start, end), slab.base + start)
+    synced?.(clock.monotonic() - began)
+  }
+
+  #commit(batch: Batch<Entry>): void {
+    const { segment, slab } = batch
+    if (segment.bytes === 0) this.segments.push(segment)
+    segment.bytes = slab.base + batch.end
+    slab.pins--
+    if (this.failure !== undefined) this.#setFailure(undefined)
+    this.#committed = batch.first + batch.entries.length - 1
+    this.pendingBytes -= batch.end - batch.start - batch.headBytes
+    const offsets = batch.at
+    if (slab.base > 0) for (let i = 0; i < offsets.length; i++) offsets[i]! += slab.base
+    this.#options.committed({ segment, entries: batch.entries, offsets, first: batch.first })
+  }
+
+  /** The segment is done with. What was to be written moves to a new one, or fails. */
+  #writeFailed(batch: Batch<Entry>, error: unknown): void {
+    this.#writer.abandon(batch.segment)
+    const batches = [batch, ...this.#closed.splice(0)]
+    const open = this.#takeOpen()
+    if (open !== undefined) batches.push(open)
+    this.#open = undefined
+    this.#tail = undefined
+    this.#next = batch.first
+    for (const each of batches) {
+      each.slab.pins--
+      this.pendingBytes -= each.end - each.start - each.headBytes
+    }
+    if (batch.isSecondTry) this.#giveUp(batches, error)
+    else for (const each of batches) this.#appendAgain(each)
+  }
+
+  /** The same frames, in a new segment. */
+  #appendAgain(batch: Batch<Entry>): void {
+    const { slab, at } = batch
+    for (let i = 0; i < at.length; i++) {
+      const length = announcedLength(slab.buffer, at[i]!)
+      const target = this.begin(length)
+      slab.buffer.copy(this.buffer, target, at[i]! + FRAME_HEAD, at[i]! + FRAME_HEAD + length)
+      this.end(length, batch.entries[i]!)
+      this.#open!.isSecondTry = true
+    }
+  }
+
+  #giveUp(batches: readonly Batch<Entry>[], error: unknown): void {
+    const failure = diskFailed(this.#options.folder, error)
+    this.#setFailure(failure)
+    for (const { entries } of batches) this.#options.failed(entries, failure)
+  }
+
+  #setFailure(failure: SluiceError | undefined): void {
+    this.failure = failure
+    this.#options.changed?.(failure)
+    if (failure === undefined || this.#isClosed) return
+    this.#retry ??= this.#options.clock.setTimer(RETRY_MS, () => {
+      this.#retry = undefined
+      void this.#tryAgain()
+    })
+  }
+
+  async #tryAgain(): Promise<void> {
+    if (this.#isClosed) return
+    try {
+      await this.#writer.prepare(this.#options.segmentBytes.first)
+      this.#setFailure(undefined)
+    } catch (error) {
+      this.#setFailure(diskFailed(this.#options.folder, error))
+    }
+  }
+
+  // --- Reading ---
+
+  /**
+   * The payload of the frame at `at`, in bytes of its own, if it is in memory. Throws `SLUICE_RECORD_DAMAGED` where no
+   * good frame stands.
+   */
+  read(segment: Segment, at: number): Buffer | undefined {
+    const slab = this.#recent.find(segment, at, at + FRAME_HEAD)
+    if (slab !== undefined) return this.#payload(slab.buffer, at - slab.base)
+    const head = this.#blocks.get(segment, at, at + FRAME_HEAD)
+    if (head === undefined) return undefined
+    const bytes = this.#blocks.get(segment, at, at + FRAME_HEAD + announcedLength(head, 0))
+    return bytes && this.#payload(bytes, 0)
+  }
+
+  /** The same, from the disk if need be. */
+  async load(segment: Segment, at: number): Promise<Buffer> {
+    const known = this.read(segment, at)
+    if (known !== undefined) return known
+    const head = await this.#blocks.load(segment, at, at + FRAME_HEAD)
+    const length = head.length < FRAME_HEAD ? 0 : announcedLength(head, 0)
+    if (length === 0) throw damaged(segment, at)
+    return this.#payload(await this.#blocks.load(segment, at, at + FRAME_HEAD + length), 0, segment, at)
+  }
+
+  #payload(bytes: Buffer, at: number, segment?: Segment, offset: number = at): Buffer {
+    if (!readFrame(bytes, at, this.#frame)) throw damaged(segment, offset)
+    const { start, length } = this.#frame
+    return Buffer.from(bytes.subarray(start, start + length))
+  }
+
+  /** Reads a whole segment (see ./scan.ts), as it is on the disk. */
+  async scan(segment: Segment, visit: NonNullable<ScanOptions['visit']>): Promise<ScanResult> {
+    const next = this.segments[this.segments.indexOf(segment) + 1]
+    const file = await this.#options.disk.open(segment.path, 'read')
+    try {
+      return await scan(file, { first: segment.first, before: next?.first ?? this.#committed + 1, visit })
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Removes the oldest segment, durably. The one that is being written is not for removing. */
+  async removeOldest(): Promise<void> {
+    const oldest = this.segments.shift()
+    if (oldest === undefined) return
+    this.#blocks.forget(oldest)
+    await this.#options.disk.remove(oldest.path)
+    await this.#options.disk.syncFolder(this.#options.folder)
+  }
+
+  /** Begins a new segment with the next entry. */
+  roll(): void {
+    const open = this.#takeOpen()
+    if (open !== undefined) this.#closed.push(open)
+    this.#open = undefined
+    this.#tail = undefined
+  }
+
+  /** Writes what is under way, and closes. */
+  async close(): Promise<void> {
+    await this.flushed()
+    this.#isClosed = true
+    this.#retry?.cancel()
+    await this.#writer.close()
+    await this.#blocks.close()
+  }
+}
+
+function damaged(segment: Segment | undefined, at: number): Error {
+  return new Error(`no good frame at ${at} of ${segment?.path ?? 'memory'}`)
+}
