@@ -288,6 +288,10 @@ export class LogChannel implements Channel {
     return { discarded: this.#leave(subscription) }
   }
 
+  subscriptions(): string[] {
+    return [...this.#subscriptions.keys(), ...this.#saved.keys()]
+  }
+
   // --- Progress ---
 
   progressChanged(subscription: LogSubscription): void {

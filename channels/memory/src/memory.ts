@@ -211,6 +211,10 @@ export class MemoryChannel implements Channel {
     return { discarded: subscription.discard() }
   }
 
+  subscriptions(): Iterable<string> {
+    return this.#subscriptions.keys()
+  }
+
   async read(range: ReadRange): Promise<StoredEvent[]> {
     if (!this.capabilities.browse) throw unsupported('browse', 'This in-memory channel keeps no history to read.')
     const found: StoredEvent[] = []

@@ -196,6 +196,21 @@ const BREAKS: Break[] = [
     caughtBy: 'a removed subscription is handed nothing more',
   },
   {
+    how: 'forgets who is closed',
+    breaks: (channel) => {
+      const open = new Set<string>()
+      return {
+        subscribe: async (spec, deliver) => {
+          const subscription = await channel.subscribe(spec, deliver)
+          open.add(spec.id)
+          return { ...plainSubscription(subscription), close: async () => void open.delete(spec.id) }
+        },
+        subscriptions: () => open,
+      }
+    },
+    caughtBy: 'it knows the ids of the subscriptions',
+  },
+  {
     how: 'miscounts what it discards',
     breaks: (channel) => ({
       remove: async (id) => {
@@ -279,6 +294,7 @@ function plainChannel(channel: Channel): Channel {
     publish: (events, options) => channel.publish(events, options),
     subscribe: (spec, deliver) => channel.subscribe(spec, deliver),
     remove: (id) => channel.remove(id),
+    subscriptions: () => channel.subscriptions(),
     read: (range) => channel.read(range),
     onState: (listener) => channel.onState(listener),
     usage: () => channel.usage(),

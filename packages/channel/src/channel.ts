@@ -48,6 +48,12 @@ export interface Channel {
   remove(id: string): Promise<{ discarded: number }>
 
   /**
+   * The ids of all subscriptions whose progress it has: open, closed, or left by a process that is gone. Where the
+   * channel is `shared`, as far as this process knows.
+   */
+  subscriptions(): Iterable<string>
+
+  /**
    * Reads stored events in order, touching no subscription. Rejects with `SLUICE_CHANNEL_UNSUPPORTED`
    * unless `capabilities.browse`.
    */

@@ -287,6 +287,7 @@ export function ledger(clock: Clock, declared: Partial<Capabilities>): Ledger {
         group.givenBack = []
         return { discarded }
       },
+      subscriptions: () => groups.keys(),
       read: async ({ from = 'earliest', to, filter, limit = 100 }) => {
         if (!capabilities.browse) throw unsupported('browse', 'nothing to read')
         const first = cursorOf(from)

@@ -203,6 +203,23 @@ export const progressClauses: readonly Clause[] = [
     },
   ),
 
+  clause('it knows the ids of the subscriptions whose progress it has, until they are removed', async (scene) => {
+    const known = (): string[] => sorted([...scene.channel.subscriptions()])
+    expect(known()).toEqual([])
+    await scene.subscribe(settler())
+    const closed = await scene.subscribe(settler(), { id: 'closed' })
+    await closed.close()
+    await scene.subscribe(settler(), { id: 'removed' })
+    await scene.channel.remove('removed')
+    expect(known()).toEqual(['closed', 'one'])
+    await scene.reopen()
+    if (!scene.capabilities.durable) return expect(known()).toEqual([])
+    await scene.subscribe(settler())
+    expect(known()).toEqual(['closed', 'one'])
+    await scene.channel.remove('closed') // which nobody has taken up since
+    expect(known()).toEqual(['one'])
+  }),
+
   clause('removing what is not there discards nothing', async (scene) => {
     expect(await scene.channel.remove('nobody')).toEqual({ discarded: 0 })
   }),
