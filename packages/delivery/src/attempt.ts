@@ -34,6 +34,8 @@ export class Attempt implements Rider {
   body: Buffer | null
   reset: boolean
   connection: Connection | undefined
+  isOver: boolean
+  next: Rider | undefined
   readonly request: AttemptRequest
   readonly done: (outcome: Outcome) => void
   /** In the deliverer's timer wheel. */
@@ -42,7 +44,6 @@ export class Attempt implements Rider {
   readonly startedMs: number
   /** There once the request is being written; until then the attempt waits for a connection. */
   #controller: Dispatcher.DispatchController | undefined
-  #finished: boolean
   #resent: boolean
   /** At least one byte of an answer has come. */
   #answerBegan: boolean
@@ -75,13 +76,14 @@ export class Attempt implements Rider {
     this.body = body
     this.reset = false
     this.connection = undefined
+    this.isOver = false
+    this.next = undefined
     this.request = request
     this.done = done
     this.timer = -1
     this.#sender = sender
     this.startedMs = sender.monotonic()
     this.#controller = undefined
-    this.#finished = false
     this.#resent = false
     this.#answerBegan = false
     this.#interim = 0
@@ -99,7 +101,7 @@ export class Attempt implements Rider {
 
   /** A connection is there; undici writes the request right after this. Throwing takes it out of undici's queue. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.#finished) throw ABANDONED
+    if (this.isOver) throw ABANDONED
     this.#controller = controller
     this.connection?.begin(this.startedMs)
   }
@@ -136,7 +138,7 @@ export class Attempt implements Rider {
   }
 
   onResponseEnd(): void {
-    if (this.#finished) return
+    if (this.isOver) return
     const { connection } = this
     if (connection !== undefined) connection.answered++
     this.#conclude()
@@ -144,7 +146,7 @@ export class Attempt implements Rider {
 
   /** `controller` is null where the request never reached a connection. */
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#finished) return
+    if (this.isOver) return
     if (this.#status !== 0) {
       // A status line alone decides, but a reply needs all of its body (fault 28).
       if (this.#isReply) this.#malformed ||= this.#brokenOff || `it was cut off: ${error.message}`
@@ -173,7 +175,7 @@ export class Attempt implements Rider {
 
   /** Breaks the attempt off, and its connection with it. Its outcome is there when this returns. */
   stop(why: string): void {
-    if (this.#finished) return
+    if (this.isOver) return
     this.#brokenOff = why
     if (this.#controller !== undefined) return this.#controller.abort(ENOUGH)
     // It still waits in undici's queue, out of which nothing takes it. So it is made light, and unfit: without a
@@ -276,7 +278,7 @@ export class Attempt implements Rider {
     response: Buffer | undefined,
     pressure: boolean,
   ): void {
-    this.#finished = true
+    this.isOver = true
     const durationMs = this.#sender.monotonic() - this.startedMs
     const wait = this.#retryAfterMs
     this.#sender.finish(this, { verdict, status, reply, error, response, retryAfterMs: wait, pressure, durationMs })

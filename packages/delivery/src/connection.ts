@@ -1,12 +1,12 @@
-// Hot path (bench/attempt.ts). The connections to one origin: undici's pool, with what it lacks for us: the address
-// guard, telling a stale kept-alive connection from a dead target, and patience with 100 Continue.
+// Hot path (bench/attempt.ts). One connection: undici's client, with what it lacks for us: the address guard, telling a
+// stale kept-alive connection from a dead target, and patience with 100 Continue.
 
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { SluiceError } from '@sluice/event'
 import { hostRefusal, type AddressGuard } from '@sluice/target'
-import { buildConnector, Client, Pool, type Dispatcher } from 'undici'
+import { buildConnector, Client, type Dispatcher } from 'undici'
 
 /** Limits of the connections to one origin; see {@link DelivererOptions}. */
 export interface ConnectionLimits {
@@ -18,30 +18,34 @@ export interface ConnectionLimits {
 }
 
 /** Who wants to know on which connection its request went out. */
-export interface Rider extends Dispatcher.DispatchHandler {
+export interface Rider extends Dispatcher.DispatchHandler, Dispatcher.DispatchOptions {
   /** Monotonic. */
   readonly startedMs: number
   connection: Connection | undefined
   /** Whether undici is to close the connection after this request; it reads this in its options. */
   reset: boolean
+  /** It has had its outcome. */
+  readonly isOver: boolean
+  /** The one that waits behind it. */
+  next: Rider | undefined
 }
 
 /**
- * A pool for one origin. Every address is judged by the guard before a byte is sent: literals, the answers of the
- * lookup, and the peer of the socket in the end.
+ * Makes connections to one origin. Every address is judged by the guard before a byte is sent: literals, the answers of
+ * the lookup, and the peer of the socket in the end.
  *
  * @param reuse false: each request gets a connection of its own
  */
-export function connectionPool(
+export function connectionMaker(
   origin: string,
   limits: ConnectionLimits,
   guard: AddressGuard,
   lookup: LookupFunction,
   reuse: boolean,
-): Pool {
+): () => Connection {
   const connect = guardedConnector(guard, lookup, limits.connectTimeoutMs)
-  return new Pool(origin, {
-    connections: limits.connectionsPerOrigin,
+  const url = new URL(origin)
+  const options: Client.Options = {
     // HTTP says that a POST is not pipelined (RFC 9112, 9.3.2); 0 is undici's word for no kept-alive connections.
     pipelining: reuse ? 1 : 0,
     // One slow answer on a shared HTTP/2 connection would stall all; and threat 10 wants it off unless tested.
@@ -51,14 +55,16 @@ export function connectionPool(
     bodyTimeout: 0,
     keepAliveTimeout: limits.keepAliveMs,
     maxHeaderSize: limits.responseHeaderBytesMax,
-    factory: (url, options) => new Connection(url, options, connect, limits.connectionAgeMaxMs),
-  })
+  }
+  return () => new Connection(url, options, connect, limits.connectionAgeMaxMs)
 }
 
 /** One connection at a time, kept alive: undici's client, which knows what its present socket has been through. */
 export class Connection extends Client {
   /** Answers that the present socket has brought to their end. More than 0: the request goes out on a reused one. */
   answered = 0
+  /** Whom it was given to last, until it is free again. */
+  rider: Rider | undefined = undefined
   /** 100 Continue lines passed over in the present answer. */
   continues = 0
   /** The next bytes to come are the head of an answer. */
@@ -81,6 +87,12 @@ export class Connection extends Client {
     this.on('disconnect', () => {
       this.#sinceMs = Infinity
     })
+  }
+
+  /** Whether its rider is still on it. */
+  get isTaken(): boolean {
+    const { rider } = this
+    return rider !== undefined && !rider.isOver && rider.connection === this
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Rider): boolean {

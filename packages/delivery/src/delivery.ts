@@ -1,15 +1,15 @@
 // Hot path (bench/attempt.ts). One attempt of one event at one HTTP subscriber. From: broker/src/dispatch.ts. The
-// event goes out over a pool of kept-alive connections; what becomes of it is told in attempt.ts.
+// event goes out over one of the kept-alive connections to its origin; what becomes of it is told in attempt.ts.
 
 import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { systemClock, TimerWheel, type Clock, type Timer } from '@sluice/clock'
 import { binaryHeaderBytes, encodeBinary, encodeStructured, STRUCTURED_CONTENT_TYPE } from '@sluice/event'
 import { addressGuard, type AllowedTargets } from '@sluice/target'
-import type { Pool } from 'undici'
 import { Attempt, type Sender } from './attempt.ts'
 import { UNWRITABLE } from './explain.ts'
-import { connectionPool, type ConnectionLimits } from './connection.ts'
+import { connectionMaker, type ConnectionLimits } from './connection.ts'
+import { Connections } from './connections.ts'
 import type { AttemptRequest, Outcome } from './outcome.ts'
 
 /** Sends attempts. Made by {@link deliverer}. */
@@ -114,7 +114,7 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     inFlight++
     isSending = true
     try {
-      origin.pool.dispatch(attempt, attempt)
+      origin.shared.send(attempt)
     } finally {
       isSending = false
     }
@@ -145,16 +145,20 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
   function resend(attempt: Attempt): void {
     const { origin } = attempt.request.target
     const known = origins.get(origin)!
-    known.unshared ??= connectionPool(origin, limits, guard, lookup, false)
-    known.unshared.dispatch(attempt, attempt)
+    known.unshared ??= connectionsTo(origin, false)
+    known.unshared.send(attempt)
   }
 
   function open(origin: string): Origin {
-    const pool = connectionPool(origin, limits, guard, lookup, true)
-    const opened: Origin = { pool, unshared: undefined, inFlight: 0, idleSinceMs: 0 }
+    const opened: Origin = { shared: connectionsTo(origin, true), unshared: undefined, inFlight: 0, idleSinceMs: 0 }
     origins.set(origin, opened)
     sweep ??= clock.setTimer(originIdleMs / 2, forgetIdle)
     return opened
+  }
+
+  function connectionsTo(origin: string, reuse: boolean): Connections {
+    const make = connectionMaker(origin, limits, guard, lookup, reuse)
+    return new Connections(clock, make, limits.connectionsPerOrigin)
   }
 
   function forgetIdle(): void {
@@ -193,9 +197,9 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
 
 /** What is kept for one origin, shared by all triggers that send there. */
 interface Origin {
-  readonly pool: Pool
+  readonly shared: Connections
   /** For the second sending of attempts that met a stale connection: one connection for each. */
-  unshared: Pool | undefined
+  unshared: Connections | undefined
   inFlight: number
   /** Monotonic. */
   idleSinceMs: number
@@ -205,7 +209,7 @@ interface Origin {
 const DEADLINE_TICK_MS = 10
 
 async function shut(origin: Origin): Promise<void> {
-  await Promise.all([origin.pool.destroy(), origin.unshared?.destroy()])
+  await Promise.all([origin.shared.destroy(), origin.unshared?.destroy()])
 }
 
 function notSent(verdict: 'retry' | 'dead', error: string): Outcome {
