@@ -38,7 +38,7 @@ export class Attempt implements Rider {
   next: Rider | undefined
   readonly request: AttemptRequest
   readonly done: (outcome: Outcome) => void
-  /** In the deliverer's timer wheel. */
+  /** In the deliverer's timer wheel; {@link NO_TIMER} before it is there, and once it is over. */
   timer: number
   readonly #sender: Sender
   readonly startedMs: number
@@ -80,7 +80,7 @@ export class Attempt implements Rider {
     this.next = undefined
     this.request = request
     this.done = done
-    this.timer = -1
+    this.timer = NO_TIMER
     this.#sender = sender
     this.startedMs = sender.monotonic()
     this.#controller = undefined
@@ -284,6 +284,8 @@ export class Attempt implements Rider {
     this.#sender.finish(this, { verdict, status, reply, error, response, retryAfterMs: wait, pressure, durationMs })
   }
 }
+
+export const NO_TIMER = -1
 
 /** Of the body of an answer that was no success, for people (Knative's dead letters carry as much). */
 const RESPONSE_BYTES_KEPT = 1024

@@ -6,7 +6,7 @@ import type { LookupFunction } from 'node:net'
 import { systemClock, TimerWheel, type Clock, type Timer } from '@sluice/clock'
 import { binaryHeaderBytes, encodeBinary, encodeStructured, STRUCTURED_CONTENT_TYPE } from '@sluice/event'
 import { addressGuard, type AllowedTargets } from '@sluice/target'
-import { Attempt, type Sender } from './attempt.ts'
+import { Attempt, NO_TIMER, type Sender } from './attempt.ts'
 import { UNWRITABLE } from './explain.ts'
 import { connectionMaker, type ConnectionLimits } from './connection.ts'
 import { Connections } from './connections.ts'
@@ -82,7 +82,11 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
   const origins = new Map<string, Origin>()
   /** By the handle of its timer. */
   const attempts: (Attempt | undefined)[] = []
-  const deadlines = new TimerWheel({ clock, tickMs: DEADLINE_TICK_MS, expire: (timer) => attempts[timer]?.expire() })
+  const deadlines = new TimerWheel({ clock, tickMs: DEADLINE_TICK_MS, expire })
+  /** Past their deadline, and not broken off yet. */
+  const expired: Attempt[] = []
+  /** In this turn of the event loop. */
+  let brokenOff = 0
   let inFlight = 0
   let isSending = false
   let sweep: Timer | undefined
@@ -131,9 +135,28 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     return new Attempt(sender, request, binary, event.data ?? null, done)
   }
 
+  function expire(timer: number): void {
+    const attempt = attempts[timer]!
+    attempts[timer] = undefined
+    attempt.timer = NO_TIMER
+    if (brokenOff === 0) setImmediate(breakOffMore)
+    if (brokenOff++ < BROKEN_OFF_AT_ONCE) attempt.expire()
+    else expired.push(attempt)
+  }
+
+  /** Closing a connection takes its time; hundreds at once, as when a target stops answering, would hold up all others. */
+  function breakOffMore(): void {
+    const now = expired.splice(0, BROKEN_OFF_AT_ONCE)
+    brokenOff = now.length
+    if (brokenOff > 0) setImmediate(breakOffMore)
+    for (const attempt of now) attempt.expire()
+  }
+
   function finish(attempt: Attempt, outcome: Outcome): void {
-    deadlines.cancel(attempt.timer)
-    attempts[attempt.timer] = undefined
+    if (attempt.timer !== NO_TIMER) {
+      deadlines.cancel(attempt.timer)
+      attempts[attempt.timer] = undefined
+    }
     const origin = origins.get(attempt.request.target.origin)!
     inFlight--
     if (--origin.inFlight === 0) origin.idleSinceMs = clock.monotonic()
@@ -179,7 +202,8 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
       await promise
       deadline.cancel()
     }
-    for (const attempt of attempts) attempt?.stop('Sluice is shutting down; the answer was not waited for')
+    for (const attempt of [...expired, ...attempts])
+      attempt?.stop('Sluice is shutting down; the answer was not waited for')
     sweep?.cancel()
     deadlines.close()
     await Promise.all([...origins.values()].map(shut))
@@ -204,6 +228,9 @@ interface Origin {
   /** Monotonic. */
   idleSinceMs: number
 }
+
+/** Attempts past their deadline that are broken off in one turn of the event loop. */
+const BROKEN_OFF_AT_ONCE = 16
 
 /** How exactly the deadline of an attempt is kept. */
 const DEADLINE_TICK_MS = 10

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { manualClock } from '@sluice/clock'
 import { describe, expect, test } from 'vitest'
+import type { Outcome } from '../src/index.ts'
 import { attempt, orderPlaced, rawSubscriber, testDeliverer, turn } from './subscribers.ts'
 
 const REPLY_HEAD = 'HTTP/1.1 200 OK\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /\r\nce-type: t\r\n'
@@ -88,6 +89,24 @@ describe('fault 26: the deadline is one for the whole attempt, and destroys the 
     connections[0]!.socket.write('HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n')
     expect(await last).toMatchObject({ verdict: 'delivered' })
     expect(connections).toHaveLength(1)
+  })
+
+  test('a hundred that hang are broken off a few in each turn of the event loop, and all of them', async () => {
+    const clock = manualClock()
+    const { url, connections } = await rawSubscriber(() => {})
+    const sender = testDeliverer({ clock })
+    const outcomes: Outcome[] = []
+    for (let i = 0; i < 100; i++) void attempt(sender, url, { timeoutMs: 1000 }).then((one) => outcomes.push(one))
+    while (connections.length < 100) {
+      await turn()
+      clock.advance(1)
+    }
+    clock.advance(1000)
+    await Promise.resolve()
+    expect(outcomes.length).toBeGreaterThan(0)
+    expect(outcomes.length).toBeLessThan(50)
+    while (outcomes.length < 100) await turn()
+    expect(new Set(outcomes.map(({ verdict }) => verdict))).toEqual(new Set(['retry']))
   })
 })
 
