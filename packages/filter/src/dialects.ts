@@ -4,6 +4,7 @@
 import { readConditions } from './conditions.ts'
 import { quote, type FilterPath } from './errors.ts'
 import type { FilterNode } from './filter.ts'
+import { nearest } from './nearest.ts'
 import { count, isRecord, kindOf, report, type Reading } from './reading.ts'
 
 /** What an element of `filters` may be called, in the order in which messages list them. */
@@ -132,33 +133,7 @@ function reportDialect(dialect: string, path: FilterPath, reading: Reading): voi
 
 function hintFor(dialect: string): string {
   if (dialect === 'attributes') return 'attributes belongs to spec.filter; in a list of filters it is called exact.'
-  const near = nearestDialect(dialect)
+  const near = nearest(dialect.toLowerCase(), [...DIALECTS])
   if (near !== undefined) return `Did you mean ${quote(near)}?`
   return `The dialects are ${[...DIALECTS].join(', ')}.`
-}
-
-/** The dialect that becomes `word` by one change of a letter, or by two where it is long enough for that to be a slip. */
-function nearestDialect(word: string): string | undefined {
-  const letters = word.toLowerCase()
-  const dialects = [...DIALECTS]
-  return (
-    dialects.find((dialect) => isWithin(1, letters, dialect)) ??
-    dialects.find((dialect) => dialect.length > 3 && isWithin(2, letters, dialect))
-  )
-}
-
-/** Whether so many letters put in, left out, changed, or swapped with their neighbour make the one word the other. */
-function isWithin(changes: number, a: string, b: string): boolean {
-  let same = 0
-  while (same < a.length && a[same] === b[same]) same++
-  const [restA, restB] = [a.slice(same), b.slice(same)]
-  if (restA === restB) return true
-  if (changes === 0 || Math.abs(restA.length - restB.length) > changes) return false
-  const isSwap = restA.length > 1 && restA[0] === restB[1] && restA[1] === restB[0]
-  return (
-    (isSwap && isWithin(changes - 1, restA.slice(2), restB.slice(2))) ||
-    isWithin(changes - 1, restA.slice(1), restB.slice(1)) ||
-    isWithin(changes - 1, restA.slice(1), restB) ||
-    isWithin(changes - 1, restA, restB.slice(1))
-  )
 }

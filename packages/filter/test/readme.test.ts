@@ -3,11 +3,17 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readmeOf } from '../../../test/support/readme.ts'
 
-const { text, block, run } = readmeOf(import.meta.dirname)
+const { text, run } = readmeOf(import.meta.dirname)
+const blocks = (language: string): string[] =>
+  Array.from(text.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g')), ([, block]) => block!)
+const printed = blocks('text')
 
-test('the example of the README prints what the README says', () => {
-  expect(run(block('ts'))).toBe(block('text'))
-})
+test.each(blocks('ts').map((code, i) => [i + 1, code] as const))(
+  'example %i of the README prints what the README says',
+  (number, code) => {
+    expect(run(code)).toBe(printed[number - 1])
+  },
+)
 
 test('the README lists the codes that exist, and no others', () => {
   const source = readFileSync(join(import.meta.dirname, '../src/errors.ts'), 'utf8')
