@@ -83,6 +83,8 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
     failed: (entries, error) => channel!.failed(entries, error),
     changed: (failure) => channel!.diskChanged(failure),
     ...(synced !== undefined && { synced }),
+    // What the progress knows to be stored was durable: where it is missing, it is lost, and its numbers are used up.
+    durable: saved.committed,
     recovered: (segment, { seq, start }, buffer, offset) => {
       addEntry(indexes.forWriting(segment), seq, buffer, start, offset)
     },
@@ -90,7 +92,6 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
   store = opened.store
   const { problems } = opened.recovery
   await countWaiting(store, saved)
-  store.skipTo(saved.committed)
   channel = new LogChannel({ clock, limits, store, indexes, progress, saved, problems, unlock })
   return { channel, recovery: { events: opened.recovery, progress: recovery, isRewound: saved.isBroken } }
 }

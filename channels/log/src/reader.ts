@@ -11,6 +11,7 @@ import type { SegmentIndex } from './segment-index.ts'
 
 /** A frame in the log. */
 export interface Place {
+  readonly seq: number
   readonly segment: Segment
   readonly offset: number
 }
@@ -73,14 +74,14 @@ export class Reader {
   }
 
   /** The event, if it is in memory. */
-  eventAt({ segment, offset }: Place): Event | undefined {
-    const entry = this.#store.read(segment, offset)
+  eventAt({ segment, offset, seq }: Place): Event | undefined {
+    const entry = this.#store.read(segment, offset, seq)
     return entry && readEvent(entry)
   }
 
   /** The event from the disk; `undefined` where it can't be read any more. */
-  async loadEvent({ segment, offset }: Place): Promise<Event | undefined> {
-    const entry = await this.#untilRead(() => this.#store.load(segment, offset))
+  async loadEvent({ segment, offset, seq }: Place): Promise<Event | undefined> {
+    const entry = await this.#untilRead(() => this.#store.load(segment, offset, seq))
     return entry && readEvent(entry)
   }
 
@@ -151,7 +152,7 @@ export class Reader {
         if (index.offset(seq) === 0) continue
         const time = index.time(seq)
         if (time > until) return found
-        const event = await this.loadEvent({ segment, offset: index.offset(seq) })
+        const event = await this.loadEvent({ seq, segment, offset: index.offset(seq) })
         if (event !== undefined && (filter === undefined || filter.matches(event))) {
           found.push({ position: String(seq), time, event })
         }

@@ -15,6 +15,11 @@ export function diskFailed(path: string, cause: unknown): SluiceError {
   })
 }
 
+/** `SLUICE_RECORD_DAMAGED`: what was durable there once can't be read any more, now or later. */
+export function recordDamaged(path: string, at: number): SluiceError {
+  return new SluiceError('SLUICE_RECORD_DAMAGED', `${path}: the entry at byte ${at} is damaged. It is lost.`)
+}
+
 function words(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException
   switch (code) {

@@ -15,6 +15,8 @@ export interface Segment {
   readonly first: number
   /** Wall-clock ms. */
   readonly created: number
+  /** That of all its frames. */
+  readonly salt: number
   /** Bytes that are written and durable; for a segment found on the disk and not scanned yet, the size of the file. */
   bytes: number
   /** Bytes that it is to have. */
@@ -40,11 +42,11 @@ export function numberOf(name: string): number | undefined {
 }
 
 /** The frame that a segment begins with. */
-export function headFrame(head: SegmentHead, first: number): Buffer {
+export function headFrame(head: SegmentHead, first: number, salt: number): Buffer {
   const payload = Buffer.from(JSON.stringify(head))
   const frame = Buffer.alloc(frameBytes(payload.length))
   payload.copy(frame, FRAME_HEAD)
-  sealFrame(frame, 0, payload.length, first, 0, KIND_HEAD)
+  sealFrame(frame, 0, payload.length, first, 0, salt, KIND_HEAD)
   return frame
 }
 

@@ -6,13 +6,16 @@
 // closes its segment for good: its bytes go into a new file, once; after a second failure its owner is told, and the
 // store refuses until a new file can be made (DESIGN "The log"; a failed sync is never tried again on the same handle).
 
+import { randomInt } from 'node:crypto'
 import type { Clock, Timer } from '@sluice/clock'
 import type { SluiceError } from '@sluice/event'
 import type { Batch, Committed } from './batch.ts'
 import { Blocks } from './blocks.ts'
 import type { Disk } from './disk.ts'
+import { Entries } from './entries.ts'
 import { diskFailed } from './explain.ts'
-import { FRAME_HEAD, announcedLength, frameBytes, newFrame, readFrame, sealFrame } from './frame.ts'
+import { FRAME_HEAD, announcedLength, frameBytes, sealFrame } from './frame.ts'
+import { quarantine } from './quarantine.ts'
 import { Recent, type Slab } from './recent.ts'
 import { scan, type ScanOptions, type ScanResult } from './scan.ts'
 import { FORMAT, fileName, headFrame, type Segment } from './segment.ts'
@@ -43,6 +46,7 @@ export interface StoreOptions<Entry> {
 }
 
 const RETRY_MS = 1000
+const SALT_MAX = 2 ** 32
 
 export class SegmentStore<Entry> {
   /** Oldest first; the last one is being written. */
@@ -56,8 +60,12 @@ export class SegmentStore<Entry> {
   readonly #options: StoreOptions<Entry>
   readonly #recent: Recent
   readonly #blocks: Blocks
+  readonly #entries: Entries
   readonly #writer: SegmentWriter
-  readonly #frame = newFrame()
+  /** Something in them can't be read. */
+  readonly #damaged = new Set<Segment>()
+  /** No longer among the segments, and still on the disk: the oldest first. */
+  readonly #removed: Segment[] = []
   #next: number
   #committed: number
   #segmentNumber: number
@@ -82,6 +90,7 @@ export class SegmentStore<Entry> {
     this.#nextSize = options.segmentBytes.first / 2
     this.#recent = new Recent(options.slabBytes, options.recentBytes)
     this.#blocks = new Blocks(options.disk, options.cacheBytes)
+    this.#entries = new Entries(this.#recent, this.#blocks, (segment) => this.#damaged.add(segment))
     this.#writer = new SegmentWriter(options.disk, options.folder)
   }
 
@@ -93,13 +102,6 @@ export class SegmentStore<Entry> {
   /** That of the last durable entry. */
   get last(): number {
     return this.#committed
-  }
-
-  /** Numbers up to `seq` are used up: for a store whose last entries were lost, so that no number is given twice. */
-  skipTo(seq: number): void {
-    if (seq < this.#next || this.#open !== undefined) return
-    this.#next = seq + 1
-    this.#committed = seq
   }
 
   /** Makes room for a payload of up to `bytes` bytes; returns where in {@link buffer} it goes. {@link end} follows, or nothing. */
@@ -121,7 +123,7 @@ export class SegmentStore<Entry> {
     const { slab } = batch
     const seq = this.#next++
     const at = slab.used
-    slab.used = sealFrame(slab.buffer, at, length, seq, batch.entries.length)
+    slab.used = sealFrame(slab.buffer, at, length, seq, batch.entries.length, batch.segment.salt)
     batch.at.push(at)
     batch.entries.push(entry)
     batch.end = slab.used
@@ -146,8 +148,9 @@ export class SegmentStore<Entry> {
 
   /** Resolves once nothing is under way. */
   async flushed(): Promise<void> {
-    while (this.#open !== undefined || this.#closed.length > 0 || this.#flushing !== undefined) {
+    for (;;) {
       this.#startFlush()
+      if (this.#flushing === undefined) return
       await this.#flushing
     }
   }
@@ -157,10 +160,11 @@ export class SegmentStore<Entry> {
     const number = ++this.#segmentNumber
     const path = `${folder}/${fileName(number)}`
     const created = clock.now()
-    const head = headFrame({ format: FORMAT, store: name, segment: number, created }, this.#next)
+    const salt = randomInt(SALT_MAX)
+    const head = headFrame({ format: FORMAT, store: name, segment: number, created }, this.#next, salt)
     this.#nextSize = Math.min(this.#nextSize * 2, segmentBytes.max)
     const size = Math.max(this.#nextSize, head.length + bytes)
-    const tail: Segment = { number, path, first: this.#next, created, bytes: 0, size }
+    const tail: Segment = { number, path, first: this.#next, created, salt, bytes: 0, size }
     this.#tail = tail
     this.#tailEnd = 0
     const batch = this.#openBatch(tail, head.length + bytes)
@@ -171,8 +175,7 @@ export class SegmentStore<Entry> {
 
   #openBatch(segment: Segment, bytes: number): Batch<Entry> {
     const before = this.#open
-    if (before !== undefined && before.end > before.start) this.#closed.push(before)
-    else if (before !== undefined) before.slab.pins--
+    this.#closeOpen(segment)
     const shared = before !== undefined && before.segment === segment ? before.slab : this.#lastSlab(segment)
     const hasRoom = shared !== undefined && shared.used + bytes <= shared.buffer.length
     const slab = hasRoom ? shared : this.#recent.open(segment, this.#tailEnd, bytes)
@@ -191,6 +194,16 @@ export class SegmentStore<Entry> {
     return this.#open
   }
 
+  /** Nothing is added any more to what is open. `next`: the segment that is written from here on. */
+  #closeOpen(next?: Segment): void {
+    const open = this.#open
+    this.#open = undefined
+    if (open === undefined) return
+    // A head without entries is written only where entries of its segment follow.
+    if (open.entries.length > 0 || (open.headBytes > 0 && open.segment === next)) this.#closed.push(open)
+    else open.slab.pins--
+  }
+
   #lastSlab(segment: Segment): Slab | undefined {
     return this.#tailEnd === 0 ? undefined : this.#recent.find(segment, this.#tailEnd - 1, this.#tailEnd)
   }
@@ -198,7 +211,8 @@ export class SegmentStore<Entry> {
   // --- Writing ---
 
   #startFlush(): void {
-    if (this.#flushing === undefined && (this.#closed.length > 0 || this.#open !== undefined)) {
+    if (this.#flushing !== undefined) return
+    if (this.#closed.length > 0 || (this.#open !== undefined && this.#open.entries.length > 0)) {
       this.#flushing = this.#flush()
     }
   }
@@ -250,18 +264,14 @@ export class SegmentStore<Entry> {
   /** The segment is done with. What was to be written moves to a new one, or fails. */
   #writeFailed(batch: Batch<Entry>, error: unknown): void {
     this.#writer.abandon(batch.segment)
+    this.#closeOpen()
     const batches = [batch, ...this.#closed.splice(0)]
-    const open = this.#takeOpen()
-    if (open !== undefined) batches.push(open)
-    this.#open = undefined
     this.#tail = undefined
     this.#next = batch.first
-    for (const each of batches) {
-      each.slab.pins--
-      this.pendingBytes -= each.end - each.start - each.headBytes
-    }
+    for (const each of batches) this.pendingBytes -= each.end - each.start - each.headBytes
     if (batch.isSecondTry) this.#giveUp(batches, error)
     else for (const each of batches) this.#appendAgain(each)
+    for (const { slab } of batches) slab.pins-- // not before: their bytes were still needed
   }
 
   /** The same frames, in a new segment. */
@@ -285,79 +295,83 @@ export class SegmentStore<Entry> {
   #setFailure(failure: SluiceError | undefined): void {
     this.failure = failure
     this.#options.changed?.(failure)
-    if (failure === undefined || this.#isClosed) return
-    this.#retry ??= this.#options.clock.setTimer(RETRY_MS, () => {
+    if (failure === undefined) {
+      this.#retry?.cancel()
       this.#retry = undefined
-      void this.#tryAgain()
-    })
+    } else if (!this.#isClosed) {
+      this.#retry ??= this.#options.clock.setTimer(RETRY_MS, () => {
+        this.#retry = undefined
+        void this.#tryAgain()
+      })
+    }
   }
 
   async #tryAgain(): Promise<void> {
-    if (this.#isClosed) return
+    let failure: SluiceError | undefined
     try {
       await this.#writer.prepare(this.#options.segmentBytes.first)
-      this.#setFailure(undefined)
     } catch (error) {
-      this.#setFailure(diskFailed(this.#options.folder, error))
+      failure = diskFailed(this.#options.folder, error)
     }
+    if (!this.#isClosed && this.failure !== undefined) this.#setFailure(failure)
   }
 
   // --- Reading ---
 
   /**
-   * The payload of the frame at `at`, in bytes of its own, if it is in memory. Throws `SLUICE_RECORD_DAMAGED` where no
-   * good frame stands.
+   * The payload of the entry whose frame is at `at`, in bytes of its own, if it is in memory. Throws
+   * `SLUICE_RECORD_DAMAGED` where no whole entry stands there, or not that of the sequence number `seq`: it never will
+   * again.
    */
-  read(segment: Segment, at: number): Buffer | undefined {
-    const slab = this.#recent.find(segment, at, at + FRAME_HEAD)
-    if (slab !== undefined) return this.#payload(slab.buffer, at - slab.base)
-    const head = this.#blocks.get(segment, at, at + FRAME_HEAD)
-    if (head === undefined) return undefined
-    const bytes = this.#blocks.get(segment, at, at + FRAME_HEAD + announcedLength(head, 0))
-    return bytes && this.#payload(bytes, 0)
+  read(segment: Segment, at: number, seq?: number): Buffer | undefined {
+    return this.#entries.read(segment, at, seq)
   }
 
-  /** The same, from the disk if need be. */
-  async load(segment: Segment, at: number): Promise<Buffer> {
-    const known = this.read(segment, at)
-    if (known !== undefined) return known
-    const head = await this.#blocks.load(segment, at, at + FRAME_HEAD)
-    const length = head.length < FRAME_HEAD ? 0 : announcedLength(head, 0)
-    if (length === 0) throw damaged(segment, at)
-    return this.#payload(await this.#blocks.load(segment, at, at + FRAME_HEAD + length), 0, segment, at)
-  }
-
-  #payload(bytes: Buffer, at: number, segment?: Segment, offset: number = at): Buffer {
-    if (!readFrame(bytes, at, this.#frame)) throw damaged(segment, offset)
-    const { start, length } = this.#frame
-    return Buffer.from(bytes.subarray(start, start + length))
+  /** The same, from the disk if need be. Rejects as the disk does where it can't be read now. */
+  load(segment: Segment, at: number, seq?: number): Promise<Buffer> {
+    return this.#entries.load(segment, at, seq)
   }
 
   /** Reads a whole segment (see ./scan.ts), as it is on the disk. */
   async scan(segment: Segment, visit: NonNullable<ScanOptions['visit']>): Promise<ScanResult> {
+    const { first, salt, path } = segment
     const next = this.segments[this.segments.indexOf(segment) + 1]
-    const file = await this.#options.disk.open(segment.path, 'read')
+    const file = await this.#options.disk.open(path, 'read')
     try {
-      return await scan(file, { first: segment.first, before: next?.first ?? this.#committed + 1, visit })
+      const result = await scan(file, { first, salt, before: next?.first ?? this.#committed + 1, visit })
+      if (result.damages.length > 0) this.#damaged.add(segment)
+      if (next !== undefined) segment.bytes = result.end // it was only the size of the file until now
+      return result
     } finally {
       await file.close()
     }
   }
 
-  /** Removes the oldest segment, durably. The one that is being written is not for removing. */
+  /**
+   * Removes the oldest segment, durably; one that is damaged is kept in the folder `damaged`. The segment that is being
+   * written is not for removing. After a rejection the next call goes on with the same file.
+   */
   async removeOldest(): Promise<void> {
+    const { disk, folder, clock } = this.#options
     const oldest = this.segments.shift()
     if (oldest === undefined) return
     this.#blocks.forget(oldest)
-    await this.#options.disk.remove(oldest.path)
-    await this.#options.disk.syncFolder(this.#options.folder)
+    this.#removed.push(oldest)
+    await this.#writer.removeLeftovers()
+    for (let next = this.#removed[0]; next !== undefined; next = this.#removed[0]) {
+      const removal = this.#damaged.has(next)
+        ? quarantine(disk, folder, next.path, clock.now())
+        : disk.remove(next.path)
+      await removal.catch(forgiveMissing)
+      this.#damaged.delete(next)
+      this.#removed.shift()
+      await disk.syncFolder(folder)
+    }
   }
 
   /** Begins a new segment with the next entry. */
   roll(): void {
-    const open = this.#takeOpen()
-    if (open !== undefined) this.#closed.push(open)
-    this.#open = undefined
+    this.#closeOpen()
     this.#tail = undefined
   }
 
@@ -366,11 +380,13 @@ export class SegmentStore<Entry> {
     await this.flushed()
     this.#isClosed = true
     this.#retry?.cancel()
+    this.#retry = undefined
     await this.#writer.close()
     await this.#blocks.close()
   }
 }
 
-function damaged(segment: Segment | undefined, at: number): Error {
-  return new Error(`no good frame at ${at} of ${segment?.path ?? 'memory'}`)
+/** Somebody else was faster. */
+function forgiveMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }

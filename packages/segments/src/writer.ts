@@ -20,12 +20,18 @@ interface Prepared {
   readonly size: number
 }
 
+/** `undefined`: it could not be made. */
+type Preparing = Promise<Prepared | undefined>
+
 export class SegmentWriter {
   readonly #disk: Disk
   readonly #folder: string
   #writing: Writing | undefined
-  #preparing: Promise<Prepared | undefined> | undefined
+  /** Under way, or there until it is used: never two at once, for there is one name. */
+  #preparing: Preparing | undefined
   readonly #closing = new Set<Promise<void>>()
+  /** Files of which nothing counts, and which are still to be removed. */
+  readonly #leftovers = new Set<string>()
 
   constructor(disk: Disk, folder: string) {
     this.#disk = disk
@@ -40,28 +46,45 @@ export class SegmentWriter {
     if (writing.isNamed) return
     await this.#disk.syncFolder(this.#folder)
     writing.isNamed = true
-    this.#preparing ??= this.#prepareNext(segment.size)
+    // In the background: a disk too full for it is noticed again when the file is needed.
+    this.#preparing ??= this.#makePrepared(segment.size).catch(() => undefined)
   }
 
   /** Makes sure that a next file is there; rejects where there can't be one. */
   async prepare(size: number): Promise<void> {
-    this.#preparing ??= this.#makePrepared(size)
-    const preparing = this.#preparing
-    const prepared = await preparing.catch((error: unknown) => {
-      this.#preparing = undefined
-      throw error
-    })
-    if (prepared !== undefined) return
-    this.#preparing = undefined
-    await this.prepare(size)
+    for (;;) {
+      const preparing = (this.#preparing ??= this.#makePrepared(size))
+      try {
+        if ((await preparing) !== undefined) return
+      } catch (error) {
+        this.#notPrepared(preparing)
+        throw error
+      }
+      this.#notPrepared(preparing)
+    }
   }
 
   /** Nothing more is written to this segment; what is durable stays. */
   abandon(segment: Segment): void {
+    if (segment.bytes === 0) this.#leftovers.add(segment.path)
     const writing = this.#writing
-    if (writing?.segment !== segment) return
-    this.#writing = undefined
-    this.#later(cut(writing.file, segment.bytes))
+    if (writing?.segment === segment) {
+      this.#writing = undefined
+      this.#later(cut(writing.file, segment.bytes).then(() => this.removeLeftovers().catch(() => {})))
+    } else this.#later(this.removeLeftovers().catch(() => {}))
+  }
+
+  /**
+   * Removes the files of segments that were given up before anything in them counted. Until they are gone no older
+   * segment may be removed: what is in them would be taken for entries once nothing before them says otherwise.
+   */
+  async removeLeftovers(): Promise<void> {
+    for (const path of this.#leftovers) {
+      await this.#disk.remove(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
+      this.#leftovers.delete(path)
+    }
   }
 
   async close(): Promise<void> {
@@ -81,11 +104,14 @@ export class SegmentWriter {
     return writing
   }
 
-  /** The prepared file, where there is one large enough; else a new one, which grows as it is written. */
+  /** The prepared file, where there is one; else a new one, which grows as it is written. */
   async #fileFor(segment: Segment): Promise<DiskFile> {
-    const prepared = await this.#preparing?.catch(() => undefined)
-    this.#preparing = undefined
-    if (prepared === undefined) return await this.#disk.open(segment.path, 'create')
+    const preparing = this.#preparing
+    const prepared = await preparing?.catch(() => undefined)
+    if (prepared === undefined) {
+      this.#notPrepared(preparing)
+      return await this.#disk.open(segment.path, 'create')
+    }
     try {
       if (prepared.size < segment.size) await prepared.file.truncate(segment.size)
       await this.#disk.rename(`${this.#folder}/${PREPARED}`, segment.path)
@@ -93,12 +119,13 @@ export class SegmentWriter {
     } catch (error) {
       await prepared.file.close()
       throw error
+    } finally {
+      this.#notPrepared(preparing) // not before: whoever prepares the next one needs the name
     }
   }
 
-  /** In the background: a disk too full for it is noticed again when the file is needed. */
-  #prepareNext(size: number): Promise<Prepared | undefined> {
-    return this.#makePrepared(size).catch(() => undefined)
+  #notPrepared(preparing: Preparing | undefined): void {
+    if (this.#preparing === preparing) this.#preparing = undefined
   }
 
   async #makePrepared(size: number): Promise<Prepared> {
