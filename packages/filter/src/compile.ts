@@ -2,29 +2,91 @@
 // (filter-index.ts) can't rule out. Closures made from the tree, so that nothing is interpreted per event.
 
 import type { AttributeValue } from '@sluice/event'
-import type { Filter, FilterEvent, FilterNode } from './filter.ts'
+import { compileCondition } from './cesql/compile.ts'
+import { dataTest } from './data-test.ts'
+import type { CesqlFilterNode, Filter, FilterEvent, FilterNode } from './filter.ts'
 
-type Test = (event: FilterEvent) => boolean
+/** A compiled tree. */
+export type Test = (event: FilterEvent) => boolean
+
+/**
+ * Whether an expression gave an error since this was last made false: no part of a verdict, but told beside it. One for
+ * all, for an evaluation ends before another begins.
+ */
+export const evaluation: { erred: boolean } = { erred: false }
 
 /** Makes a filter of its tree. The tree is taken as right: the readers have checked it. */
-export function compile(ast: FilterNode): Filter {
-  return { ast, needsData: false, matches: testOf(ast) }
+export function compile(ast: FilterNode, onError?: (event: FilterEvent) => void): Filter {
+  const test = testOf(ast)
+  const matches = onError === undefined || !some(ast, 'cesql') ? test : tellingErrors(test, onError)
+  return { ast, needsData: some(ast, 'data'), onError, matches }
 }
 
-function testOf(node: FilterNode): Test {
-  if (node.kind === 'not') {
-    const test = testOf(node.of)
-    return (event) => !test(event)
+function tellingErrors(test: Test, onError: (event: FilterEvent) => void): Test {
+  return (event) => {
+    evaluation.erred = false
+    const verdict = test(event)
+    if (evaluation.erred) onError(event)
+    return verdict
   }
-  if ('of' in node) {
-    const tests = node.of.map(testOf)
-    return node.kind === 'all' ? allOf(tests) : anyOf(tests)
-  }
-  // CE-62: data is no attribute, whatever an event may say.
-  return node.attribute === 'data' ? never : attributeTest(node)
 }
 
-function attributeTest(node: Exclude<FilterNode, { of: unknown }>): Test {
+/** Whether any part of the tree is of that kind. */
+export function some(node: FilterNode, kind: FilterNode['kind']): boolean {
+  if (node.kind === kind) return true
+  if (node.kind === 'not') return some(node.of, kind)
+  return 'of' in node && node.of.some((each) => some(each, kind))
+}
+
+/**
+ * The closure of a tree.
+ *
+ * @param partOf makes the closures of what is inside of it; an index shares them among filters.
+ */
+export function testOf(node: FilterNode, partOf: (part: FilterNode) => Test = testOf): Test {
+  switch (node.kind) {
+    case 'not': {
+      const test = partOf(node.of)
+      return (event) => !test(event)
+    }
+    case 'all':
+      return allOf(cheapFirst(node.of).map((each) => partOf(each)))
+    case 'any':
+      return anyOf(cheapFirst(node.of).map((each) => partOf(each)))
+    case 'cesql':
+      return expressionTest(node)
+    case 'data':
+      return dataTest(node)
+    default:
+      // CE-62: data is no attribute, whatever an event may say.
+      return node.attribute === 'data' ? never : attributeTest(node)
+  }
+}
+
+/** Data is parsed only if nothing else has decided; expressions come before it, and attributes before those. */
+export function cheapFirst(nodes: readonly FilterNode[]): readonly FilterNode[] {
+  return nodes.every((each) => cost(each) === 0) ? nodes : nodes.toSorted((a, b) => cost(a) - cost(b))
+}
+
+function cost(node: FilterNode): number {
+  if (node.kind === 'data') return 2
+  if (node.kind === 'cesql') return 1
+  if (node.kind === 'not') return cost(node.of)
+  return 'of' in node ? Math.max(0, ...node.of.map(cost)) : 0
+}
+
+/** CE-64: an error is no match, and so `not` of it is one. */
+function expressionTest({ expression }: CesqlFilterNode): Test {
+  const condition = compileCondition(expression)
+  return (event) => {
+    const verdict = condition(event)
+    if (verdict !== undefined) return verdict
+    evaluation.erred = true
+    return false
+  }
+}
+
+function attributeTest(node: Extract<FilterNode, { attribute: string }>): Test {
   const { attribute } = node
   if (node.kind === 'exists') return (event) => event.attribute(attribute) !== undefined
   const { kind, value } = node
@@ -43,8 +105,9 @@ export function canonicalText(value: AttributeValue | undefined): string | undef
   return typeof value === 'string' || value === undefined ? value : String(value)
 }
 
-// One and two are nearly all there are, and cost a loop less.
-function allOf(tests: readonly Test[]): Test {
+/** Whether all of the tests hold; asked in their order, as far as need be. */
+export function allOf(tests: readonly Test[]): Test {
+  // One and two are nearly all there are, and cost a loop less.
   const [first, second] = tests
   if (first === undefined) return always
   if (second === undefined) return first

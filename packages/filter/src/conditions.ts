@@ -4,7 +4,7 @@
 import { ATTRIBUTE_NAME_LENGTH_MAX } from '@sluice/event'
 import { quote, type FilterPath } from './errors.ts'
 import type { FilterNode } from './filter.ts'
-import { count, isRecord, kindOf, report, type Reading } from './reading.ts'
+import { count, isRecord, keep, kindOf, report, type Reading } from './reading.ts'
 
 /** CloudEvents 1.0, "Naming Conventions" (CE-1). `data` is such a name, and no event has an attribute of it. */
 const NAME = /^[a-z0-9]+$/
@@ -42,9 +42,9 @@ export function readConditions(
         hint: 'For "has any value", write filter: {attributes: {...: ""}} instead of filters.',
       })
     }
-    if (value !== undefined) of.push({ kind, attribute, value })
+    if (value !== undefined) of.push(keep(reading, place, { kind, attribute, value }))
   }
-  return of.length === 1 ? of[0] : { kind: 'all', of }
+  return of.length === 1 ? of[0] : keep(reading, path, { kind: 'all', of })
 }
 
 /**
@@ -62,9 +62,10 @@ export function readAttributes(attributes: unknown, path: FilterPath, reading: R
     if (!count(reading, place)) break
     checkName(attribute, NAME_IN_ATTRIBUTES, place, reading)
     const value = readValue(written, attribute, place, reading)
-    if (value !== undefined) of.push(value === '' ? { kind: 'exists', attribute } : { kind: 'exact', attribute, value })
+    if (value === undefined) continue
+    of.push(keep(reading, place, value === '' ? { kind: 'exists', attribute } : { kind: 'exact', attribute, value }))
   }
-  return of.length === 1 ? of[0]! : { kind: 'all', of }
+  return of.length === 1 ? of[0]! : keep(reading, path, { kind: 'all', of })
 }
 
 function reportShape(written: unknown, path: FilterPath, reading: Reading): void {

@@ -1,16 +1,29 @@
-// The Subscriptions API's filter dialects: from what somebody wrote to a tree, or to all that is wrong with it.
-// From: trigger.ts, when a Trigger is applied. Next: compile.ts. CloudEvents Subscriptions API 3.2.4 (CE-60..63).
+// The filter dialects: from what somebody wrote to a tree, or to all that is wrong with it. From: trigger.ts, when a
+// Trigger is applied. Next: compile.ts. CloudEvents Subscriptions API 3.2.4 (CE-60..64).
 
 import { readConditions } from './conditions.ts'
+import { readData } from './data.ts'
 import { quote, type FilterPath } from './errors.ts'
 import type { FilterNode } from './filter.ts'
+import { readExpression } from './expression.ts'
 import { nearest } from './nearest.ts'
-import { count, isRecord, kindOf, report, type Reading } from './reading.ts'
+import { count, isRecord, keep, kindOf, mayNest, report, type Reading } from './reading.ts'
 
-/** What an element of `filters` may be called, in the order in which messages list them. */
-const DIALECTS: ReadonlySet<string> = new Set(['exact', 'prefix', 'suffix', 'all', 'any', 'not'])
-/** Knative's and the Subscriptions API's names of CloudEvents SQL. */
-const CESQL: ReadonlySet<string> = new Set(['cesql', 'sql'])
+/**
+ * What an element of `filters` may be called, in the order in which messages list them. `cesql` and `sql` are one by the
+ * names of Knative and of the Subscriptions API; `data` is our own.
+ */
+const DIALECTS: ReadonlySet<string> = new Set([
+  'exact',
+  'prefix',
+  'suffix',
+  'all',
+  'any',
+  'not',
+  'cesql',
+  'sql',
+  'data',
+])
 
 /** Reads a list that has to hold all together: `filters` itself, where empty and absent mean every event (CE-60). */
 export function readFilters(filters: unknown, path: FilterPath, reading: Reading): FilterNode {
@@ -20,7 +33,7 @@ export function readFilters(filters: unknown, path: FilterPath, reading: Reading
     return { kind: 'all', of: [] }
   }
   const of = readList(filters, path, 1, reading)
-  return of.length === 1 ? of[0]! : { kind: 'all', of }
+  return of.length === 1 ? of[0]! : keep(reading, path, { kind: 'all', of })
 }
 
 function reportNoList(written: unknown, path: FilterPath, reading: Reading): void {
@@ -40,12 +53,7 @@ function readList(filters: readonly unknown[], path: FilterPath, depth: number, 
 
 /** Reads an object with exactly one key, the dialect; `undefined` where that is not what it is. */
 function readFilter(filter: unknown, path: FilterPath, depth: number, reading: Reading): FilterNode | undefined {
-  if (depth > reading.limits.maxDepth) {
-    const message = `filters nest more than ${reading.limits.maxDepth} deep`
-    const hint = 'Flatten it: all in all is one all.'
-    if (count(reading, path)) report(reading, path, 'SLUICE_FILTER_TOO_LARGE', message, { hint })
-    return undefined
-  }
+  if (!mayNest(reading, path, depth)) return undefined
   if (!isRecord(filter)) {
     const message = `expected a filter, an object with one dialect, got ${kindOf(filter)}`
     const hint = 'Such as {exact: {type: com.example.order}}.'
@@ -58,7 +66,7 @@ function readFilter(filter: unknown, path: FilterPath, depth: number, reading: R
     const hint = 'Remove it to have every event.'
     if (count(reading, path)) report(reading, path, 'SLUICE_FILTER_INVALID', message, { hint })
   }
-  if (keys.filter((key) => DIALECTS.has(key) || CESQL.has(key)).length > 1) {
+  if (keys.filter((key) => DIALECTS.has(key)).length > 1) {
     const message = 'multiple dialects found, filters can have only one dialect set'
     report(reading, path, 'SLUICE_FILTER_MULTIPLE_DIALECTS', message, {
       hint: 'Make each an element of its own: all of a list have to match.',
@@ -87,12 +95,17 @@ function readDialect(
     case 'all':
     case 'any':
       if (!count(reading, path) || !isFilledList(content, dialect, path, reading)) return undefined
-      return { kind: dialect, of: readList(content, path, depth + 1, reading) }
+      return keep(reading, path, { kind: dialect, of: readList(content, path, depth + 1, reading) })
     case 'not': {
       if (!count(reading, path)) return undefined
       const of = readFilter(content, path, depth + 1, reading)
-      return of === undefined ? undefined : { kind: 'not', of }
+      return of === undefined ? undefined : keep(reading, path, { kind: 'not', of })
     }
+    case 'cesql':
+    case 'sql':
+      return readExpression(content, path, reading)
+    case 'data':
+      return readData(content, path, depth, reading)
     default:
       if (count(reading, path)) reportDialect(dialect, path, reading)
       return undefined
@@ -118,13 +131,6 @@ function isFilledList(
 }
 
 function reportDialect(dialect: string, path: FilterPath, reading: Reading): void {
-  if (CESQL.has(dialect)) {
-    report(reading, path, 'SLUICE_FILTER_UNSUPPORTED_DIALECT', `CloudEvents SQL (${dialect}) is not supported yet`, {
-      at: 'key',
-      hint: 'Say it by exact, prefix, suffix, all, any and not.',
-    })
-    return
-  }
   report(reading, path, 'SLUICE_FILTER_UNKNOWN_DIALECT', `unknown dialect ${quote(dialect)}`, {
     at: 'key',
     hint: hintFor(dialect),

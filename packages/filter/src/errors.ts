@@ -7,10 +7,16 @@ export type FilterCode =
   | 'SLUICE_FILTER_INVALID'
   | 'SLUICE_FILTER_UNKNOWN_DIALECT'
   | 'SLUICE_FILTER_MULTIPLE_DIALECTS'
-  | 'SLUICE_FILTER_UNSUPPORTED_DIALECT'
   | 'SLUICE_FILTER_EMPTY'
   | 'SLUICE_FILTER_INVALID_NAME'
   | 'SLUICE_FILTER_INVALID_VALUE'
+  | 'SLUICE_FILTER_INVALID_POINTER'
+  | 'SLUICE_FILTER_UNKNOWN_TEST'
+  | 'SLUICE_FILTER_CESQL_SYNTAX'
+  | 'SLUICE_FILTER_UNKNOWN_FUNCTION'
+  | 'SLUICE_FILTER_NOT_BOOLEAN'
+  | 'SLUICE_FILTER_AMBIGUOUS'
+  | 'SLUICE_FILTER_CONSTANT'
   | 'SLUICE_FILTER_TOO_LARGE'
 
 /** A place in what was compiled: `[0, 'all', 1, 'exact', 'Type']`. */
@@ -23,6 +29,8 @@ export interface FilterProblem {
   readonly path: FilterPath
   /** Whether the word at the end of the path is wrong, or what stands there. */
   readonly at: 'key' | 'value'
+  /** Of an expression: the place in its text, in UTF-16 units. */
+  readonly offset?: number
   /** What is wrong; in Knative's words where it has some (KNATIVE.md A.3), and then without a full stop. */
   readonly message: string
   /** What to do. */

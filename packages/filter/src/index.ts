@@ -1,5 +1,21 @@
-export type { Filter, FilterEvent, FilterNode } from './filter.ts'
-export { compileAttributes, compileFilters, compileTrigger, type TriggerFilters } from './trigger.ts'
+export type {
+  CesqlFilterNode,
+  DataFilterNode,
+  DataTest,
+  Filter,
+  FilterEvent,
+  FilterNode,
+  JsonScalar,
+} from './filter.ts'
+export {
+  checkTrigger,
+  compileAttributes,
+  compileFilters,
+  compileTrigger,
+  type CompileOptions,
+  type TriggerCheck,
+  type TriggerFilters,
+} from './trigger.ts'
 export { FilterIndex } from './filter-index.ts'
 export { evaluate } from './evaluate.ts'
 export { FilterError, type FilterCode, type FilterPath, type FilterProblem } from './errors.ts'

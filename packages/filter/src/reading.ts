@@ -1,12 +1,15 @@
 // What the readers of the dialects share while they go through one filter: its bounds, and what they found wrong.
 
 import { quote, type FilterCode, type FilterPath, type FilterProblem } from './errors.ts'
+import type { FilterNode } from './filter.ts'
 import type { FilterLimits } from './limits.ts'
 
 /** One filter being read. */
 export interface Reading {
   readonly limits: FilterLimits
   readonly problems: FilterProblem[]
+  /** Where each node was written, for what is found out about it later. */
+  readonly places: Map<FilterNode, FilterPath>
   nodes: number
   /** There are more nodes than may be; this is told, and nothing more is read. */
   stopped: boolean
@@ -14,7 +17,7 @@ export interface Reading {
 
 /** Begins to read a filter. */
 export function startReading(limits: FilterLimits): Reading {
-  return { limits, problems: [], nodes: 0, stopped: false }
+  return { limits, problems: [], places: new Map(), nodes: 0, stopped: false }
 }
 
 /**
@@ -31,15 +34,31 @@ export function count(reading: Reading, path: FilterPath): boolean {
   return false
 }
 
+/** Whether filters may nest so deep; where they may not, that is told. */
+export function mayNest(reading: Reading, path: FilterPath, depth: number): boolean {
+  const { maxDepth } = reading.limits
+  if (depth <= maxDepth) return true
+  const hint = 'Flatten it: all in all is one all.'
+  if (count(reading, path))
+    report(reading, path, 'SLUICE_FILTER_TOO_LARGE', `filters nest more than ${maxDepth} deep`, { hint })
+  return false
+}
+
+/** Remembers where a node was written; gives it back. */
+export function keep<Node extends FilterNode>(reading: Reading, path: FilterPath, node: Node): Node {
+  reading.places.set(node, path)
+  return node
+}
+
 /** Writes a problem down, at the value unless `at` says otherwise. */
 export function report(
   reading: Reading,
   path: FilterPath,
   code: FilterCode,
   message: string,
-  { at = 'value', hint }: { at?: FilterProblem['at']; hint?: string } = {},
+  { at = 'value', ...more }: { at?: FilterProblem['at']; hint?: string; offset?: number } = {},
 ): void {
-  reading.problems.push({ code, path, at, message, ...(hint === undefined ? {} : { hint }) })
+  reading.problems.push({ code, path, at, message, ...more })
 }
 
 /** Whether this is what a YAML map becomes. */

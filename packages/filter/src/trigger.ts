@@ -4,8 +4,9 @@
 import { compile } from './compile.ts'
 import { readAttributes } from './conditions.ts'
 import { readFilters } from './dialects.ts'
-import { quote, refuseProblems, type FilterPath } from './errors.ts'
-import type { Filter, FilterNode } from './filter.ts'
+import { quote, refuseProblems, type FilterPath, type FilterProblem } from './errors.ts'
+import { expressionWarnings } from './expression.ts'
+import type { Filter, FilterEvent, FilterNode } from './filter.ts'
 import { DEFAULT_FILTER_LIMITS, type FilterLimits } from './limits.ts'
 import { isRecord, kindOf, report, startReading, type Reading } from './reading.ts'
 
@@ -17,32 +18,68 @@ export interface TriggerFilters {
   readonly filters?: unknown
 }
 
+/** How a filter is compiled. */
+export interface CompileOptions {
+  /** Bounds, for each of a Trigger's two fields. Default: {@link DEFAULT_FILTER_LIMITS}. */
+  readonly limits?: FilterLimits
+  /** Becomes {@link Filter.onError}: called in the middle of matching, so it is quick and does not throw. */
+  readonly onError?: (event: FilterEvent) => void
+}
+
 /**
  * Compiles both forms of a Trigger's filter: `filters` where that is not empty, else `filter.attributes` (KNATIVE.md
  * 1.1). Both are checked. Throws a {@link FilterError} whose paths begin with `filters` or `filter`.
  */
-export function compileTrigger(
+export function compileTrigger(filters: TriggerFilters, options: CompileOptions = {}): Filter {
+  const { winner, problems } = readTrigger(filters, options)
+  refuseProblems(problems)
+  return compile(winner, options.onError)
+}
+
+/** What is wrong with a Trigger's filter, and what is probably not meant with it. */
+export interface TriggerCheck {
+  /** Each keeps it from being compiled. Paths begin with `filters` or `filter`. */
+  readonly problems: readonly FilterProblem[]
+  /** Each is only worth knowing; told where there are no problems. */
+  readonly warnings: readonly FilterProblem[]
+}
+
+/** Checks both forms of a Trigger's filter, and compiles neither. Never throws. */
+export function checkTrigger(filters: TriggerFilters, limits: FilterLimits = DEFAULT_FILTER_LIMITS): TriggerCheck {
+  const { problems, readings } = readTrigger(filters, { limits })
+  if (problems.length > 0) return { problems, warnings: [] }
+  return { problems, warnings: readings.flatMap(warningsIn) }
+}
+
+function warningsIn({ places }: Reading): FilterProblem[] {
+  return [...places].flatMap(([node, path]) => (node.kind === 'cesql' ? expressionWarnings(node, path) : []))
+}
+
+function readTrigger(
   { filter, filters }: TriggerFilters,
-  limits: FilterLimits = DEFAULT_FILTER_LIMITS,
-): Filter {
+  { limits = DEFAULT_FILTER_LIMITS }: CompileOptions,
+): { winner: FilterNode; problems: FilterProblem[]; readings: readonly Reading[] } {
   const older = startReading(limits)
   const newer = startReading(limits)
   const byAttributes = readOlder(filter, ['filter'], older)
   const byList = readFilters(filters, ['filters'], newer)
-  refuseProblems([...older.problems, ...newer.problems])
-  return compile(Array.isArray(filters) && filters.length > 0 ? byList : byAttributes)
+  return {
+    winner: Array.isArray(filters) && filters.length > 0 ? byList : byAttributes,
+    problems: [...older.problems, ...newer.problems],
+    readings: [older, newer],
+  }
 }
 
 /**
- * Compiles a list of filters in the dialects of the Subscriptions API (CE-60 to CE-65): `exact`, `prefix`, `suffix`,
- * `all`, `any`, `not`. All of the list have to match; an empty or absent list is every event.
- * Throws a {@link FilterError} with all that is wrong; its paths begin with the index in the list.
+ * Compiles a list of filters in the dialects of the Subscriptions API (CE-60 to CE-65) and our own `data`: `exact`,
+ * `prefix`, `suffix`, `all`, `any`, `not`, `cesql` or `sql`. All of the list have to match; an empty or absent list is
+ * every event. Throws a {@link FilterError} with all that is wrong; its paths begin with the index in the list.
  */
-export function compileFilters(filters: unknown, limits: FilterLimits = DEFAULT_FILTER_LIMITS): Filter {
-  const reading = startReading(limits)
+export function compileFilters(filters: unknown, options: CompileOptions = {}): Filter {
+  const reading = startReading(options.limits ?? DEFAULT_FILTER_LIMITS)
   const ast = readFilters(filters, [], reading)
   refuseProblems(reading.problems)
-  return compile(ast)
+  return compile(ast, options.onError)
 }
 
 /**
@@ -50,8 +87,8 @@ export function compileFilters(filters: unknown, limits: FilterLimits = DEFAULT_
  * "", has any value at all. An empty or absent map is every event. Every name is that of an attribute as the event
  * carries it: `schemaurl` isn't `dataschema`. Throws a {@link FilterError}; its paths begin with the name.
  */
-export function compileAttributes(attributes: unknown, limits: FilterLimits = DEFAULT_FILTER_LIMITS): Filter {
-  const reading = startReading(limits)
+export function compileAttributes(attributes: unknown, { limits }: CompileOptions = {}): Filter {
+  const reading = startReading(limits ?? DEFAULT_FILTER_LIMITS)
   const ast = readAttributes(attributes, [], reading)
   refuseProblems(reading.problems)
   return compile(ast)

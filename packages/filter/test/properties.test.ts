@@ -1,39 +1,10 @@
 // The compiler beside the interpreter, and the index beside asking every filter, over random filters and events.
 
-import { Event, type AttributeValue } from '@sluice/event'
-import { compileAttributes, compileFilters, evaluate, FilterIndex, type Filter } from '@sluice/filter'
+import type { Event } from '@sluice/event'
+import { evaluate, FilterIndex, type Filter } from '@sluice/filter'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-
-// Few names and short texts of few letters, so that filters and events often meet.
-const name = fc.constantFrom('type', 'type', 'source', 'ext', 'constructor', 'data')
-const text = fc.string({ unit: fc.constantFrom('a', 'b', '1'), minLength: 1, maxLength: 3 })
-const value: fc.Arbitrary<AttributeValue> = fc.oneof(
-  { weight: 5, arbitrary: text },
-  { weight: 1, arbitrary: fc.boolean() },
-  { weight: 1, arbitrary: fc.integer({ min: -1, max: 11 }) },
-  { weight: 1, arbitrary: fc.constantFrom('true', 'tr', 'e', '-', '11') },
-)
-const conditions = fc.dictionary(name, value, { minKeys: 1, maxKeys: 3 })
-const { filter } = fc.letrec((tie) => ({
-  filter: fc.oneof(
-    { maxDepth: 4, withCrossShrink: true },
-    fc.record({ exact: conditions }),
-    fc.record({ prefix: conditions }),
-    fc.record({ suffix: conditions }),
-    fc.record({ all: fc.array(tie('filter'), { minLength: 1, maxLength: 4 }) }),
-    fc.record({ any: fc.array(tie('filter'), { minLength: 1, maxLength: 4 }) }),
-    fc.record({ not: tie('filter') }),
-  ),
-}))
-const compiled: fc.Arbitrary<Filter> = fc.oneof(
-  { weight: 4, arbitrary: fc.array(filter, { maxLength: 3 }).map((filters) => compileFilters(filters)) },
-  { weight: 1, arbitrary: fc.dictionary(name, fc.oneof(value, fc.constant(''))).map((map) => compileAttributes(map)) },
-  { weight: 2, arbitrary: text.map((type) => compileFilters([{ exact: { type } }])) },
-)
-const event: fc.Arbitrary<Event> = fc
-  .dictionary(name, fc.oneof(value, fc.constant('')))
-  .map((attributes) => new Event(new Map(Object.entries(attributes)), undefined))
+import { compiled, event } from './arbitrary.ts'
 
 test('a compiled filter says what the interpreter says', () => {
   let passed = 0

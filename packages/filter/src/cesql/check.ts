@@ -180,16 +180,18 @@ function withLeft(node: Infix, left: Expression): Expression {
 /** What has an operand on its left. */
 type Infix = ComparisonNode | ArithmeticNode | LikeNode | InNode
 
-/** A literal operand that has no cast to what the operator needs. */
+/** An operand that for no event has a cast to what the operator needs: a literal, or the attribute time. */
 function uncastable(node: Expression, operands: readonly Expression[], type: CesqlType): CesqlFinding | undefined {
   for (const each of operands) {
-    if (each.kind !== 'literal' || castTo(type, each.value) !== undefined) continue
+    const isTime = each.kind === 'attribute' && each.name === 'time'
+    if (!isTime && (each.kind !== 'literal' || castTo(type, each.value) !== undefined)) continue
     const isOrder = node.kind === 'comparison'
+    const operand = each.kind === 'literal' ? quote(String(each.value)) : 'time'
     return {
       kind: 'alwaysFails',
       start: each.start,
       end: each.end,
-      message: `${quote(String(each.value))} is no ${type}: this fails for every event`,
+      message: `${operand} is no ${type}: this fails for every event`,
       hint: isOrder
         ? 'Only Integers have an order; texts and times have none in CESQL.'
         : type === 'Integer'

@@ -41,8 +41,10 @@ export class CesqlSyntaxError extends SluiceError {
   readonly problem: string
   /** What to do. */
   readonly hint: string | undefined
+  /** Whether it is beyond a bound, and may be an expression. */
+  readonly isTooLarge: boolean
 
-  constructor(text: string, offset: number, problem: string, hint?: string) {
+  constructor(text: string, offset: number, problem: string, hint?: string, isTooLarge: boolean = false) {
     const { line, column, shown } = placeIn(text, offset)
     const place = line === 1 ? `column ${column}` : `line ${line}, column ${column}`
     const advice = hint === undefined ? '' : ` ${hint}`
@@ -53,6 +55,7 @@ export class CesqlSyntaxError extends SluiceError {
     this.column = column
     this.problem = problem
     this.hint = hint
+    this.isTooLarge = isTooLarge
   }
 }
 

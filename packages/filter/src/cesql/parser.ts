@@ -31,7 +31,7 @@ export function parse(text: string, options: ParseOptions = {}): Expression {
   const bytes = Buffer.byteLength(text)
   if (bytes > maxBytes) {
     const problem = `the expression has ${bytes} bytes; it may have ${maxBytes}`
-    throw new CesqlSyntaxError(text, 0, problem, 'Split it into several filters: all of a list have to match.')
+    throw new CesqlSyntaxError(text, 0, problem, 'Split it into several filters: all of a list have to match.', true)
   }
   if (!text.isWellFormed()) {
     throw new CesqlSyntaxError(text, /\p{Surrogate}/u.exec(text)!.index, 'half of a pair of surrogates is no character')
@@ -280,7 +280,8 @@ class Parser {
   }
 
   #tooDeep(): CesqlSyntaxError {
-    return this.#wrong(`the expression nests more than ${this.#maxDepth} deep`, 'Split it into several filters.')
+    const problem = `the expression nests more than ${this.#maxDepth} deep`
+    return new CesqlSyntaxError(this.#text, this.#token.start, problem, 'Split it into several filters.', true)
   }
 
   #wrong(problem: string, hint?: string): CesqlSyntaxError {

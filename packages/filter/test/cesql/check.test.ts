@@ -80,6 +80,7 @@ test.each([
     "a < 'x'",
     'alwaysFails 4: "x" is no Integer: this fails for every event. Only Integers have an order; texts and times have none',
   ],
+  ['time > 5', 'alwaysFails 0: time is no Integer: this fails for every event. Only Integers have an order'],
   [
     "a + 'x' = 5",
     'alwaysFails 4: "x" is no Integer: this fails for every event. Only Integers can be calculated with.',
