@@ -16,11 +16,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   target: ['event'],
   channel: ['filter', 'event', 'clock'],
   delivery: ['target', 'event', 'clock'],
-  broker: ['delivery', 'target', 'channel', 'filter', 'event', 'clock'],
+  broker: ['delivery', 'target', 'segments', 'channel', 'filter', 'event', 'clock'],
   resource: ['filter', 'target', 'event', 'clock'],
-  controller: ['broker', 'delivery', 'target', 'channel', 'filter', 'event', 'clock', 'resource', 'channel-*'],
-  server: ['controller', 'broker', 'delivery', 'target', 'channel', 'filter', 'event', 'clock', 'resource'],
-  cli: ['server', 'controller', 'broker', 'delivery', 'target', 'channel', 'filter', 'event', 'clock', 'resource'],
+  controller: ['broker', 'delivery', 'target', 'segments', 'channel', 'filter', 'event', 'clock', 'resource', 'channel-*'],
+  server: ['controller', 'broker', 'delivery', 'target', 'segments', 'channel', 'filter', 'event', 'clock', 'resource'],
+  cli: ['server', 'controller', 'broker', 'delivery', 'target', 'segments', 'channel', 'filter', 'event', 'clock', 'resource'],
 }
 const DRIVER: readonly string[] = ['channel', 'filter', 'event', 'clock', 'segments']
 

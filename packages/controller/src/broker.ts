@@ -2,12 +2,20 @@
 //
 // From: brokers.ts, at an apply. Next: drivers.ts opens its channel, and triggers.ts subscribes its triggers.
 
-import { openBroker, type Broker, type Observer } from '@sluice/broker'
+import { openBroker, type Broker, type BrokerName, type Observer } from '@sluice/broker'
 import { channelUnavailable, type Capabilities, type ChannelState } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
-import { DRIVERS, type BrokerStorage, type Drivers } from './drivers.ts'
+import type { DataDirectory, BrokerIdentity, Discarded } from './data.ts'
+import {
+  DRIVERS,
+  type BrokerStorage,
+  type ChannelKind,
+  type Drivers,
+  type StorageProblem,
+  type StorageRecovery,
+} from './drivers.ts'
 import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
 import type { TriggerPlan } from './trigger.ts'
 import { Triggers } from './triggers.ts'
@@ -25,8 +33,25 @@ export interface ControllerOptions {
   hopsMax?: number
   /** Uniform in [0, 1). Default Math.random. */
   random?: () => number
-  /** How channels and boxes are opened. Default: the drivers that Sluice comes with. */
-  drivers?: Drivers
+  /** The channel of a Broker that names none. Default `memory`. */
+  channel?: ChannelKind
+  /** Where Brokers keep what outlives the process. Needed for a log. Whoever opened it closes it, after the controller. */
+  data?: DataDirectory
+  storage?: StorageObserver
+  /** How channels and boxes are opened. Default, for each kind: the driver that Sluice comes with. */
+  drivers?: Partial<Drivers>
+}
+
+/** Is told what concerns the storage of Brokers. */
+export interface StorageObserver {
+  /** A log has made one write and its sync, in so many ms. */
+  synced?(ms: number): void
+  /** A Broker's storage is open, and held something of a process that is gone. */
+  recovered?(broker: BrokerName, recovery: StorageRecovery): void
+  /** The data of a Broker that was deleted waits in the trash. */
+  discarded?(data: Discarded): void
+  /** A Broker has a log, and its channel is in memory now, so that nobody reads the log. */
+  unread?(broker: BrokerName, folder: string): void
 }
 
 const BOX_BYTES = 64 * 1024 * 1024
@@ -39,13 +64,6 @@ export type BrokerState =
   | { readonly state: 'opening' }
   | { readonly state: 'failed'; readonly reason: string }
 
-/** As its resource has it. */
-export interface BrokerIdentity {
-  readonly namespace: string
-  readonly name: string
-  readonly uid: string
-}
-
 interface Running {
   readonly broker: Broker
   readonly triggers: Triggers
@@ -56,7 +74,10 @@ interface Running {
 export class DeclaredBroker {
   /** Once it takes events. */
   broker: Broker | undefined
+  /** What its channel had lost when it was opened, in words. */
+  damage: string | undefined
   readonly #identity: BrokerIdentity
+  readonly #kind: ChannelKind
   readonly #options: ControllerOptions
   readonly #changed: () => void
   readonly #retry: Retry
@@ -65,6 +86,8 @@ export class DeclaredBroker {
   #running: Running | undefined
   /** Why it could not be opened the last time. */
   #failure: { readonly error: unknown } | undefined
+  /** The opening that is under way, and what it waits for. */
+  #opening: Promise<void> = Promise.resolve()
   #isGone = false
   /** What it was like when {@link #changed} was called last. */
   #told = ''
@@ -72,6 +95,7 @@ export class DeclaredBroker {
   /** `changed`: its status, or that of its triggers, is another than before. */
   constructor(identity: BrokerIdentity, options: ControllerOptions, changed: () => void) {
     this.#identity = identity
+    this.#kind = options.channel ?? 'memory'
     this.#options = options
     this.#changed = changed
     this.#retry = new Retry(options.clock, () => void this.#tryAgain())
@@ -81,10 +105,10 @@ export class DeclaredBroker {
    * Opens it, with these triggers. Resolves once it takes events, or the first try has failed; the next follow by
    * themselves. `after`: what has to be over before.
    */
-  async open(plans: readonly TriggerPlan[], after?: Promise<unknown>): Promise<void> {
+  open(plans: readonly TriggerPlan[], after?: Promise<unknown>): Promise<void> {
     this.#plans = plans
-    if (after !== undefined) await after
-    await this.#open()
+    this.#opening = after === undefined ? this.#open() : after.then(() => this.#open())
+    return this.#opening
   }
 
   /**
@@ -98,10 +122,12 @@ export class DeclaredBroker {
 
   async #open(): Promise<void> {
     if (this.#isGone) return
-    const { clock, memoryBytes, boxBytes = BOX_BYTES, drivers = DRIVERS } = this.#options
+    const { clock, memoryBytes, boxBytes = BOX_BYTES, data, storage: told, drivers } = this.#options
     let storage: BrokerStorage
     try {
-      storage = await drivers.memory({ clock, broker: this.#identity, memoryBytes, boxBytes })
+      const settings = { clock, broker: this.#identity, memoryBytes, boxBytes, data }
+      const open = drivers?.[this.#kind] ?? DRIVERS[this.#kind]
+      storage = await open({ ...settings, synced: told?.synced && ((ms) => told.synced!(ms)) })
       if (this.#isGone) return await storage.channel.close({ deadlineMs: 0 })
     } catch (error) {
       if (this.#isGone) return
@@ -110,14 +136,25 @@ export class DeclaredBroker {
       return this.#tell()
     }
     this.#failure = undefined
+    this.#tellFound(storage)
     this.#running = this.#run(storage)
     await this.#settle(this.#running, this.#running.triggers.set(this.#plans))
+  }
+
+  #tellFound({ channel, recovery }: BrokerStorage): void {
+    const { data, storage } = this.#options
+    const { uid } = this.#identity
+    if (recovery !== undefined && foundSomething(recovery)) storage?.recovered?.(this.name, recovery)
+    this.damage = recovery && damageIn(recovery)
+    if (channel.capabilities.durable || !data?.holds(uid)) return
+    storage?.unread?.(this.name, data.brokerFolder(uid))
   }
 
   #run({ channel, box }: BrokerStorage): Running {
     const { namespace, name } = this.#identity
     const broker = openBroker({ ...this.#options, namespace, name, channel, box })
-    const running: Running = { broker, triggers: new Triggers(broker), state: { state: 'ready' } }
+    const triggers = new Triggers(broker, this.#options.observer)
+    const running: Running = { broker, triggers, state: { state: 'ready' } }
     channel.onState((state) => {
       running.state = state
       this.#tell()
@@ -147,12 +184,18 @@ export class DeclaredBroker {
 
   #tryAgain(): Promise<void> {
     const running = this.#running
-    return running === undefined ? this.#open() : this.#settle(running, running.triggers.retry())
+    if (running !== undefined) return this.#settle(running, running.triggers.retry())
+    return (this.#opening = this.#open())
   }
 
-  /** Whether it has opened data that outlives it, and that only one may have open. */
+  get name(): BrokerName {
+    const { namespace, name } = this.#identity
+    return { namespace, name }
+  }
+
+  /** Whether it has data that outlives it, and that only one may have open. */
   get holdsData(): boolean {
-    return this.#running?.broker.channel.capabilities.durable ?? false
+    return this.#running?.broker.channel.capabilities.durable ?? this.#kind === 'log'
   }
 
   /** Its triggers, once its channel is open. */
@@ -185,7 +228,7 @@ export class DeclaredBroker {
     const why =
       error === undefined
         ? 'its channel is being opened.'
-        : error instanceof SluiceError
+        : error instanceof SluiceError && !/^SLUICE_(DISK|DATA_)/.test(error.code)
           ? `its channel can't be used yet. ${inWords(error)}`
           : "its channel can't be used yet; the status of the Broker says why." // not for everybody (threat 23)
     return channelUnavailable(
@@ -201,6 +244,38 @@ export class DeclaredBroker {
     this.#retry.end()
     await this.#running?.broker.close(options)
   }
+
+  /**
+   * As {@link close}, for good: what its triggers had still to deliver is discarded and counted. Data that outlives it goes
+   * into the trash as it is, progress and all. Resolves once its data is free for others.
+   */
+  async delete(options: { deadlineMs: number }): Promise<void> {
+    const { data, storage, observer } = this.#options
+    try {
+      await this.close(options)
+    } finally {
+      await this.#opening
+      if (this.holdsData) {
+        const triggers = this.#running?.broker.triggers() ?? []
+        for (const { name, status } of triggers) observer.discarded(name, status.lag.events)
+        const discarded = await data?.discard(this.#identity.uid)
+        if (discarded !== undefined) storage?.discarded?.(discarded)
+      }
+    }
+  }
+}
+
+function foundSomething({ events, tornBytes, isRewound, problems }: StorageRecovery): boolean {
+  return events > 0 || tornBytes > 0 || isRewound || problems.length > 0
+}
+
+function damageIn({ problems }: StorageRecovery): string | undefined {
+  const lost = problems.filter(({ events }) => events > 0)
+  if (lost.length === 0) return undefined
+  const events = lost.reduce((sum, problem) => sum + problem.events, 0)
+  const [{ path, what }] = lost as [StorageProblem]
+  const more = lost.length === 1 ? '' : `, and ${lost.length - 1} more`
+  return `Up to ${events} stored events can't be read any more: ${path} is ${what}${more}. What follows them is delivered.`
 }
 
 /**

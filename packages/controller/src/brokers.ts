@@ -2,9 +2,10 @@
 //
 // From: controller.ts, at an apply. Next: broker.ts runs each for itself: the trouble of one is not another's.
 
-import type { Broker } from '@sluice/broker'
+import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
-import { DeclaredBroker, type BrokerIdentity, type ControllerOptions } from './broker.ts'
+import { DeclaredBroker, type ControllerOptions } from './broker.ts'
+import type { BrokerIdentity } from './data.ts'
 import type { TriggerPlan } from './trigger.ts'
 
 /** For a broker that was taken out of the files: what is under way may finish. */
@@ -41,6 +42,11 @@ export class Brokers {
     for (const { broker } of this.#declared.values()) if (broker !== undefined) yield broker
   }
 
+  /** Those that are declared and take none. */
+  *waiting(): Generator<BrokerName> {
+    for (const declared of this.#declared.values()) if (declared.broker === undefined) yield declared.name
+  }
+
   /**
    * Makes these all there are, with their triggers. All changes begin in this tick: a removed broker is not found any
    * more. Resolves once each is made, or has failed for the first time; never rejects.
@@ -64,14 +70,17 @@ export class Brokers {
     return broker.open(plans, this.#occupied.get(path))
   }
 
-  /** Its triggers' backlogs are discarded. Resolves once it is closing; that goes on by itself. */
+  /**
+   * Its triggers' backlogs are discarded. Resolves once it is closing; that goes on by itself. Where the data outlives it,
+   * its subscriptions are not removed from that: it waits in the trash as it was.
+   */
   #remove(path: string, broker: DeclaredBroker): Promise<unknown> {
     this.#declared.delete(path)
     const { clock } = this.#options
     const endMs = clock.monotonic() + REMOVED_DEADLINE_MS
-    const discarded = within(clock, REMOVED_DEADLINE_MS, broker.setTriggers([]))
-    const closed = discarded
-      .then(() => broker.close({ deadlineMs: Math.max(0, endMs - clock.monotonic()) }))
+    const close = (): Promise<void> => broker.delete({ deadlineMs: Math.max(0, endMs - clock.monotonic()) })
+    const discarded = broker.holdsData ? undefined : within(clock, REMOVED_DEADLINE_MS, broker.setTriggers([]))
+    const closed = (discarded === undefined ? close() : discarded.then(close))
       .catch((error: unknown) => process.emitWarning(error as Error)) // it is gone for everybody else
       .finally(() => {
         this.#leaving.delete(closed)
@@ -79,7 +88,7 @@ export class Brokers {
       })
     this.#leaving.add(closed)
     if (broker.holdsData) this.#occupied.set(path, closed)
-    return discarded
+    return discarded ?? Promise.resolve()
   }
 
   /** As {@link Broker.close}, of all; a removed one is left where it needs longer. Rejects where one of them does. */

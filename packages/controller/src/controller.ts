@@ -4,7 +4,7 @@
 // an apply begin in the tick of its commit: an event sees the old configuration or the new one, never half of it.
 
 import { setImmediate } from 'node:timers/promises'
-import type { Broker } from '@sluice/broker'
+import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
 import {
@@ -25,6 +25,7 @@ import {
 import { Addresses, brokerPathOf, BROKERS, pathOf, TRIGGERS } from './addresses.ts'
 import type { ControllerOptions } from './broker.ts'
 import { Brokers } from './brokers.ts'
+import { Losses } from './losses.ts'
 import { brokerStatus, summary, triggerStatus, whyFull } from './status.ts'
 import { planTrigger, type TriggerPlan } from './trigger.ts'
 
@@ -41,6 +42,8 @@ export interface Controller {
   unavailable(namespace: string, name: string): SluiceError | undefined
   /** Those that take events now. */
   brokers(): Iterable<Broker>
+  /** Those that are declared and take no events now, as {@link unavailable} says. */
+  waiting(): Iterable<BrokerName>
   /** Whether its channel works; where not, why. */
   channelState(broker: Broker): ChannelState
   /**
@@ -81,17 +84,21 @@ class RunningController implements Controller {
   readonly #options: ControllerOptions
   readonly #addresses: Addresses
   readonly #brokers: Brokers
+  readonly #losses: Losses
   /** What each declared trigger comes to, by resource key. */
   #plans = new Map<string, TriggerPlan>()
   #lastApply: Promise<unknown> = Promise.resolve()
   #isApplying = false
+  #isSwept = false
   #isClosed = false
 
   constructor(options: ControllerOptions) {
     this.#options = options
     this.store = resourceStore({ clock: options.clock })
     this.#addresses = new Addresses(this.store)
-    this.#brokers = new Brokers(options, (path) => void this.#brokerChanged(path))
+    this.#losses = new Losses(options.clock)
+    const observer = this.#losses.noting(options.observer)
+    this.#brokers = new Brokers({ ...options, observer }, (path) => void this.#brokerChanged(path))
   }
 
   broker(namespace: string, name: string): Broker | undefined {
@@ -104,6 +111,10 @@ class RunningController implements Controller {
 
   brokers(): Iterable<Broker> {
     return this.#brokers.running()
+  }
+
+  waiting(): Iterable<BrokerName> {
+    return this.#brokers.waiting()
   }
 
   channelState(broker: Broker): ChannelState {
@@ -129,8 +140,18 @@ class RunningController implements Controller {
     } finally {
       this.#isApplying = false
     }
+    await this.#discardUndeclared()
     await this.#writeStatuses()
     return []
+  }
+
+  /** Once: data of Brokers that were taken out of the files while no process ran. Later ones go as they are removed. */
+  async #discardUndeclared(): Promise<void> {
+    const { data, storage } = this.#options
+    if (data === undefined || !data.isOpen || this.#isSwept) return
+    this.#isSwept = true
+    const uids = new Set(this.store.list(BROKERS).map(({ metadata }) => metadata.uid))
+    for (const discarded of await data.discardOthers(uids)) storage?.discarded?.(discarded)
   }
 
   /** Makes what runs equal to what is declared. */
@@ -146,6 +167,7 @@ class RunningController implements Controller {
       else beside.push(plan)
     }
     this.#plans = plans
+    this.#losses.keep(new Set(Array.from(plans.values(), ({ trigger }) => trigger.metadata.uid)))
     const declared = new Map(this.store.list(BROKERS).map((broker) => [pathOf(broker), broker.metadata]))
     return this.#brokers.set(declared, (path) => ofBroker.get(path) ?? [])
   }
@@ -208,7 +230,7 @@ class RunningController implements Controller {
     const state = declared?.state ?? { state: 'opening' }
     this.store.setStatus(
       keyOf(resource),
-      brokerStatus(resource, this.#addresses.urlOf(resource), state, resolved, full),
+      brokerStatus(resource, this.#addresses.urlOf(resource), state, resolved, { full, damage: declared?.damage }),
     )
   }
 
@@ -218,7 +240,11 @@ class RunningController implements Controller {
     if (plan === undefined) return
     const { uid } = trigger.metadata
     const triggers = this.#brokers.get(brokerPathOf(trigger))?.triggers
-    const subscription = { running: triggers?.status(uid), refusal: triggers?.refusal(uid) }
+    const subscription = {
+      running: triggers?.status(uid),
+      refusal: triggers?.refusal(uid),
+      lost: this.#losses.of(uid),
+    }
     const lookup = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
     this.store.setStatus(key, triggerStatus(plan, this.#addresses.brokerOf(trigger), subscription, lookup))
   }

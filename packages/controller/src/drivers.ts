@@ -3,22 +3,49 @@
 import { memoryBox } from '@sluice/broker'
 import type { Channel, DeadLetterBox } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
+import type { DataDirectory, BrokerIdentity } from './data.ts'
 
 /** What a driver is told to open. */
 export interface StorageSettings {
   readonly clock: Clock
   /** Whose it is. A Broker that is declared again under its name has its `uid` again. */
-  readonly broker: { readonly namespace: string; readonly name: string; readonly uid: string }
+  readonly broker: BrokerIdentity
   /** Most bytes that an in-memory channel holds. */
   readonly memoryBytes: number
   /** Most bytes of the dead-letter box. */
   readonly boxBytes: number
+  /** Where a log keeps its files. */
+  readonly data: DataDirectory | undefined
+  /** One write and sync took so many ms. */
+  readonly synced: ((ms: number) => void) | undefined
 }
 
 /** Where a broker keeps its events, and its dead letters. */
 export interface BrokerStorage {
   readonly channel: Channel
   readonly box: DeadLetterBox
+  /** What was found there; absent where nothing outlives the process. */
+  readonly recovery?: StorageRecovery
+}
+
+/** What an open has found of a process that is gone. */
+export interface StorageRecovery {
+  /** Events that are stored, delivered ones that are kept included. */
+  readonly events: number
+  /** Bytes that were written and never became durable, and were cut off: nobody was told that they are stored. */
+  readonly tornBytes: number
+  /** Progress was missing or damaged: some events are delivered again. */
+  readonly isRewound: boolean
+  readonly problems: readonly StorageProblem[]
+}
+
+/** Something that was durable once and can't be read any more. */
+export interface StorageProblem {
+  readonly path: string
+  /** In words: `damaged from byte 4096 to 8192`, `missing`. */
+  readonly what: string
+  /** Events that it held, at most. */
+  readonly events: number
 }
 
 /**
@@ -28,10 +55,11 @@ export interface BrokerStorage {
  */
 export type OpenStorage = (settings: StorageSettings) => Promise<BrokerStorage>
 
+/** The channels that a Broker may have. */
+export type ChannelKind = 'log' | 'memory'
+
 /** How storage is opened, by the driver's name. */
-export interface Drivers {
-  readonly memory: OpenStorage
-}
+export type Drivers = Readonly<Record<ChannelKind, OpenStorage>>
 
 /** Those that Sluice comes with. */
 export const DRIVERS: Drivers = {
@@ -40,6 +68,27 @@ export const DRIVERS: Drivers = {
     return {
       channel: memoryChannel({ clock, bytesMax: memoryBytes }),
       box: memoryBox({ clock, bytesMax: boxBytes }),
+    }
+  },
+
+  log: async ({ clock, broker, boxBytes, data, synced }) => {
+    if (data === undefined) throw new Error('A log needs a data directory.')
+    const { openLogChannel } = await import('@sluice/channel-log')
+    const folder = await data.makeBrokerFolder(broker)
+    const { channel, recovery } = await openLogChannel({ folder, clock, ...(synced !== undefined && { synced }) })
+    const { events, progress, isRewound } = recovery
+    return {
+      channel,
+      box: memoryBox({ clock, bytesMax: boxBytes }),
+      recovery: {
+        events: channel.usage().events,
+        tornBytes: events.tornBytes + progress.tornBytes,
+        isRewound,
+        problems: [
+          ...events.problems.map(({ path, what, lost: [first, last] }) => ({ path, what, events: last - first + 1 })),
+          ...progress.problems.map(({ path, what }) => ({ path, what, events: 0 })),
+        ],
+      },
     }
   },
 }

@@ -1,3 +1,13 @@
-export type { ControllerOptions } from './broker.ts'
+export type { ControllerOptions, StorageObserver } from './broker.ts'
 export { openController, type Controller } from './controller.ts'
-export { DRIVERS, type BrokerStorage, type Drivers, type OpenStorage, type StorageSettings } from './drivers.ts'
+export { dataDirectory, type BrokerIdentity, type DataDirectory, type DataOptions, type Discarded } from './data.ts'
+export {
+  DRIVERS,
+  type BrokerStorage,
+  type ChannelKind,
+  type Drivers,
+  type OpenStorage,
+  type StorageProblem,
+  type StorageRecovery,
+  type StorageSettings,
+} from './drivers.ts'

@@ -20,13 +20,21 @@ import {
 import type { BrokerState } from './broker.ts'
 import type { TriggerPlan } from './trigger.ts'
 
-/** `full`: why its channel takes no events, if so. */
+/** What is amiss with a Broker that is no reason not to be Ready, in words. */
+export interface BrokerWarnings {
+  /** Why its channel takes no events. */
+  readonly full: string | undefined
+  /** What its channel had lost when it was opened. */
+  readonly damage: string | undefined
+}
+
+/** Of the generation that stands there (spec 83). */
 export function brokerStatus(
   resource: Resource,
   url: string,
   state: BrokerState,
   deadLetterSink: Resolved | undefined,
-  full: string | undefined,
+  { full, damage }: BrokerWarnings,
 ): Status {
   const channel = channelMark(state)
   const isOpen = state.state === 'ready' || state.state === 'degraded'
@@ -40,9 +48,8 @@ export function brokerStatus(
       Addressable: isOpen ? TRUE : channel,
       DeadLetterSinkResolved: sinkMark(deadLetterSink, ''),
       EventPoliciesReady: { status: 'True', reason: 'DefaultAuthorizationMode' },
-      ...(full !== undefined && {
-        ChannelHasRoom: { status: 'False', severity: 'Warning', reason: 'ChannelFull', message: full },
-      }),
+      ...warning('ChannelHasRoom', 'ChannelFull', full),
+      ...warning('EventsKept', 'EventsLost', damage),
     },
     {
       ...(isOpen && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 48
@@ -74,6 +81,8 @@ export interface SubscriptionState {
   readonly running: TriggerStatus | undefined
   /** Why it doesn't run as it was declared, in words. */
   readonly refusal: string | undefined
+  /** What it has lost, in words. */
+  readonly lost: string | undefined
 }
 
 /**
@@ -83,7 +92,7 @@ export interface SubscriptionState {
 export function triggerStatus(
   plan: TriggerPlan,
   broker: Resource | undefined,
-  { running, refusal }: SubscriptionState,
+  { running, refusal, lost }: SubscriptionState,
   lookup: (identity: Identity) => Resource | undefined,
 ): Status {
   const { trigger, subscriber, deadLetterSink } = plan
@@ -98,6 +107,7 @@ export function triggerStatus(
       SubscriberResolved: resolvedMark(subscriber, waits),
       DeadLetterSinkResolved: sinkMark(deadLetterSink, waits),
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
+      ...warning('EventsKept', 'EventsLost', lost),
     },
     {
       subscriberUri: subscriber.url ?? '', // spec 16
@@ -113,6 +123,11 @@ function subscriberStatus({ state, lastFailure }: TriggerStatus): object {
 }
 
 const TRUE: Mark = { status: 'True' }
+
+/** A condition that is there only while something is amiss, and doesn't count for Ready (spec 114). */
+function warning(type: string, reason: string, message: string | undefined): Record<string, Mark> {
+  return message === undefined ? {} : { [type]: { status: 'False', severity: 'Warning', reason, message } }
+}
 
 function status(kind: Kind, resource: Resource, marks: Record<string, Mark>, fields: Record<string, unknown>): Status {
   return {

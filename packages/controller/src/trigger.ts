@@ -55,13 +55,17 @@ function hasAny(delivery: DeliverySpec | undefined): boolean {
 
 /**
  * What the broker runs by; all was validated when it was applied. `undefined` while an address is unknown, unless the
- * trigger runs already, by `before`: then it keeps its subscription and waits, so that no event of its backlog goes
- * where it is not meant to go any more, and none is lost (spec 14, 52).
+ * trigger runs already, by `before`, or ran in a process that is gone (`isPromised`): then it keeps its subscription and
+ * waits, so that no event of its backlog goes where it is not meant to go any more, and none is lost (spec 14, 52).
  */
-export function triggerConfig(plan: TriggerPlan, before: TriggerConfig | undefined): TriggerConfig | undefined {
+export function triggerConfig(
+  plan: TriggerPlan,
+  before: TriggerConfig | undefined,
+  isPromised: boolean,
+): TriggerConfig | undefined {
   const { trigger, subscriber, deadLetterSink, policy } = plan
   const known = isResolved(plan)
-  if (!known && before === undefined) return undefined
+  if (!known && before === undefined && !isPromised) return undefined
   const { uid, namespace, name } = trigger.metadata
   const settings = triggerSettings(trigger)
   const window = settings.window ?? WINDOW_DEFAULT.events
@@ -71,7 +75,7 @@ export function triggerConfig(plan: TriggerPlan, before: TriggerConfig | undefin
     name,
     filter: compileTrigger(trigger.spec),
     route: {
-      subscriber: subscriber.url === undefined ? before!.route.subscriber : target(subscriber.url),
+      subscriber: subscriber.url === undefined ? (before?.route.subscriber ?? NOWHERE) : target(subscriber.url),
       deadLetterSink: deadLetterSink?.url === undefined ? undefined : target(deadLetterSink.url),
       policy,
       concurrency: Math.min(settings.concurrency ?? window, window),
@@ -82,6 +86,9 @@ export function triggerConfig(plan: TriggerPlan, before: TriggerConfig | undefin
     start: startOf(settings.from),
   }
 }
+
+/** Of a trigger that is paused until its address is known: nothing is sent there, and nothing could be (RFC 2606). */
+const NOWHERE = target('http://unresolved.invalid/')
 
 /** Whether every address that it needs is known. */
 function isResolved({ subscriber, deadLetterSink }: TriggerPlan): boolean {

@@ -2,7 +2,7 @@
 //
 // From: broker.ts, with what is declared. Next: broker/src/broker.ts, which makes the changes of one trigger in turn.
 
-import type { Broker, TriggerConfig, TriggerStatus } from '@sluice/broker'
+import type { Broker, Observer, TriggerConfig, TriggerStatus } from '@sluice/broker'
 import { inWords, mayWorkLater, TRIED_AGAIN } from './retry.ts'
 import { samePlan, triggerConfig, type TriggerPlan } from './trigger.ts'
 
@@ -21,6 +21,10 @@ interface DeclaredTrigger {
   runs: Asked | undefined
   /** Its removal was asked for and is not made. */
   isLeaving: boolean
+  /** It ran in a process that is gone, and the channel has its progress; it has not run here yet. */
+  isLeft: boolean
+  /** The removal of one that {@link isLeft}, while it is under way. */
+  removal: Promise<void> | undefined
   /** Changes that it was asked for, and the last of them that is answered. */
   turn: number
   answered: number
@@ -36,15 +40,22 @@ interface Refusal {
 /** Those of one broker, known by their uids. */
 export class Triggers {
   readonly #broker: Broker
+  readonly #observer: Observer
   readonly #all = new Map<string, DeclaredTrigger>()
+  /** Ids of those that ran in a process that is gone, until the first {@link set}. */
+  readonly #left: Set<string>
 
-  constructor(broker: Broker) {
+  constructor(broker: Broker, observer: Observer) {
     this.#broker = broker
+    this.#observer = observer
+    const { channel } = broker
+    // Where processes share a channel, another one may have declared what this one has not.
+    this.#left = new Set(channel.capabilities.shared ? [] : channel.subscriptions())
   }
 
   /**
-   * Makes these all there are. All changes begin in this tick; what didn't change is not touched. Resolves once each is
-   * made or refused; never rejects.
+   * Makes these all there are. All changes begin in this tick; what didn't change is not touched. What ran in a process
+   * that is gone and is declared no more is removed. Resolves once each is made or refused; never rejects.
    */
   set(plans: readonly TriggerPlan[]): Promise<unknown> {
     const changes: Promise<void>[] = []
@@ -57,8 +68,10 @@ export class Triggers {
       if (trigger.asked === undefined || !samePlan(trigger.asked.plan, plan)) changes.push(this.#ask(trigger, plan))
       else if (!isUnderWay(trigger)) trigger.refusal = undefined // a change that was refused was taken back
     }
+    for (const id of this.#left) this.#find(id)
     for (const trigger of this.#all.values()) {
-      if (declared.has(trigger.id) || (trigger.plan === undefined && !isRefused(trigger))) continue
+      const isGone = trigger.plan === undefined && trigger.turn > 0 && !isRefused(trigger)
+      if (declared.has(trigger.id) || isGone) continue
       trigger.plan = undefined
       changes.push(this.#change(trigger, undefined))
     }
@@ -109,6 +122,8 @@ export class Triggers {
         asked: undefined,
         runs: undefined,
         isLeaving: false,
+        isLeft: this.#left.delete(id),
+        removal: undefined,
         turn: 0,
         answered: 0,
         refusal: undefined,
@@ -119,7 +134,7 @@ export class Triggers {
   }
 
   async #ask(trigger: DeclaredTrigger, plan: TriggerPlan): Promise<void> {
-    const config = triggerConfig(plan, trigger.asked?.config)
+    const config = triggerConfig(plan, trigger.asked?.config, trigger.isLeft)
     if (config !== undefined) return this.#change(trigger, { plan, config })
     // It waits for an address, and the channel for nothing but to be rid of one that was here before.
     if (trigger.isLeaving && !isUnderWay(trigger)) await this.#change(trigger, undefined)
@@ -136,8 +151,12 @@ export class Triggers {
     }
     let refusal: Refusal | undefined
     try {
-      if (asked === undefined) await this.#broker.removeTrigger(trigger.id)
-      else await this.#broker.setTrigger(asked.config) // after the removal, where that was refused
+      if (asked === undefined) await this.#remove(trigger)
+      else {
+        if (trigger.removal !== undefined) await trigger.removal
+        await this.#broker.setTrigger(asked.config) // after the removal, where that was refused
+        trigger.isLeft = false
+      }
       if (turn === trigger.turn || !trigger.isLeaving) trigger.runs = asked
     } catch (error) {
       // A removal can't be wrong: it is tried until it works, or what is left behind would come back as a ghost.
@@ -149,6 +168,22 @@ export class Triggers {
     trigger.asked = trigger.runs
     if (refusal === undefined) trigger.isLeaving = false
     if (refusal === undefined && trigger.plan === undefined) this.#all.delete(trigger.id)
+  }
+
+  #remove(trigger: DeclaredTrigger): Promise<void> {
+    if (!trigger.isLeft) return this.#broker.removeTrigger(trigger.id)
+    trigger.removal ??= this.#removeLeft(trigger).finally(() => (trigger.removal = undefined))
+    return trigger.removal
+  }
+
+  /** Nobody runs it: only its channel knows it, and by its id alone. */
+  async #removeLeft(trigger: DeclaredTrigger): Promise<void> {
+    await this.#broker.removeTrigger(trigger.id) // after an opening of it that is under way
+    if (!trigger.isLeft) return
+    const { id } = trigger
+    const { discarded } = await this.#broker.channel.remove(id)
+    trigger.isLeft = false
+    this.#observer.discarded({ id, namespace: this.#broker.namespace, name: id, broker: this.#broker }, discarded)
   }
 }
 

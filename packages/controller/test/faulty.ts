@@ -16,7 +16,7 @@ export interface Faults {
 }
 
 interface FaultyDriver {
-  readonly drivers: Drivers
+  readonly drivers: Pick<Drivers, 'memory'>
   /** Asked for at every step, so that a test changes it as it goes. */
   readonly faults: Faults
   /** What was asked for, in order: `open default`, `subscribe ID`, `remove ID`, `closed default`, ... */

@@ -59,6 +59,15 @@ describe('a Broker whose channel can’t be opened', () => {
     expect(told?.message).toContain('the status of the Broker says why')
   })
 
+  test('for want of its disk or its data says that to who may read statuses only (threat 23)', async () => {
+    const message = '/data/brokers/1 is in use by another process.'
+    const here = badScene(new SluiceError('SLUICE_DATA_LOCKED', message))
+    await here.apply(broker('bad'))
+    expect(conditionOf(here.broker('bad'), 'Ready').message).toContain(message)
+    expect(here.controller.unavailable('default', 'bad')?.message).not.toContain('/data')
+    expect([...here.controller.waiting()]).toEqual([{ namespace: 'default', name: 'bad' }])
+  })
+
   test('tells senders why, and when it is tried again; one that is not declared is unknown', async () => {
     const here = badScene()
     await here.apply(broker('bad'), broker())

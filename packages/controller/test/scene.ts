@@ -10,7 +10,14 @@ import { deliverer } from '@sluice/delivery'
 import { newEvent, type Event } from '@sluice/event'
 import { admit, formatProblems, type Condition, type Declared, type Problem, type Resource } from '@sluice/resource'
 import { onTestFinished } from 'vitest'
-import { openController, type Controller, type Drivers } from '@sluice/controller'
+import {
+  openController,
+  type ChannelKind,
+  type Controller,
+  type DataDirectory,
+  type Drivers,
+  type StorageObserver,
+} from '@sluice/controller'
 
 export const BASE = 'http://127.0.0.1:8080'
 const GROUP = 'eventing.knative.dev'
@@ -33,7 +40,10 @@ export interface Scene {
 export interface SceneOptions {
   readonly memoryBytes?: number
   readonly boxBytes?: number
-  readonly drivers?: Drivers
+  readonly drivers?: Partial<Drivers>
+  readonly channel?: ChannelKind
+  readonly data?: DataDirectory
+  readonly storage?: StorageObserver
   readonly observer?: Partial<Observer>
 }
 

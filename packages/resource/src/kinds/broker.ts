@@ -90,7 +90,7 @@ export const broker: Kind = {
       'DeadLetterSinkResolved',
       'EventPoliciesReady',
     ],
-    shown: ['ChannelHasRoom'],
+    shown: ['ChannelHasRoom', 'EventsKept'],
   },
   convert: convertBroker,
   defaults: defaultBroker,

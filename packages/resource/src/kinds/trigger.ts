@@ -113,6 +113,7 @@ export const trigger: Kind = {
       'DeadLetterSinkResolved',
       'OIDCIdentityCreated',
     ],
+    shown: ['EventsKept'],
   },
   convert: convertTrigger,
   defaults: defaultTrigger,
