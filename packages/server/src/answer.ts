@@ -30,14 +30,15 @@ function answerAllStored(): void {
 }
 
 /**
- * Answers with `{ code, message, subject? }`; an error that is not ours is a bug and says nothing of its inside.
+ * Answers with `{ code, message, subject? }`; an error that is not ours is a bug and says nothing of its inside, nor does
+ * one of the disk, whose words are for operators.
  *
  * @param unread the request, where its body may still be coming: the answer goes out at once, but the connection is
  *   not closed before the rest was read and thrown away, else its sender might be reset before it has the answer
  */
 export function answerError(response: ServerResponse, error: unknown, unread?: IncomingMessage): void {
   if (response.headersSent || response.destroyed) return
-  const known = error instanceof SluiceError ? error : internalError(error)
+  const known = error instanceof SluiceError ? forSender(error) : internalError(error)
   const body = Buffer.from(JSON.stringify({ code: known.code, message: known.message, subject: known.subject }) + '\n')
   const headers = [...ALLOW, 'Content-Type', 'application/json', 'Content-Length', String(body.length)]
   if (known.retryAfterMs !== undefined) headers.push('Retry-After', String(Math.ceil(known.retryAfterMs / 1000)))
@@ -46,6 +47,14 @@ export function answerError(response: ServerResponse, error: unknown, unread?: I
   if (unread === undefined || unread.complete) return void response.end(body)
   response.write(body)
   finished(unread.resume(), () => response.end())
+}
+
+/** Paths of the machine are not for everybody (threat 23). */
+function forSender(error: SluiceError): SluiceError {
+  const { code, status, retryable, retryAfterMs } = error
+  if (code !== 'SLUICE_DISK') return error
+  const message = "The disk doesn't take events now; the status of the Broker says why. Nothing was stored."
+  return new SluiceError(code, message, { status, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) })
 }
 
 function internalError(error: unknown): SluiceError {

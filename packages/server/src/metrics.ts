@@ -9,11 +9,13 @@ import type { Broker, BrokerName, Observer, TriggerName } from '@sluice/broker'
 import type { Controller } from '@sluice/controller'
 import type { Clock } from '@sluice/clock'
 import { exposition, EXPOSITION_TYPE, labelText, type Exposition, type Family } from './exposition.ts'
-import { Histogram } from './histogram.ts'
+import { DISPATCH_BUCKETS, Histogram, SYNC_BUCKETS } from './histogram.ts'
 
 /** Counts what the observer is told, and prints it. */
 export interface Metrics {
   readonly observer: Observer
+  /** A log has made one write and its sync, in so many ms. */
+  synced(ms: number): void
   /**
    * The text of `/metrics`, with lag and sizes read off the running brokers. Who asks while it is being written gets
    * the same text.
@@ -46,14 +48,19 @@ const WINDOW = gauge('sluice_subscription_window', 'Events that may be in flight
 const STATE = gauge('sluice_subscription_state', 'Of its subscriber: 0 healthy, 1 throttled, 2 down.')
 const BOX_EVENTS = gauge('sluice_dead_letter_box_events', 'Dead letters in the box.')
 const BOX_BYTES = gauge('sluice_dead_letter_box_bytes', 'Bytes of dead letters in the box.')
-const CHANNEL_BYTES = gauge('sluice_channel_bytes', 'Bytes stored in the channel.')
-const CHANNEL_READY = gauge('sluice_channel_ready', '1 while the channel works.')
+const CHANNEL_BYTES = gauge('sluice_channel_bytes', 'Bytes that the channel holds and not every trigger has settled.')
+const CHANNEL_READY = gauge('sluice_channel_ready', '1 while the channel works; 0 also where it could not be opened.')
+const SYNC: Family = {
+  name: 'sluice_log_sync_seconds',
+  type: 'histogram',
+  help: 'Duration of one write and its sync to the disk, of all logs.',
+}
 
 /** In the order in which they are printed. */
 const FAMILIES: readonly Family[] = [
   ...[ACCEPTED, REFUSED, DELIVERIES, DISPATCH, LOST, DISCARDED],
   ...[LAG, OLDEST, IN_FLIGHT, PARKED, WINDOW, STATE],
-  ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY],
+  ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY, SYNC],
 ]
 const STATES = { Healthy: 0, Throttled: 1, Down: 2 } as const
 
@@ -87,6 +94,7 @@ export function metrics(): Metrics {
   const triggers = new WeakMap<TriggerName, TriggerCounts>()
   const lost = new Map<string, number>()
   const discarded = new Map<string, number>()
+  const syncs = new Histogram(SYNC_BUCKETS)
   let rendering: Promise<string> | undefined
 
   return {
@@ -99,7 +107,7 @@ export function metrics(): Metrics {
         if (at !== 'subscriber') return
         const { dispatched } = ofBroker(trigger.broker)
         let histogram = dispatched.get(outcome.status)
-        if (histogram === undefined) dispatched.set(outcome.status, (histogram = new Histogram()))
+        if (histogram === undefined) dispatched.set(outcome.status, (histogram = new Histogram(DISPATCH_BUCKETS)))
         histogram.observe(outcome.durationMs / 1000)
       },
       parked: (trigger) => void ofTrigger(trigger).retry++,
@@ -109,6 +117,7 @@ export function metrics(): Metrics {
       lost: (_trigger, { events, cause }) => add(lost, cause, events),
       discarded: (_trigger, events) => add(discarded, 'deleted', events),
     },
+    synced: (ms) => syncs.observe(ms / 1000),
     render(controller, clock) {
       return (rendering ??= render(controller, clock).finally(() => (rendering = undefined)))
     },
@@ -134,6 +143,10 @@ export function metrics(): Metrics {
     const to = exposition(FAMILIES)
     for (const [cause, events] of lost) to.sample(LOST, labelText({ cause }), events)
     for (const [cause, events] of discarded) to.sample(DISCARDED, labelText({ cause }), events)
+    syncs.write(to, SYNC)
+    for (const { namespace, name } of controller.waiting()) {
+      to.sample(CHANNEL_READY, labelText({ namespace, broker: name }), 0)
+    }
     let written = 0
     for (const broker of controller.brokers()) {
       writeBroker(to, broker, ofBroker(broker), controller.channelState(broker).state === 'ready')

@@ -133,6 +133,23 @@ test('a bug of ours is 500, with a code and nothing of its inside (threat 23)', 
   expect((await warned).message).toContain('secret')
 })
 
+test('a disk that fails is 503, and its words stay inside (threat 23)', async () => {
+  const disk = new SluiceError('SLUICE_DISK', '/secret/path: the disk is full.', {
+    status: 503,
+    retryable: true,
+    retryAfterMs: 1500,
+  })
+  const broker = { room: () => 0, accept: () => Promise.reject(disk), namespace: 'default', name: 'default' }
+  const listening = await serverOn({ broker: () => broker as unknown as ReturnType<Controller['broker']> })
+  listening.setState('ready')
+  const answer = await exchange(`${listening.ingress}/default/default`, binary())
+  expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '2' } })
+  expect(answer.json()).toEqual({
+    code: 'SLUICE_DISK',
+    message: "The disk doesn't take events now; the status of the Broker says why. Nothing was stored.",
+  })
+})
+
 describe('health', () => {
   const states: [ServerState, number, string | undefined][] = [
     ['starting', 503, 'SLUICE_STARTING'],

@@ -46,12 +46,39 @@ test('every name stands there with help and type, from the start and in the text
     'sluice_dead_letter_box_bytes gauge',
     'sluice_channel_bytes gauge',
     'sluice_channel_ready gauge',
+    'sluice_log_sync_seconds histogram',
   ])
   for (const name of types.map((type) => type.split(' ')[0])) {
     expect(lines.filter((line) => line.startsWith(`# HELP ${name} `))).toHaveLength(1)
   }
   const samples = lines.filter((line) => line !== '' && !line.startsWith('#'))
   for (const sample of samples) expect(sample).toMatch(/^[a-z_]+(\{([a-z_]+="[^"\\\n]*",?)+\})? [\d.]+$/)
+})
+
+test('each sync of a log is counted by what it took', async () => {
+  const counted = metrics()
+  for (const ms of [0.2, 3, 700, 60_000]) counted.synced(ms)
+  const nobody = { brokers: () => [], waiting: () => [] } as unknown as Controller
+  const lines = (await counted.render(nobody, manualClock())).split('\n')
+  const of = (suffix: string): string[] => lines.filter((line) => line.startsWith(`sluice_log_sync_seconds${suffix}`))
+  expect(of('_count')).toEqual(['sluice_log_sync_seconds_count 4'])
+  expect(of('_sum')).toEqual(['sluice_log_sync_seconds_sum 60.7032'])
+  for (const [le, count] of [
+    ['0.00025', 1],
+    ['0.005', 2],
+    ['1', 3],
+    ['5', 3],
+    ['+Inf', 4],
+  ] as const) {
+    expect(of(`_bucket{le="${le}"}`)).toEqual([`sluice_log_sync_seconds_bucket{le="${le}"} ${count}`])
+  }
+})
+
+test('a Broker that takes no events, as its channel can’t be opened, has a channel that is not ready', async () => {
+  const waiting = (): BrokerName[] => [{ namespace: 'default', name: 'locked' }]
+  const controller = { brokers: () => [], waiting } as unknown as Controller
+  const text = await metrics().render(controller, manualClock())
+  expect(text).toContain('sluice_channel_ready{namespace="default",broker="locked"} 0\n')
 })
 
 test('the samples of a metric stand together', async () => {
@@ -125,7 +152,11 @@ describe('counters', () => {
       triggers: () => [{ name, config: { window: { events: 1, bytes: 1 } }, status }],
     }
     // Counts are found by identity: this broker is the one that was counted.
-    const controller = { brokers: () => [Object.assign(of, running)], channelState: () => ({ state: 'ready' }) }
+    const controller = {
+      brokers: () => [Object.assign(of, running)],
+      waiting: () => [],
+      channelState: () => ({ state: 'ready' }),
+    }
     return render(controller as unknown as Controller, manualClock())
   }
 

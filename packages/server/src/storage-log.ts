@@ -1,0 +1,34 @@
+// What operators want to read of where Brokers keep their events: what an open has found, and what waits in the trash.
+
+import type { StorageObserver } from '@sluice/controller'
+import type { EventLog } from './log-observer.ts'
+
+/** A line of the log for each; {@link StorageObserver.synced} is for metrics. */
+export function storageLog(log: EventLog): Omit<Required<StorageObserver>, 'synced'> {
+  return {
+    recovered({ namespace, name }, { events, tornBytes, isRewound, problems }) {
+      const broker = `${namespace}/${name}`
+      const found = {
+        stored: events,
+        ...(tornBytes > 0 && { tornBytes }),
+        ...(problems.length > 0 && { problems: problems.length }),
+      }
+      log.info({ broker, ...found }, 'opened the log that was there')
+      for (const { path, what, events: lost } of problems) {
+        if (lost > 0) log.warn({ broker, path, what, events: lost }, LOST)
+        else log.warn({ broker, path, what }, 'the log was damaged; no event is lost by it')
+      }
+      if (isRewound) log.warn({ broker }, 'progress was missing or damaged; some events are delivered again')
+    },
+    discarded({ broker, folder, untilMs }) {
+      const until = new Date(untilMs).toISOString()
+      log.warn({ broker, folder, until }, 'Broker deleted; its data waits in the trash')
+    },
+    unread({ namespace, name }, folder) {
+      const broker = `${namespace}/${name}`
+      log.warn({ broker, folder }, 'the Broker has no log now; what is in the one it had is not delivered until it has')
+    },
+  }
+}
+
+const LOST = "stored events can't be read any more; what follows them is delivered"
