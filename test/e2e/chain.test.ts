@@ -110,7 +110,7 @@ describe('one dead subscriber', () => {
     const well = await subscriber()
     const sluice = await startSluice(
       { 'a.yaml': broker() + trigger('dead', gone.url, POLICY) + trigger('well', well.url) },
-      ['--memory-bytes', '100Ki'],
+      ['--channel', 'memory', '--memory-bytes', '100Ki'],
     )
     const accepted: string[] = []
     let answer: HttpAnswer

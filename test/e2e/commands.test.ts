@@ -48,7 +48,7 @@ test.each([
   [['up', '--hops', '0'], /whole number from 1 to 255/],
   [['up', '--hops', '256'], /whole number from 1 to 255/],
   [['up', '--memory-bytes', 'lots'], /lots.*512Ki/],
-  [['up', '--channel', 'log'], /memory/],
+  [['up', '--channel', 'kafka'], /log, memory/],
   [['up', '--log-format', 'xml'], /text, json/],
   [['up', '--listen', '0.0.0.0:0'], /--allow-anonymous/],
   [['up', '--listen', '127.0.0.1:0', '--api', ':0'], /--allow-anonymous/],

@@ -1,81 +1,23 @@
-// The end: what was accepted is delivered or reported lost in words, whoever ends it and however.
+// The end: what was accepted is delivered or reported lost in words, whoever ends it and however. On a channel in memory,
+// which has only until then; what a log keeps is in restart.test.ts.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
 import { dial, encode, exchange } from '../support/exchange.ts'
+import { load, post } from '../support/load.ts'
 import { folderOf, SLUICE, startSluice, type Sluice } from '../support/sluice.ts'
-import { ceHeaders, subscriber, type Subscriber } from '../support/subscriber.ts'
+import { idsOf, subscriber, type Subscriber } from '../support/subscriber.ts'
 import { collectText, type Text } from '../support/text.ts'
 
-/** Senders that go on until nothing answers any more. */
-interface Load {
-  /** Ids of the events that were answered 202. */
-  readonly accepted: Set<string>
-  /** Of the answers that were no 202: status and Retry-After. */
-  readonly refused: { status: number; retryAfter: string | undefined }[]
-  /** Resolves once there are as many. */
-  acceptedAtLeast(n: number): Promise<void>
-  refusedAtLeast(n: number): Promise<void>
-  /** Resolves once nothing answers any more. */
-  readonly over: Promise<unknown>
-}
-
-function load(url: string, senders: number): Load {
-  const agent = new Agent({ keepAlive: true, maxSockets: senders })
-  const accepted = new Set<string>()
-  const refused: Load['refused'] = []
-  let changed = Promise.withResolvers<void>()
-  let sent = 0
-
-  async function run(): Promise<void> {
-    for (;;) {
-      const id = String(sent++)
-      const answer = await post(url, id, agent)
-      if (answer === undefined) return
-      if (answer.status === 202) accepted.add(id)
-      else refused.push(answer)
-      changed.resolve()
-      changed = Promise.withResolvers()
-    }
-  }
-  async function until(enough: () => boolean): Promise<void> {
-    while (!enough()) await changed.promise
-  }
-  return {
-    accepted,
-    refused,
-    acceptedAtLeast: (n) => until(() => accepted.size >= n),
-    refusedAtLeast: (n) => until(() => refused.length >= n),
-    over: Promise.all(Array.from({ length: senders }, run)).finally(() => agent.destroy()),
-  }
-}
-
-/** `undefined`: nothing answers. */
-function post(url: string, id: string, agent: Agent): Promise<Load['refused'][number] | undefined> {
-  const headers = { 'ce-specversion': '1.0', 'ce-id': id, 'ce-source': '/load', 'ce-type': 't' }
-  return new Promise((resolve) => {
-    request(url, { method: 'POST', agent, headers })
-      .on('response', (response) => {
-        response.resume().on('end', () => {
-          resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] })
-        })
-      })
-      .on('error', () => resolve(undefined))
-      .end()
-  })
-}
-
-function idsOf(taker: Subscriber): Set<string> {
-  return new Set(taker.all.map((each) => ceHeaders(each)['id']!))
-}
+const IN_MEMORY = ['--channel', 'memory']
 
 async function start(taker: Subscriber, words: readonly string[] = []): Promise<Sluice> {
   const delivery = ['delivery: {retry: 3, backoffDelay: PT0.05S}']
-  return startSluice({ 'a.yaml': broker() + trigger('taker', taker.url, delivery) }, words)
+  return startSluice({ 'a.yaml': broker() + trigger('taker', taker.url, delivery) }, [...IN_MEMORY, ...words])
 }
 
 describe('fault 5', () => {
@@ -135,7 +77,8 @@ describe('fault 5', () => {
     const gone = await subscriber()
     await gone.close()
     const delivery = ['delivery: {retry: 1000, backoffDelay: PT0.01S, backoffPolicy: linear}']
-    const sluice = await startSluice({ 'a.yaml': broker() + trigger('gone', gone.url, delivery) }, ['--grace', '3600'])
+    const words = [...IN_MEMORY, '--grace', '3600']
+    const sluice = await startSluice({ 'a.yaml': broker() + trigger('gone', gone.url, delivery) }, words)
     expect((await exchange(sluice.broker, binary())).status).toBe(202)
     await sluice.stderr.until(/subscriber is down/)
     expect(await sluice.stop()).toEqual({ code: 0, signal: null })

@@ -72,6 +72,7 @@ export function folderOf(files: Files): string {
 /** What a process is started with beside its words. */
 export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv
+  /** Default: a new folder, so that no `.sluice` of one test is another's. */
   readonly cwd?: string
   /** Default: the `sluice` command. */
   readonly script?: string
@@ -79,7 +80,7 @@ export interface StartOptions {
 
 /** Starts `sluice WORDS`, as it is. */
 export function startProgram(words: readonly string[], options: StartOptions = {}): Program {
-  const { env = {}, cwd, script = SLUICE } = options
+  const { env = {}, cwd = folderOf({}), script = SLUICE } = options
   const child = spawn(process.execPath, [script, ...words], { env: { ...cleanEnvironment(), ...env }, cwd })
   started.add(child)
   const exited = once(child, 'exit').then(([code, signal]): Exit => ({ code, signal }))

@@ -138,6 +138,11 @@ export function ceHeaders(received: Received): Record<string, string> {
   return attributes
 }
 
+/** Ids of the events that came in binary mode. */
+export function idsOf(taker: Subscriber): Set<string> {
+  return new Set(taker.all.map((each) => ceHeaders(each)['id']!))
+}
+
 /** The event of a structured-mode request, without what a broker adds. */
 export function structured(received: Received): Record<string, unknown> {
   const type = header(received, 'content-type')

@@ -80,9 +80,15 @@ function upCommand(ready: (at: Addresses) => void): Command {
         .choices(['any', 'public'])
         .default('any', 'any'),
     )
-    .addOption(flag('--data <dir>', 'data directory').default('.sluice', '.sluice').argParser(checked(parseDirectory)))
     .addOption(
-      flag('--channel <kind>', 'channel of a Broker that names none').choices(['memory']).default('memory', 'memory'),
+      flag('--data <dir>', 'folder of what outlives the process; one process at a time')
+        .default('.sluice', '.sluice')
+        .argParser(checked(parseDirectory)),
+    )
+    .addOption(
+      flag('--channel <kind>', 'channel of a Broker that names none: on disk, or gone with the process')
+        .choices(['log', 'memory'])
+        .default('log', 'log'),
     )
     .addOption(
       flag('--max-event-bytes <size>', 'largest event')
@@ -90,7 +96,7 @@ function upCommand(ready: (at: Addresses) => void): Command {
         .argParser(checked(parseBytes)),
     )
     .addOption(
-      flag('--memory-bytes <size>', 'what the channel of one Broker holds in memory at most; beyond, 429')
+      flag('--memory-bytes <size>', 'what an in-memory channel holds at most; beyond, 429')
         .default(256 * 1024 * 1024, '256Mi')
         .argParser(checked(parseBytes)),
     )

@@ -2,7 +2,13 @@
 
 import { statSync } from 'node:fs'
 import { systemClock } from '@sluice/clock'
-import { openController, type Controller } from '@sluice/controller'
+import {
+  dataDirectory,
+  openController,
+  type ChannelKind,
+  type Controller,
+  type DataDirectory,
+} from '@sluice/controller'
 import { deliverer, type AllowedTargets, type Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
 import {
@@ -14,7 +20,7 @@ import {
   type Problem,
   type Resource,
 } from '@sluice/resource'
-import { isLoopback, metrics, openServer, withLog, type Address, type SluiceServer } from '@sluice/server'
+import { isLoopback, metrics, openServer, storageLog, withLog, type Address, type SluiceServer } from '@sluice/server'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
 import { openLog } from './log.ts'
@@ -27,7 +33,7 @@ export interface UpOptions {
   listen: Address
   api: Address
   data: string
-  channel: 'memory'
+  channel: ChannelKind
   publicUrl?: string
   allowAnonymous?: boolean
   targets: AllowedTargets
@@ -43,6 +49,7 @@ export interface UpOptions {
 interface Running {
   readonly at: { readonly ingress: string; readonly api: string }
   readonly controller: Controller
+  readonly data: DataDirectory
   readonly server: SluiceServer
   readonly deliveries: Deliverer
   readonly log: Logger
@@ -100,7 +107,7 @@ Name the folder or the files of your Brokers and Triggers. The smallest file is
   metadata:
     name: default`
 
-/** Where it is no folder, it is a slip; nothing of this version's is kept there yet. */
+/** Where it is no folder, it is a slip. */
 function refuseFileAsData(path: string, tell: Tell): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== false) return
   fail(`sluice up: --data ${path} is no folder. Name one, or a path where there is nothing yet.`, tell)
@@ -109,6 +116,8 @@ function refuseFileAsData(path: string, tell: Tell): void {
 async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell): Promise<Running> {
   const clock = systemClock
   const counted = metrics()
+  const data = dataDirectory({ path: options.data, clock })
+  if (options.channel === 'log') await data.open() // before anything else: a second process has to leave no trace
   const deliveries = deliverer({ clock, targets: options.targets })
   const controller = openController({
     clock,
@@ -116,6 +125,9 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell
     observer: withLog(counted.observer, log, clock),
     memoryBytes: options.memoryBytes,
     hopsMax: options.hops,
+    channel: options.channel,
+    data,
+    storage: { ...storageLog(log), synced: (ms) => counted.synced(ms) },
   })
   const server = openServer({
     controller,
@@ -127,7 +139,7 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell
   const at = await server.listen({ ingress: options.listen, api: options.api })
   const base = options.publicUrl?.replace(/\/+$/, '') ?? at.ingress
   report(await controller.apply(loaded.resources, { base, locate: loaded.locate }), tell)
-  return { at, controller, server, deliveries, log, tell, graceMs: options.grace * 1000 }
+  return { at, controller, data, server, deliveries, log, tell, graceMs: options.grace * 1000 }
 }
 
 /** The line that programs wait for; then what a person wants to know: what runs, what doesn't, and what to try. */
@@ -176,7 +188,7 @@ function stopOnSignal(running: Running, watchParents: ReturnType<typeof notePare
     const nowMs = systemClock.monotonic()
     if (stoppedAtMs !== undefined) {
       if (nowMs - stoppedAtMs < SAME_SIGNAL_MS) return
-      fail('sluice up: stopped at once; events in memory are lost.', running.tell)
+      fail(`sluice up: stopped at once; ${whatBecomesOfEvents(running.controller)}.`, running.tell)
     }
     stoppedAtMs = nowMs
     running.log.info({ why }, 'stopping')
@@ -196,14 +208,32 @@ function stopOnSignal(running: Running, watchParents: ReturnType<typeof notePare
 /** A Ctrl-C goes to every process of its group, and comes twice where one that started this one passes it on. */
 const SAME_SIGNAL_MS = 250
 
+function whatBecomesOfEvents(controller: Controller): string {
+  const durable = Array.from(controller.brokers(), ({ channel }) => channel.capabilities.durable)
+  if (durable.every(Boolean)) return 'what is stored is delivered after the next start'
+  return durable.some(Boolean) ? 'events in memory are lost, those on disk are not' : 'events in memory are lost'
+}
+
 /** Not ready first, then brokers finish what is under way, then connections close. */
-async function shutDown({ controller, server, deliveries, graceMs }: Running): Promise<void> {
+async function shutDown({ controller, data, server, deliveries, log, graceMs }: Running): Promise<void> {
   const endMs = systemClock.monotonic() + graceMs
   server.setState('draining')
   await controller.close({ deadlineMs: graceMs })
+  tellKept(controller, log)
+  await data.close()
   await deliveries.close({ deadlineMs: 0 })
   const leftMs = Math.max(0, endMs - systemClock.monotonic())
   await server.close({ deadlineMs: Math.min(leftMs, ANSWERS_MS_MAX) })
+}
+
+/** What a channel in memory could not deliver was told as lost. */
+function tellKept(controller: Controller, log: Logger): void {
+  let events = 0
+  for (const broker of controller.brokers()) {
+    if (!broker.channel.capabilities.durable) continue
+    for (const { status } of broker.triggers()) events += status.lag.events
+  }
+  if (events > 0) log.info({ events }, 'kept on disk, and delivered after the next start')
 }
 
 /** Requests that are not whole yet can only be refused now: so long their senders may take to end them. */
