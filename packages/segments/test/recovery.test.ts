@@ -380,7 +380,8 @@ describe('files (fault 15)', () => {
     await pass(clock, 0)
     const files = /(\.seg|prepared)$/
     disk.fail({ operation: 'sync', path: files, error: 'EIO', times: 2 })
-    const lift = disk.fail({ operation: ['truncate', 'remove'], path: files, error: 'EIO', times: Infinity })
+    disk.fail({ operation: 'truncate', path: /prepared$/, after: 1, error: 'EIO' }) // the first one lengthens it
+    const lift = disk.fail({ operation: 'remove', path: /\.seg$/, error: 'EIO', times: Infinity })
     await appendAll(to, texts(6, 'refused'), 300)
     expect(to.failed).toHaveLength(6)
     await pass(clock, 1000)
