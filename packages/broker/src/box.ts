@@ -3,6 +3,7 @@
 import { recordBytes } from '@sluice/event'
 import type { DeadLetter, DeadLetterBox, NewDeadLetter } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
+import { Shares } from './box-shares.ts'
 
 export interface MemoryBoxOptions {
   clock: Clock
@@ -19,22 +20,31 @@ const ENTRY_OVERHEAD = 512
 export function memoryBox(options: MemoryBoxOptions): DeadLetterBox {
   const { clock, bytesMax = 64 * MIB, triggerBytesMax = bytesMax / 4 } = options
   const entries = new Map<string, DeadLetter>()
-  const bytesByTrigger = new Map<string, number>()
-  let bytes = 0
+  const shares = new Shares(bytesMax, triggerBytesMax)
   let lastId = 0
+
+  function remove(entry: DeadLetter): void {
+    entries.delete(entry.id)
+    shares.take(entry.trigger, entryBytes(entry))
+  }
 
   return {
     async append(entry: NewDeadLetter) {
-      const size = entryBytes(entry)
-      const ofTrigger = bytesByTrigger.get(entry.triggerId) ?? 0
-      // An entry larger than the bound is taken alone: else its trigger would stand still for ever.
-      const isFull = (bytes > 0 && bytes + size > bytesMax) || (ofTrigger > 0 && ofTrigger + size > triggerBytesMax)
-      if (isFull) return { stored: false, reason: 'full' }
+      const bytes = entryBytes(entry)
+      if (!shares.hasRoom(entry.trigger, bytes)) return { stored: false, reason: 'full' }
       const id = String(++lastId)
       entries.set(id, { ...entry, id, time: clock.now() })
-      bytesByTrigger.set(entry.triggerId, ofTrigger + size)
-      bytes += size
+      shares.add(entry.trigger, bytes)
       return { stored: true, id }
+    },
+
+    async replace(id, entry) {
+      const before = entries.get(id)
+      if (before === undefined) return false
+      entries.set(id, { ...entry, id, time: before.time })
+      shares.take(before.trigger, entryBytes(before))
+      shares.add(entry.trigger, entryBytes(entry))
+      return true
     },
 
     async list({ trigger, after, limit = 100 } = {}) {
@@ -51,17 +61,18 @@ export function memoryBox(options: MemoryBoxOptions): DeadLetterBox {
 
     async remove(id) {
       const entry = entries.get(id)
-      if (entry === undefined) return false
-      entries.delete(id)
-      const size = entryBytes(entry)
-      const left = (bytesByTrigger.get(entry.triggerId) ?? 0) - size
-      if (left > 0) bytesByTrigger.set(entry.triggerId, left)
-      else bytesByTrigger.delete(entry.triggerId)
-      bytes -= size
-      return true
+      if (entry !== undefined) remove(entry)
+      return entry !== undefined
     },
 
-    usage: () => ({ events: entries.size, bytes, bytesMax }),
+    async clear(trigger) {
+      const gone = [...entries.values()].filter((entry) => trigger === undefined || entry.trigger === trigger)
+      gone.forEach(remove)
+      return gone.length
+    },
+
+    usage: (trigger) => shares.usage(trigger),
+    close: async () => {},
   }
 }
 

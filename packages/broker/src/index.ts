@@ -1,4 +1,5 @@
 export { memoryBox, type MemoryBoxOptions } from './box.ts'
+export { diskBox, type BoxRecovery, type DiskBoxOptions } from './open-disk-box.ts'
 export {
   HOPS_MAX,
   openBroker,

@@ -20,7 +20,7 @@ export {
   type SubscriptionSpec,
   type Window,
 } from './channel.ts'
-export type { DeadLetter, DeadLetterBox, NewDeadLetter } from './dead-letters.ts'
+export type { BoxUsage, DeadLetter, DeadLetterBox, NewDeadLetter } from './dead-letters.ts'
 export { alreadySubscribed, channelFull, channelUnavailable, eventTooLarge, unsupported } from './errors.ts'
 export { Fifo } from './fifo.ts'
 export { Handover, type Backlog, type HandoverOptions } from './handover.ts'
