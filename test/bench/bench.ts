@@ -1,11 +1,10 @@
-// `pnpm bench [--out FILE] [--only G1,G5] [--quick]`: measures Sluice against its goals, each beside something simpler
-// that runs in the same minutes on the same machine, and says which are met.
+// `pnpm bench [--out FILE] [--only G1,G5] [--quick | --full]`: measures Sluice against its goals, each beside something
+// simpler that runs in the same minutes on the same machine, and says which are met.
 //
 // A goal is a file in goals/. It starts programs (programs/), puts load on them (load/) in alternating rounds
 // (rounds.ts), and returns measures (measure.ts), which the report lists (report.ts).
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Context, Goal } from './goal.ts'
@@ -15,7 +14,9 @@ import { describeMachine } from './machine.ts'
 import { children, type Children } from './programs/children.ts'
 import { failedMeasures, reportOf, tableLine, type Outcome } from './report.ts'
 
-const USAGE = 'usage: pnpm bench [--out FILE] [--only G1,G5] [--quick]'
+/** Beside this file, for it is on a disk; a machine's folder for temporary files may be in memory. Git ignores it. */
+const DATA = join(import.meta.dirname, '.sluice')
+const USAGE = 'usage: pnpm bench [--out FILE] [--only G1,G5] [--quick | --full]'
 
 process.exitCode = await main()
 
@@ -26,17 +27,21 @@ async function main(): Promise<number> {
     process.stderr.write(`${options}\n${USAGE}\n`)
     return 2
   }
-  const { quick, out, chosen } = options
+  const { quick, full, out, chosen } = options
   const machine = describeMachine(quick)
   const outcomes: Outcome[] = []
-  for (const goal of chosen) outcomes.push(await runGoal(goal, quick))
+  for (const goal of chosen) outcomes.push(await runGoal(goal, { quick, full }))
   if (out !== undefined) writeFileSync(out, `${JSON.stringify(reportOf(machine, outcomes), undefined, 2)}\n`)
   const failed = outcomes.some(({ measures }) => measures.some((measure) => measure.value === null))
   return quick && failed ? 1 : 0
 }
 
-interface Options {
+interface Extent {
   readonly quick: boolean
+  readonly full: boolean
+}
+
+interface Options extends Extent {
   readonly out: string | undefined
   readonly chosen: readonly Goal[]
 }
@@ -44,29 +49,35 @@ interface Options {
 function readOptions(): Options | string {
   try {
     const { values } = parseArgs({
-      options: { out: { type: 'string' }, only: { type: 'string' }, quick: { type: 'boolean', default: false } },
+      options: {
+        out: { type: 'string' },
+        only: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        full: { type: 'boolean', default: false },
+      },
     })
     const all = [...goals, ...proofs]
     const ids = values.only?.split(',') ?? goals.map((goal) => goal.id)
     const unknown = ids.find((id) => !all.some((goal) => goal.id === id))
     if (unknown !== undefined) return `There is no goal ${unknown}. Goals: ${all.map((goal) => goal.id).join(', ')}`
     const chosen = all.filter((goal) => ids.includes(goal.id))
-    return { quick: values.quick, out: values.out, chosen }
+    return { quick: values.quick, full: values.full, out: values.out, chosen }
   } catch (error) {
     return String(error)
   }
 }
 
 /** Runs one goal with processes and a folder of its own, prints its lines, and leaves nothing behind. */
-async function runGoal(goal: Goal, quick: boolean): Promise<Outcome> {
+async function runGoal(goal: Goal, extent: Extent): Promise<Outcome> {
   const owned = children()
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
+  mkdirSync(DATA, { recursive: true })
+  const folder = mkdtempSync(join(DATA, 'bench-'))
   const cleanUp = onEveryWayOut(() => {
     owned.killAll()
     rmSync(folder, { recursive: true, force: true })
   })
   try {
-    const measures = await goal.run(await contextFor(goal, quick, owned, folder))
+    const measures = await goal.run(await contextFor(goal, extent, owned, folder))
     return print({ goal, measures })
   } catch (error) {
     process.stderr.write(`${goal.id} failed: ${String(error)}\n`)
@@ -76,9 +87,10 @@ async function runGoal(goal: Goal, quick: boolean): Promise<Outcome> {
   }
 }
 
-async function contextFor(goal: Goal, quick: boolean, owned: Children, folder: string): Promise<Context> {
+async function contextFor(goal: Goal, { quick, full }: Extent, owned: Children, folder: string): Promise<Context> {
   return {
     quick,
+    full,
     rounds: quick ? 1 : 5,
     warmUpMs: quick ? 100 : 1000,
     measureMs: quick ? 200 : 1500,

@@ -17,6 +17,8 @@ export interface Goal {
 export interface Context {
   /** A smoke run: tiny counts, which prove that the code runs and nothing else. */
   readonly quick: boolean
+  /** What takes too long for every day is run to its end. */
+  readonly full: boolean
   /** How often everything compared is run, each time in fresh processes. */
   readonly rounds: number
   /** How long a load runs before it is measured, and while it is. */

@@ -1,6 +1,9 @@
 // Every goal that the benchmark measures, in the order it runs them. A new goal is a file in goals/ and a line here.
 
 import type { Goal } from './goal.ts'
+import { durableGoal } from './goals/durable.ts'
+import { catchUpManyGoal } from './goals/catch-up-many.ts'
+import { catchUpGoal } from './goals/catch-up.ts'
 import { fanOutGoal } from './goals/fan-out.ts'
 import { hopGoal } from './goals/hop.ts'
 import { largeGoal } from './goals/large.ts'
@@ -13,13 +16,16 @@ import { timersGoal } from './goals/timers.ts'
 
 export const goals: readonly Goal[] = [
   hopGoal,
+  durableGoal,
   fanOutGoal,
   largeGoal,
   latencyGoal,
   memoryGoal,
   neighbourGoal,
   startGoal,
+  catchUpGoal,
   timersGoal,
+  catchUpManyGoal,
 ]
 
 /** Run only where `--only` names them. */

@@ -9,8 +9,14 @@ import { cpuMsOf, machineCpuMs } from './proc.ts'
 import type { Program } from './programs/program.ts'
 import { summarize } from './statistics.ts'
 
+/** What is compared: a process that is measured for one round. */
+export interface Contender {
+  readonly pid: number
+  end(): Promise<void>
+}
+
 /** Starts a program for one round. */
-export type Start<Started extends Program = Program> = () => Promise<Started>
+export type Start<Started extends Contender = Program> = () => Promise<Started>
 
 /** The results of one round by the contenders' names. */
 export type Round<Name extends string, Result> = Readonly<Record<Name, Result>> & {
@@ -20,24 +26,28 @@ export type Round<Name extends string, Result> = Readonly<Record<Name, Result>> 
 
 /** A round in which others used more than this is run again; they take cores away from what is measured. */
 export const OTHER_CORES_MAX = 0.2
-/** How many rounds are run again at most. Then the least disturbed ones count, whatever came out in them. */
-const ROUNDS_AGAIN_MAX = 3
+/** Of the rounds, so many are run again at most. Then the least disturbed ones count, whatever came out in them. */
+const SHARE_AGAIN_MAX = 0.6
 
 /**
- * Runs `run` on every contender, in as many rounds as the context says. All contenders of a round are up at once, and
- * wait idle while it is another's turn.
+ * When the contenders of a round are up. `together`: all at once, each waiting idle while it is another's turn.
+ * `in turn`: one after the other, for those that don't wait idly.
  */
-export async function runRounds<Name extends string, Result, Started extends Program>(
+export type Turns = 'together' | 'in turn'
+
+/** Runs `run` on every contender, in as many rounds as the context says. */
+export async function runRounds<Name extends string, Result, Started extends Contender>(
   context: Context,
   contenders: Readonly<Record<Name, Start<Started>>>,
   run: (program: Started, name: Name) => Promise<Result>,
+  turns: Turns = 'together',
 ): Promise<Round<Name, Result>[]> {
   const wanted = context.rounds
-  const again = context.quick ? 0 : ROUNDS_AGAIN_MAX
+  const again = context.quick ? 0 : Math.ceil(SHARE_AGAIN_MAX * wanted)
   const rounds: Round<Name, Result>[] = []
   let quiet = 0
   while (quiet < wanted && rounds.length < wanted + again) {
-    const round = await runRound(context, contenders, run, rounds.length % 2 === 1)
+    const round = await runRound(context, contenders, run, turns, rounds.length % 2 === 1)
     rounds.push(round)
     if (round.otherCores <= OTHER_CORES_MAX) quiet++
     context.say(`round ${rounds.length}, others used ${round.otherCores.toFixed(2)} cores`)
@@ -45,10 +55,11 @@ export async function runRounds<Name extends string, Result, Started extends Pro
   return rounds.toSorted((a, b) => a.otherCores - b.otherCores).slice(0, wanted)
 }
 
-async function runRound<Name extends string, Result, Started extends Program>(
+async function runRound<Name extends string, Result, Started extends Contender>(
   context: Context,
   contenders: Readonly<Record<Name, Start<Started>>>,
   run: (program: Started, name: Name) => Promise<Result>,
+  turns: Turns,
   backwards: boolean,
 ): Promise<Round<Name, Result>> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are what `Name` is made of
@@ -57,15 +68,27 @@ async function runRound<Name extends string, Result, Started extends Program>(
   const programs = new Map<Name, Started>()
   const result: Partial<Record<Name, Result>> = {}
   const ours = [process.pid, context.load.pid]
+  let otherCores = 0
+  const start = async (starting: readonly Name[]): Promise<void> => {
+    const begin = readOthers(ours)
+    for (const name of starting) programs.set(name, await contenders[name]())
+    for (const name of starting) {
+      const { pid } = programs.get(name)!
+      if (pid !== 0) ours.push(pid)
+    }
+    otherCores = Math.max(otherCores, coresSince(begin, readOthers(ours)))
+  }
   try {
-    let begin = readOthers(ours)
-    for (const name of ordered) programs.set(name, await contenders[name]())
-    for (const { pid } of programs.values()) if (pid !== 0) ours.push(pid)
-    let otherCores = coresSince(begin, readOthers(ours))
+    if (turns === 'together') await start(ordered)
     for (const name of ordered) {
-      begin = readOthers(ours)
-      result[name] = await run(programs.get(name)!, name)
+      if (turns === 'in turn') await start([name])
+      const program = programs.get(name)!
+      const begin = readOthers(ours)
+      result[name] = await run(program, name)
       otherCores = Math.max(otherCores, coresSince(begin, readOthers(ours)))
+      if (turns === 'together') continue
+      if (program.pid !== 0) ours.pop()
+      await program.end()
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name has had its turn
     return { ...(result as Record<Name, Result>), otherCores }

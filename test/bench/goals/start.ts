@@ -1,5 +1,6 @@
 // G10: from the start of the process to the first 202, with many triggers, beside a process that loads the same
-// libraries, listens and parses the same YAML.
+// libraries, listens and parses the same YAML; and over a log that is full of history, beside the start on an empty one:
+// what has been delivered long ago costs a start nothing, whatever there is of it.
 
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -9,8 +10,9 @@ import { payload } from '../load/payload.ts'
 import { measureOf } from '../measure.ts'
 import { cpuMsOf } from '../proc.ts'
 import { startStarter } from '../programs/beside.ts'
+import { filledLog } from '../programs/filled-log.ts'
 import type { Program } from '../programs/program.ts'
-import { broker, startSluice, trigger } from '../programs/sluice.ts'
+import { broker, oneTrigger, startSluice, trigger } from '../programs/sluice.ts'
 import { runRounds } from '../rounds.ts'
 
 const start100: Target = {
@@ -26,13 +28,21 @@ const start10000: Target = {
   target: 1.5,
 }
 
+const restart: Target = {
+  id: 'G10.restart',
+  what: 'Start until the first 202 over a log of 1 GiB, all of it delivered, over the start on an empty one',
+  better: 'lower',
+  target: 1.5,
+}
+
 export const startGoal: Goal = {
   id: 'G10',
-  what: 'Start until the first 202, beside a process that loads the same libraries and parses the same YAML',
-  targets: [start100, start10000],
+  what: 'Start until the first 202, beside a process that loads the same libraries and parses the same YAML, or an empty log',
+  targets: [start100, start10000, restart],
   run: async (context) => [
     await runWith(context, start100, 100),
     await runWith(context, start10000, context.quick ? 200 : 10_000),
+    await runRestart(context),
   ],
 }
 
@@ -62,6 +72,29 @@ async function runWith(context: Context, target: Target, triggers: number): Prom
       'starter CPU ms': ({ starter }) => starter.cpuMs,
     },
     detail: { triggers },
+  })
+}
+
+/** With 880,000 events it is 1 GiB but for a little, and the segment that is read at a start nearly as long as any gets. */
+async function runRestart(context: Context): Promise<Measure> {
+  const events = context.quick ? 10_000 : 880_000
+  const resources = oneTrigger(`${context.load.sink}/0`)
+  const data = await filledLog(context, { events, triggers: ['only'], settled: true })
+  const start = {
+    empty: () => untilAccepted(() => startSluice(context, { resources, channel: 'log' })),
+    full: () => untilAccepted(() => startSluice(context, { resources, channel: 'log', data })),
+  }
+  await (await start.full()).end() // as above
+  const rounds = await runRounds(context, start, ({ accepted }) => Promise.resolve(accepted))
+  return measureOf(restart, rounds, {
+    ratio: ({ empty, full }) => full.wallMs / empty.wallMs,
+    figures: {
+      'full ms': ({ full }) => full.wallMs,
+      'empty ms': ({ empty }) => empty.wallMs,
+      'full CPU ms': ({ full }) => full.cpuMs,
+      'empty CPU ms': ({ empty }) => empty.cpuMs,
+    },
+    detail: { events },
   })
 }
 

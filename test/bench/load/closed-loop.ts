@@ -17,7 +17,7 @@ export interface ClosedLoopOrder {
   readonly pid: number
   readonly payload: PayloadSpec
   readonly tokens: number
-  /** Deliveries that make up one event: subscribers 0 to n-1, at most 30. */
+  /** Deliveries that make up one event: subscribers 0 to n-1. */
   readonly subscribers: number
   readonly warmUpMs: number
   readonly measureMs: number
@@ -42,15 +42,15 @@ interface Token {
   readonly connection: Connection
   /** The event under way: `n % tokens` is the token's own place, so that the sink's event finds its token. */
   eventNumber: number
-  /** A bit for each subscriber that has not delivered yet. */
+  /** Subscribers that don't have it yet, and for each, by its number, whether it has. */
   missing: number
+  readonly has: Uint8Array
 }
 
 /** Runs the loop against `order.address`, with `sink` as the subscriber. */
 export async function closedLoop(order: ClosedLoopOrder, sink: Sink): Promise<ClosedLoopResult> {
   const address = new URL(order.address)
   const event = payload(address, order.payload)
-  const all = 2 ** order.subscribers - 1
   const damagedBefore = sink.damaged
   const refused: Record<string, number> = {}
   let events = 0
@@ -60,7 +60,7 @@ export async function closedLoop(order: ClosedLoopOrder, sink: Sink): Promise<Cl
 
   const connections = await openConnections(address, event, order.tokens)
   const tokens = connections.map((connection, place): Token => {
-    const token = { connection, eventNumber: place, missing: 0 }
+    const token = { connection, eventNumber: place, missing: 0, has: new Uint8Array(order.subscribers) }
     connection.onAnswer = (_, status) => {
       if (status >= 200 && status < 300) goAgain(token)
       else refuse(token, status)
@@ -70,14 +70,13 @@ export async function closedLoop(order: ClosedLoopOrder, sink: Sink): Promise<Cl
   sink.expected = event.data
   sink.onDelivery = (eventNumber, subscriber) => {
     const token = tokens[eventNumber % order.tokens]!
-    const bit = 1 << subscriber
-    if (token.eventNumber !== eventNumber || (token.missing & bit) === 0) {
+    if (token.eventNumber !== eventNumber || token.missing === 0 || token.has[subscriber] !== 0) {
       duplicates++
       return
     }
     deliveries++
-    token.missing &= ~bit
-    if (token.missing === 0) {
+    token.has[subscriber] = 1
+    if (--token.missing === 0) {
       events++
       goAgain(token)
     }
@@ -97,7 +96,8 @@ export async function closedLoop(order: ClosedLoopOrder, sink: Sink): Promise<Cl
   function goAgain(token: Token): void {
     if (token.connection.busy || token.missing !== 0 || stopping) return
     token.eventNumber += order.tokens
-    token.missing = all
+    token.missing = order.subscribers
+    token.has.fill(0)
     token.connection.send(token.eventNumber)
   }
 

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Children } from '../programs/children.ts'
+import type { CatchUpOrder, CatchUpResult } from './catch-up.ts'
 import type { ClosedLoopOrder, ClosedLoopResult } from './closed-loop.ts'
 import type { FloodOrder, FloodResult } from './flood.ts'
 import type { LoaderAnswer, LoaderReady, LoadOrder, SinkOrder } from './loader.ts'
@@ -18,6 +19,7 @@ export interface Load {
   readonly dead: string
   closedLoop(order: Omit<ClosedLoopOrder, 'do'>): Promise<ClosedLoopResult>
   openLoop(order: Omit<OpenLoopOrder, 'do'>): Promise<OpenLoopResult>
+  catchUp(order: Omit<CatchUpOrder, 'do'>): Promise<CatchUpResult>
   flood(order: Omit<FloodOrder, 'do'>): Promise<FloodResult>
   setSink(order: Omit<SinkOrder, 'do'>): Promise<void>
   end(): Promise<void>
@@ -41,6 +43,7 @@ export async function startLoad(children: Children): Promise<Load> {
     dead: ready.dead,
     closedLoop: (order) => give({ do: 'closed', ...order }),
     openLoop: (order) => give({ do: 'open', ...order }),
+    catchUp: (order) => give({ do: 'catch-up', ...order }),
     flood: (order) => give({ do: 'flood', ...order }),
     setSink: (order) => give({ do: 'sink', ...order }),
     end: () => children.end(child),

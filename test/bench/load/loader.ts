@@ -2,6 +2,7 @@
 // returns by a function call, so the load costs as little as it can on the core that the program under test leaves it.
 // The benchmark starts it and gives it orders over the process channel, one at a time.
 
+import { catchUp, type CatchUpOrder, type CatchUpResult } from './catch-up.ts'
 import { closedLoop, type ClosedLoopOrder, type ClosedLoopResult } from './closed-loop.ts'
 import { flood, type FloodOrder, type FloodResult } from './flood.ts'
 import { openLoop, type OpenLoopOrder, type OpenLoopResult } from './open-loop.ts'
@@ -14,8 +15,8 @@ export interface SinkOrder {
   readonly mode: SinkMode
 }
 
-export type LoadOrder = ClosedLoopOrder | OpenLoopOrder | FloodOrder | SinkOrder
-export type LoadResult = ClosedLoopResult | OpenLoopResult | FloodResult | undefined
+export type LoadOrder = ClosedLoopOrder | OpenLoopOrder | CatchUpOrder | FloodOrder | SinkOrder
+export type LoadResult = ClosedLoopResult | OpenLoopResult | CatchUpResult | FloodResult | undefined
 
 /** The first message: where the two sinks listen. `dead` reads what it gets and never answers. */
 export interface LoaderReady {
@@ -46,6 +47,7 @@ send({ sink: sink.url, dead: dead.url })
 async function obey(order: LoadOrder): Promise<LoadResult> {
   if (order.do === 'closed') return await closedLoop(order, sink)
   if (order.do === 'open') return await openLoop(order, sink)
+  if (order.do === 'catch-up') return await catchUp(order, sink)
   if (order.do === 'flood') return await flood(order, sink)
   const ordered = order.which === 'sink' ? sink : dead
   ordered.mode = order.mode

@@ -13,6 +13,7 @@ export interface Payload {
   readonly request: Buffer
   /** Where the {@link ID_DIGITS} digits of the id stand in `request`. */
   readonly idAt: number
+  readonly attributes: Readonly<Record<string, string>>
   /** The data that every subscriber has to get, byte for byte. */
   readonly data: Buffer
   /** Length of the data and of every attribute's name and value: what an event is at the least. */
@@ -39,7 +40,7 @@ export function payload(address: URL, spec: PayloadSpec): Payload {
   let rawBytes = data.length
   for (const [name, value] of Object.entries(attributes)) rawBytes += name.length + value.length
   const idAt = bytes.indexOf(attributes.id)
-  return { request: bytes, idAt, data: Buffer.from(data), rawBytes }
+  return { request: bytes, idAt, attributes, data: Buffer.from(data), rawBytes }
 }
 
 /** Writes the event number as the id, with leading zeros. */

@@ -17,17 +17,20 @@ export interface SluiceOptions {
   readonly resources: readonly string[]
   /** Default `memory`. */
   readonly channel?: 'memory' | 'log'
+  /** Its data folder, where it is not to be an empty one of its own. */
+  readonly data?: string
   /** Path of a socket on which the process answers about its memory (see probe.ts). Default: none. */
   readonly probe?: string
 }
 
-/** Starts Sluice with a data folder of its own, and waits until it is ready. Events go to the broker `default/bench`. */
+/** Starts Sluice, and waits until it is ready. Events go to the broker `default/bench`. */
 export async function startSluice(context: Context, options: SluiceOptions): Promise<Program> {
   const folder = mkdtempSync(join(context.folder, 'sluice-'))
   const file = join(folder, 'bench.yaml')
   writeFileSync(file, options.resources.join('---\n'))
   const channel = options.channel ?? 'memory'
-  const args = ['up', file, '--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', join(folder, 'data')]
+  const data = options.data ?? join(folder, 'data')
+  const args = ['up', file, '--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', data]
   return await startProgram(context.children, 'sluice', {
     args: [...(options.probe === undefined ? [] : [YOUNG_GENERATION]), SLUICE, ...args, '--channel', channel],
     path: '/default/bench',
