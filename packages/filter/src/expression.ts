@@ -45,11 +45,11 @@ function parsed(text: string, path: FilterPath, reading: Reading): Expression | 
   }
 }
 
-/** The place in the expression, for who sees no file: those of one line have a column alone. */
+/** With the place in the expression, for who sees no file. */
 function at(text: string, offset: number, message: string): string {
   const lines = text.slice(0, offset).split('\n')
   const column = `column ${lines.at(-1)!.length + 1}`
-  return `${lines.length === 1 ? column : `line ${lines.length}, ${column}`}: ${message}`
+  return `${message} (${lines.length === 1 ? column : `line ${lines.length}, ${column}`} of the expression)`
 }
 
 function countParts(expression: Expression, path: FilterPath, reading: Reading): boolean {

@@ -39,7 +39,7 @@ test('every problem is told at once, with its code and its place', () => {
     ['SLUICE_FILTER_UNKNOWN_DIALECT', [2, 'prefx'], 'key', 'unknown dialect "prefx"'],
     ['SLUICE_FILTER_MULTIPLE_DIALECTS', [3], 'value', 'multiple dialects found, filters can have only one dialect set'],
     ['SLUICE_FILTER_INVALID_VALUE', [3, 'exact', 'type'], 'value', 'the value for "type" has to be text, got a list'],
-    ['SLUICE_FILTER_CESQL_SYNTAX', [4, 'cesql'], 'value', 'column 6: == is no operator'],
+    ['SLUICE_FILTER_CESQL_SYNTAX', [4, 'cesql'], 'value', '== is no operator (column 6 of the expression)'],
   ])
 })
 

@@ -1,11 +1,11 @@
 // A Trigger's filter and filters, judged by @sluice/filter: it knows the dialects.
 
-import { compileTrigger, FilterError, type FilterProblem } from '@sluice/filter'
+import { checkTrigger, type FilterProblem } from '@sluice/filter'
 import type { Report } from './kind.ts'
 import { isRecord } from './resource.ts'
 
 /**
- * Reports all that is wrong with `filter` and `filters` of a Trigger's spec.
+ * Reports all that is wrong with `filter` and `filters` of a Trigger's spec, and warns of what is probably not meant.
  *
  * @param fields those of the spec, to tell one that was indented under `filter` by mistake
  */
@@ -15,15 +15,12 @@ export function checkFilters(
   report: Report,
 ): void {
   warnOfIgnored(spec, report)
-  try {
-    compileTrigger(spec)
-  } catch (error) {
-    if (!(error instanceof FilterError)) throw error
-    for (const { code, path, at, message, ...problem } of error.problems) {
-      const hint = misplaced(path, at, fields) ?? problem.hint
-      report({ code, path: ['spec', ...path], at, message, ...(hint !== undefined && { hint }) })
-    }
+  const { problems, warnings } = checkTrigger(spec)
+  for (const problem of problems) {
+    const hint = misplaced(problem.path, problem.at, fields) ?? problem.hint
+    report({ ...problem, path: ['spec', ...problem.path], ...(hint !== undefined && { hint }) })
   }
+  for (const warning of warnings) report({ severity: 'warning', ...warning, path: ['spec', ...warning.path] })
 }
 
 /** Knative reads `filter` only where `filters` is empty (KNATIVE.md 1.1). */

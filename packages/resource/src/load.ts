@@ -142,7 +142,7 @@ function readResource(written: unknown, place: Place, document: YamlDocument, lo
         problemOf(
           finding,
           place.source,
-          document.locate([...place.base, ...finding.path], finding.at ?? 'value'),
+          document.locate([...place.base, ...finding.path], finding.at ?? 'value', finding.offset),
           identity,
         ),
       )

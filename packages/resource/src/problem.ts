@@ -15,6 +15,8 @@ export interface Finding {
   readonly path: Path
   /** Whether the word at the end of the path is wrong, or what stands there. Default `value`. */
   readonly at?: 'key' | 'value'
+  /** Of a text that stands there: the character that is wrong, in UTF-16 units. */
+  readonly offset?: number
   /** What is wrong, as one sentence without its full stop where it is Knative's own. */
   readonly message: string
   /** What to do. */

@@ -3,10 +3,19 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml'
 import type { Alias, ParsedNode } from 'yaml'
 import type { Path } from './problem.ts'
+import { offsetInScalar } from './yaml-scalar.ts'
 import { isMergeKey } from './yaml-value.ts'
 
+/** The place that is looked for. */
+export interface Place {
+  readonly path: Path
+  readonly at: 'key' | 'value'
+  /** Of a text: the character in it, in UTF-16 units, and the source that it was read from. */
+  readonly within?: { readonly character: number; readonly source: string } | undefined
+}
+
 /**
- * The offset of the key or value at the path, in UTF-16 units; `targets` says what each alias stands for.
+ * The offset of the place, in UTF-16 units; `targets` says what each alias stands for.
  *
  * Steps of the path that aren't in the document are left out: what a conversion put around something (`subscriber.ref`
  * around a bare reference) leads to the thing itself, and what is missing leads to what should hold it.
@@ -14,8 +23,7 @@ import { isMergeKey } from './yaml-value.ts'
 export function locate(
   contents: ParsedNode | null,
   targets: Map<Alias, ParsedNode>,
-  path: Path,
-  at: 'key' | 'value',
+  { path, at, within }: Place,
 ): number {
   let node: ParsedNode | null = contents
   let offset = contents?.range?.[0] ?? 0
@@ -29,6 +37,7 @@ export function locate(
   }
   const isBlock = node !== null && !isScalar(node) && !isAlias(node) && (node as { flow?: boolean }).flow !== true
   if (!found || at === 'key' || node === null || isBlock || (isScalar(node) && node.source === '')) return offset
+  if (within !== undefined && isScalar(node)) return offsetInScalar(within.source, node, within.character)
   return node.range[0]
 
   function childOf(

@@ -20,8 +20,11 @@ export interface YamlDocument {
   /** Fresh objects and arrays, shared with nobody; `undefined` where there are faults, `null` where it is empty. */
   readonly value: unknown
   readonly faults: readonly YamlFault[]
-  /** The offset of the place in the document, or of the nearest thing around it that is there. */
-  readonly locate: (path: Path, at: 'key' | 'value') => number
+  /**
+   * The offset of the place in the document, or of the nearest thing around it that is there; of a text, where
+   * `character` is given, that of this character in it.
+   */
+  readonly locate: (path: Path, at: 'key' | 'value', character?: number) => number
 }
 
 /**
@@ -108,7 +111,10 @@ function documentOf(document: Document.Parsed, text: string, limits: YamlLimits)
     end: range[2],
     value: faults.length > 0 ? undefined : value,
     faults,
-    locate: (path, at) => locate(contents, targets, path, at),
+    locate: (path, at, character) => {
+      const within = character === undefined ? undefined : { character, source: text }
+      return locate(contents, targets, { path, at, within })
+    },
   }
 }
 

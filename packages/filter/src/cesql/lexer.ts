@@ -38,7 +38,9 @@ export function tokensOf(text: string): Token[] {
     tokens.push(token)
     if (token.kind === 'wrong') break
   }
-  tokens.push({ kind: 'end', start: text.length, end: text.length, text: '' })
+  // Where the last word ends, for a caret: blocks of YAML end with a line break.
+  const end = text.trimEnd().length
+  tokens.push({ kind: 'end', start: end, end, text: '' })
   return tokens
 }
 

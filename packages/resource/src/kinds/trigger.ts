@@ -38,7 +38,7 @@ export function isTrigger(resource: Resource): resource is Trigger {
 
 const ATTRIBUTES: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } }
 
-/** Knative's dialects. @sluice/filter judges them; this is what an editor completes by. */
+/** Knative's dialects, and `data` of ours. @sluice/filter judges them; this is what an editor completes by. */
 const FILTER_SCHEMA: JsonSchema = {
   type: 'object',
   additionalProperties: false,
@@ -50,6 +50,12 @@ const FILTER_SCHEMA: JsonSchema = {
     any: { type: 'array', items: { type: 'object' }, description: 'Filters of which one matches.' },
     not: { type: 'object', description: 'A filter that does not match.' },
     cesql: { type: 'string', description: 'A CloudEvents SQL expression that is true.' },
+    sql: { type: 'string', description: 'The same as cesql, by the name of the Subscriptions API.' },
+    data: {
+      type: 'object',
+      description:
+        'JSON Pointers into JSON data, each with a value or with tests that all hold. An extension of Sluice.',
+    },
   },
 }
 
