@@ -6,7 +6,7 @@ import type { Loss } from '@sluice/channel'
 import type { Outcome } from '@sluice/delivery'
 import type { TargetState } from './congestion.ts'
 
-/** A broker, as observers know it. */
+/** A broker, as observers know it. The same object for as long as the broker lives. */
 export interface BrokerName {
   readonly namespace: string
   readonly name: string
@@ -14,26 +14,34 @@ export interface BrokerName {
 
 /** A trigger, as observers know it. The same object for as long as the trigger lives. */
 export interface TriggerName {
+  /** Its uid. */
   readonly id: string
   readonly namespace: string
   readonly name: string
   readonly broker: BrokerName
 }
 
+/**
+ * Listens to a broker. Each method is called in the tick in which it happens, and must not throw; the event is not its
+ * own to change or keep.
+ */
 export interface Observer {
   /** Stored: from outside, or as a reply of `trigger`. */
   accepted(broker: BrokerName, event: Event, trigger?: TriggerName): void
-  /** Not stored, and the sender was told so; `status` is the HTTP status. */
+  /** Not stored, and the sender was told so; `status` is the HTTP status, `events` how many of its request. */
   refused(broker: BrokerName, status: number, events: number): void
   /** Handed to the trigger for the first time. */
   matched(trigger: TriggerName, event: Event): void
-  /** One attempt is over, at the subscriber or at the dead-letter sink. */
+  /** One attempt is over, at the subscriber or at the dead-letter sink; `attempt` counts those at that place, from 1. */
   attempted(trigger: TriggerName, event: Event, outcome: Outcome, at: 'subscriber' | 'sink', attempt: number): void
-  /** It will be tried again. */
+  /** It will be tried again, not before `delayMs` milliseconds have passed. */
   parked(trigger: TriggerName, event: Event, delayMs: number): void
   /** The subscriber has it, and its reply, if any, is stored. */
   settled(trigger: TriggerName, event: Event): void
-  /** The dead-letter sink or the box has it. */
+  /**
+   * The dead-letter sink or the box has it. `reason`: what went wrong at the subscriber, in words; for the box, the
+   * entry's reason, such as `undeliverable`.
+   */
   deadLettered(trigger: TriggerName, event: Event, into: 'sink' | 'box', reason: string): void
   /** The subscriber's state changed. */
   targetChanged(trigger: TriggerName, state: TargetState): void

@@ -181,6 +181,28 @@ describe('while draining', () => {
     expect({ closed, sent: network.sent }).toEqual({ closed: true, sent: 2 })
   })
 
+  test('the box is closed after the channel, so that what comes of the last attempts has a place', async () => {
+    const scene = openScene()
+    const closed: string[] = []
+    const { channel, box } = scene
+    const close = channel.close.bind(channel)
+    channel.close = (options) => close(options).then(() => void closed.push('channel'))
+    box.close = async () => void closed.push('box')
+    await scene.broker.close({ deadlineMs: 0 })
+    expect(closed).toEqual(['channel', 'box'])
+  })
+
+  test('a box that hangs is left after 5 s', async () => {
+    const scene = openScene()
+    scene.box.close = () => new Promise(() => {})
+    let closed = false
+    void scene.broker.close({ deadlineMs: 1000 }).then(() => (closed = true))
+    await scene.pass(4999, 100)
+    expect(closed).toBe(false)
+    await scene.pass(2)
+    expect(closed).toBe(true)
+  })
+
   test('a channel that hangs is left 5 s after the deadline', async () => {
     const scene = openScene()
     scene.channel.close = () => new Promise(() => {})

@@ -1,0 +1,227 @@
+// The triggers of a broker: set, changed, held, removed. Each is a subscription on the broker's channel and a dispatch
+// that delivers what the subscription hands over (DESIGN "A Trigger is a filtered subscription").
+//
+// From: broker.ts. Next: the channel hands over to dispatch.ts.
+
+import type { Channel, Lag, Start, Subscription, Window } from '@sluice/channel'
+import type { Filter } from '@sluice/filter'
+import type { TargetState } from './congestion.ts'
+import { Dispatch, type DispatchContext, type Route } from './dispatch.ts'
+import type { BrokerName, TriggerName } from './observer.ts'
+
+/** A trigger, with everything resolved: where its address came from, and what YAML said, is its owner's business. */
+export interface TriggerConfig {
+  /** Names the subscription and its progress, for good: the trigger's uid. */
+  readonly id: string
+  /** Shown to the subscriber (`Kn-Namespace`), and in dead letters. */
+  readonly namespace: string
+  readonly name: string
+  /** Which events it wants. A change of it needs another object. */
+  readonly filter: Filter
+  /** Where they go, and how. */
+  readonly route: Route
+  /** `key`: events of one key one after the other, retries included (DESIGN "The channel contract"). */
+  readonly order: 'none' | 'key'
+  /** What is handed out at once, at most: tried, waiting for a try, or on the way to a sink or the box. */
+  readonly window: Window
+  /** By a person: it is handed nothing, and nothing is tried, until this is false again. */
+  readonly paused: boolean
+  /** Where a new subscription starts; of one that is known it changes nothing. */
+  readonly start: Start
+}
+
+/** What a trigger is doing, for status and metrics. */
+export interface TriggerStatus {
+  /** What it has still to settle. */
+  readonly lag: Lag
+  /** How its subscriber does. */
+  readonly state: TargetState
+  /** The last failure in words; of an attempt, a reply that was not stored, or the dead-letter sink. */
+  readonly lastFailure: string | undefined
+  /** The trigger stands still because the dead-letter box takes no more of it. */
+  readonly boxFull: boolean
+}
+
+interface RunningTrigger {
+  readonly name: TriggerName
+  config: TriggerConfig
+  readonly dispatch: Dispatch
+  readonly subscription: Subscription
+  /** Its removal was begun; where it is seen by a later change, the channel refused it. */
+  isLeaving: boolean
+}
+
+/** What all triggers of a broker have in common. */
+export interface TriggersContext extends Omit<DispatchContext, 'trigger' | 'reply' | 'boxChanged'> {
+  broker: BrokerName
+  channel: Channel
+  /** Stores a reply of that trigger; `undefined` = its hops are used up. */
+  reply: (trigger: TriggerName, ...reply: Parameters<DispatchContext['reply']>) => ReturnType<DispatchContext['reply']>
+}
+
+export class Triggers {
+  readonly #context: TriggersContext
+  readonly #running = new Map<string, RunningTrigger>()
+  /** The last change of each trigger that is not done yet. */
+  readonly #changes = new Map<string, Promise<unknown>>()
+
+  constructor(context: TriggersContext) {
+    this.#context = context
+  }
+
+  /** As {@link Broker.setTrigger}. `isRefused` is asked when its turn has come, and throws. */
+  set(config: TriggerConfig, isRefused: () => void): Promise<void> {
+    return this.#inTurn(config.id, async () => {
+      isRefused()
+      let running = this.#running.get(config.id)
+      if (running?.isLeaving) {
+        await this.#remove(running)
+        running = undefined
+      }
+      if (running === undefined) await this.#add(config)
+      else await this.#change(running, config)
+    })
+  }
+
+  async #add(config: TriggerConfig): Promise<void> {
+    const { broker, channel, deliverer, box, observer, clock, random, reply } = this.#context
+    const name: TriggerName = { id: config.id, namespace: config.namespace, name: config.name, broker }
+    let running: RunningTrigger | undefined
+    const dispatch = new Dispatch(
+      {
+        trigger: name,
+        deliverer,
+        box,
+        observer,
+        clock,
+        random,
+        reply: (event, to) => reply(name, event, to),
+        boxChanged: () => running && holdOrGo(running),
+      },
+      config.route,
+    )
+    const { id, filter, start, order, window, paused } = config
+    const subscription = await channel.subscribe({ id, filter, start, order, window, paused }, (delivery) =>
+      dispatch.deliver(delivery),
+    )
+    subscription.onLoss((loss) => observer.lost(name, loss))
+    running = { name, config, dispatch, subscription, isLeaving: false }
+    this.#running.set(id, running)
+    holdOrGo(running)
+  }
+
+  /** Same subscription, backlog kept; the next attempt goes by the new route. */
+  async #change(running: RunningTrigger, config: TriggerConfig): Promise<void> {
+    const before = running.config
+    const { filter, window, order } = config
+    const changed = {
+      ...(filter !== before.filter && { filter }),
+      ...((window.events !== before.window.events || window.bytes !== before.window.bytes) && { window }),
+      ...(order !== before.order && { order }),
+    }
+    const updated = Object.keys(changed).length === 0 ? undefined : running.subscription.update(changed)
+    use(running, config) // in the same tick: nothing that the new filter let pass goes the old way (fault 42)
+    try {
+      await updated
+    } catch (error) {
+      use(running, before)
+      throw error
+    }
+  }
+
+  /** As {@link Broker.removeTrigger}. */
+  remove(id: string): Promise<void> {
+    this.#running.get(id)?.dispatch.stop('removed') // at once, even while the channel is still busy with a change
+    return this.#inTurn(id, async () => {
+      const running = this.#running.get(id)
+      if (running !== undefined) await this.#remove(running)
+    })
+  }
+
+  async #remove(running: RunningTrigger): Promise<void> {
+    const { name, dispatch } = running
+    const { channel, observer } = this.#context
+    running.isLeaving = true
+    dispatch.stop('removed')
+    const { discarded } = await channel.remove(name.id)
+    this.#running.delete(name.id) // not before: where the channel refused, the removal can be asked for again
+    observer.discarded(name, discarded + dispatch.giveBack())
+  }
+
+  /** Changes of one trigger wait for each other: a removal never overtakes the opening of what it removes. */
+  #inTurn(id: string, change: () => Promise<void>): Promise<void> {
+    const before = this.#changes.get(id) ?? Promise.resolve()
+    const turn = before.then(change, change)
+    this.#changes.set(id, turn)
+    const done = (): void => {
+      if (this.#changes.get(id) === turn) this.#changes.delete(id)
+    }
+    turn.then(done, done)
+    return turn
+  }
+
+  status(id: string): TriggerStatus | undefined {
+    const running = this.#running.get(id)
+    return running && statusOf(running)
+  }
+
+  *all(): Generator<{ name: TriggerName; config: TriggerConfig; status: TriggerStatus }> {
+    for (const running of this.#running.values()) {
+      yield { name: running.name, config: running.config, status: statusOf(running) }
+    }
+  }
+
+  // --- The end (closing.ts) ---
+
+  /** Whether waiting gets any event further. */
+  get mayEnd(): boolean {
+    for (const running of this.#running.values()) {
+      if (running.dispatch.mayEnd(() => (isHeld(running) ? 0 : running.subscription.lag().events))) return true
+    }
+    return false
+  }
+
+  /** Tries nothing any more, and gives back to the channel what is not under way. */
+  stop(): void {
+    for (const { dispatch, subscription } of this.#running.values()) {
+      subscription.pause()
+      dispatch.stop('closing')
+      dispatch.giveBack()
+    }
+  }
+
+  /** The channel is closed. Returns what each of them has left there. */
+  close(): { name: TriggerName; events: number }[] {
+    return Array.from(this.#running.values(), ({ name, dispatch, subscription }) => {
+      dispatch.close()
+      return { name, events: subscription.lag().events }
+    })
+  }
+}
+
+/** By a person, or because the box takes no more. */
+function isHeld({ config, dispatch }: RunningTrigger): boolean {
+  return config.paused || dispatch.boxFull
+}
+
+function holdOrGo(running: RunningTrigger): void {
+  const { dispatch, subscription } = running
+  if (isHeld(running)) {
+    subscription.pause()
+    dispatch.pause()
+  } else {
+    dispatch.resume()
+    subscription.resume()
+  }
+}
+
+function use(running: RunningTrigger, config: TriggerConfig): void {
+  running.config = config
+  running.dispatch.update(config.route)
+  holdOrGo(running)
+}
+
+function statusOf({ dispatch, subscription }: RunningTrigger): TriggerStatus {
+  const { state, lastFailure, boxFull } = dispatch
+  return { lag: subscription.lag(), state, lastFailure, boxFull }
+}
