@@ -1,9 +1,9 @@
 // The `sluice` command: which words there are. Each one's work is loaded only when it is called.
 
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { parseBytes } from '@sluice/resource/quantity'
 import { parseAddress } from '@sluice/server/address'
 import { errorLine, EXIT, exitWith } from './exit.ts'
-import { parseBytes } from './bytes.ts'
 import { VERSION } from './version.ts'
 
 /** A flag that is also an environment variable: `SLUICE_` + its name in capitals, `-` as `_` (SURFACE.md). */

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 import { systemClock } from '@sluice/clock'
 import {
   dataDirectory,
+  needsData,
   openController,
   type ChannelKind,
   type Controller,
@@ -117,7 +118,8 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell
   const clock = systemClock
   const counted = metrics()
   const data = dataDirectory({ path: options.data, clock })
-  if (options.channel === 'log') await data.open() // before anything else: a second process has to leave no trace
+  // Before anything else: a second process has to leave no trace.
+  if (options.channel === 'log' || needsData(loaded.resources, options.channel)) await data.open()
   const deliveries = deliverer({ clock, targets: options.targets })
   const controller = openController({
     clock,

@@ -2,20 +2,16 @@
 //
 // From: brokers.ts, at an apply. Next: drivers.ts opens its channel, and triggers.ts subscribes its triggers.
 
+import { isDeepStrictEqual } from 'node:util'
 import { openBroker, type Broker, type BrokerName, type Observer } from '@sluice/broker'
 import { channelUnavailable, type Capabilities, type ChannelState } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
+import type { ChannelSettings } from './channels.ts'
 import type { DataDirectory, BrokerIdentity, Discarded } from './data.ts'
-import {
-  DRIVERS,
-  type BrokerStorage,
-  type ChannelKind,
-  type Drivers,
-  type StorageProblem,
-  type StorageRecovery,
-} from './drivers.ts'
+import { DRIVERS, type BrokerStorage, type ChannelKind, type Drivers, type StorageRecovery } from './drivers.ts'
+import { damageIn, foundSomething } from './losses.ts'
 import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
 import type { TriggerPlan } from './trigger.ts'
 import { Triggers } from './triggers.ts'
@@ -58,14 +54,16 @@ const BOX_BYTES = 64 * 1024 * 1024
 /** What a sender is told to wait for a broker that is being opened right now. */
 const OPENING_RETRY_MS = 1000
 
-/** `opening`: not there yet. `failed`: why not; it is tried again. Else what its channel says. */
+/** `opening`: not there yet. `failed`: why not; it is tried again. `refused`: why not. Else what its channel says. */
 export type BrokerState =
   | ChannelState
   | { readonly state: 'opening' }
-  | { readonly state: 'failed'; readonly reason: string }
+  | { readonly state: 'failed' | 'refused'; readonly reason: string }
 
 interface Running {
   readonly broker: Broker
+  /** What it was opened with. */
+  readonly channel: ChannelSettings
   readonly triggers: Triggers
   state: ChannelState
 }
@@ -77,12 +75,13 @@ export class DeclaredBroker {
   /** What its channel had lost when it was opened, in words. */
   damage: string | undefined
   readonly #identity: BrokerIdentity
-  readonly #kind: ChannelKind
   readonly #options: ControllerOptions
   readonly #changed: () => void
   readonly #retry: Retry
   /** Of its triggers, as they are declared. */
   #plans: readonly TriggerPlan[] = []
+  /** As it is declared. */
+  #channel: ChannelSettings
   #running: Running | undefined
   /** Why it could not be opened the last time. */
   #failure: { readonly error: unknown } | undefined
@@ -93,9 +92,9 @@ export class DeclaredBroker {
   #told = ''
 
   /** `changed`: its status, or that of its triggers, is another than before. */
-  constructor(identity: BrokerIdentity, options: ControllerOptions, changed: () => void) {
+  constructor(identity: BrokerIdentity, channel: ChannelSettings, options: ControllerOptions, changed: () => void) {
     this.#identity = identity
-    this.#kind = options.channel ?? 'memory'
+    this.#channel = channel
     this.#options = options
     this.#changed = changed
     this.#retry = new Retry(options.clock, () => void this.#tryAgain())
@@ -113,20 +112,29 @@ export class DeclaredBroker {
 
   /**
    * Makes these its triggers: at once, as {@link Triggers.set}, or when it opens. What its channel refuses for now is
-   * tried again.
+   * tried again. Its channel stays as it was opened.
    */
+  async set(channel: ChannelSettings, plans: readonly TriggerPlan[]): Promise<void> {
+    const mayOpen = this.#running === undefined && this.#channel.kind === 'none' && channel.kind !== 'none'
+    this.#channel = channel
+    if (mayOpen) return this.open(plans, this.#opening)
+    await this.setTriggers(plans)
+  }
+
+  /** As {@link set}, with its channel. */
   async setTriggers(plans: readonly TriggerPlan[]): Promise<void> {
     this.#plans = plans
     if (this.#running !== undefined) await this.#settle(this.#running, this.#running.triggers.set(plans))
   }
 
   async #open(): Promise<void> {
-    if (this.#isGone) return
+    const channel = this.#channel
+    if (this.#isGone || this.#running !== undefined || channel.kind === 'none') return
     const { clock, memoryBytes, boxBytes = BOX_BYTES, data, storage: told, drivers } = this.#options
     let storage: BrokerStorage
     try {
-      const settings = { clock, broker: this.#identity, memoryBytes, boxBytes, data }
-      const open = drivers?.[this.#kind] ?? DRIVERS[this.#kind]
+      const settings = { clock, broker: this.#identity, memoryBytes, boxBytes, limits: channel.limits, data }
+      const open = drivers?.[channel.kind] ?? DRIVERS[channel.kind]
       storage = await open({ ...settings, synced: told?.synced && ((ms) => told.synced!(ms)) })
       if (this.#isGone) return await storage.channel.close({ deadlineMs: 0 })
     } catch (error) {
@@ -137,7 +145,7 @@ export class DeclaredBroker {
     }
     this.#failure = undefined
     this.#tellFound(storage)
-    this.#running = this.#run(storage)
+    this.#running = this.#run(storage, channel)
     await this.#settle(this.#running, this.#running.triggers.set(this.#plans))
   }
 
@@ -150,11 +158,11 @@ export class DeclaredBroker {
     storage?.unread?.(this.name, data.brokerFolder(uid))
   }
 
-  #run({ channel, box }: BrokerStorage): Running {
+  #run({ channel, box }: BrokerStorage, settings: ChannelSettings): Running {
     const { namespace, name } = this.#identity
     const broker = openBroker({ ...this.#options, namespace, name, channel, box })
     const triggers = new Triggers(broker, this.#options.observer)
-    const running: Running = { broker, triggers, state: { state: 'ready' } }
+    const running: Running = { broker, channel: settings, triggers, state: { state: 'ready' } }
     channel.onState((state) => {
       running.state = state
       this.#tell()
@@ -195,7 +203,21 @@ export class DeclaredBroker {
 
   /** Whether it has data that outlives it, and that only one may have open. */
   get holdsData(): boolean {
-    return this.#running?.broker.channel.capabilities.durable ?? this.#kind === 'log'
+    return this.#running?.broker.channel.capabilities.durable ?? this.#channel.kind === 'log'
+  }
+
+  /** Of the channel that it has open. */
+  get openKind(): ChannelKind | undefined {
+    const kind = this.#running?.channel.kind
+    return kind === 'none' ? undefined : kind
+  }
+
+  /** That it is declared with another channel than it has open, in words. */
+  get otherChannel(): string | undefined {
+    const channel = this.#channel
+    if (this.#running === undefined || isDeepStrictEqual(channel, this.#running.channel)) return undefined
+    if (channel.kind === 'none') return `${channel.why} It runs on with the channel that it has.`
+    return 'Its channel is declared with other bounds than it was opened with. They hold from the next start on.'
   }
 
   /** Its triggers, once its channel is open. */
@@ -212,6 +234,9 @@ export class DeclaredBroker {
   get state(): BrokerState {
     const { channelState } = this
     if (channelState !== undefined) return channelState
+    if (this.#running === undefined && this.#channel.kind === 'none') {
+      return { state: 'refused', reason: this.#channel.why }
+    }
     if (this.#failure !== undefined) {
       return { state: 'failed', reason: `The channel can't be opened: ${inWords(this.#failure.error)}${TRIED_AGAIN}` }
     }
@@ -225,12 +250,15 @@ export class DeclaredBroker {
     if (this.broker !== undefined) return undefined
     const { namespace, name } = this.#identity
     const error = this.#failure?.error ?? this.#running?.triggers.waitsFor
+    const { state } = this
     const why =
-      error === undefined
-        ? 'its channel is being opened.'
-        : error instanceof SluiceError && !/^SLUICE_(DISK|DATA_)/.test(error.code)
-          ? `its channel can't be used yet. ${inWords(error)}`
-          : "its channel can't be used yet; the status of the Broker says why." // not for everybody (threat 23)
+      state.state === 'refused'
+        ? `it has no channel. ${state.reason}`
+        : error === undefined
+          ? 'its channel is being opened.'
+          : error instanceof SluiceError && !/^SLUICE_(DISK|DATA_)/.test(error.code)
+            ? `its channel can't be used yet. ${inWords(error)}`
+            : "its channel can't be used yet; the status of the Broker says why." // not for everybody (threat 23)
     return channelUnavailable(
       `Broker ${namespace}/${name} takes no events now: ${why} Nothing was stored.`,
       Math.max(OPENING_RETRY_MS, this.#retry.leftMs()),
@@ -255,27 +283,12 @@ export class DeclaredBroker {
       await this.close(options)
     } finally {
       await this.#opening
-      if (this.holdsData) {
-        const triggers = this.#running?.broker.triggers() ?? []
-        for (const { name, status } of triggers) observer.discarded(name, status.lag.events)
-        const discarded = await data?.discard(this.#identity.uid)
-        if (discarded !== undefined) storage?.discarded?.(discarded)
-      }
+      const triggers = this.holdsData ? (this.#running?.broker.triggers() ?? []) : []
+      for (const { name, status } of triggers) observer.discarded(name, status.lag.events)
+      const discarded = await data?.discard(this.#identity.uid)
+      if (discarded !== undefined) storage?.discarded?.(discarded)
     }
   }
-}
-
-function foundSomething({ events, tornBytes, isRewound, problems }: StorageRecovery): boolean {
-  return events > 0 || tornBytes > 0 || isRewound || problems.length > 0
-}
-
-function damageIn({ problems }: StorageRecovery): string | undefined {
-  const lost = problems.filter(({ events }) => events > 0)
-  if (lost.length === 0) return undefined
-  const events = lost.reduce((sum, problem) => sum + problem.events, 0)
-  const [{ path, what }] = lost as [StorageProblem]
-  const more = lost.length === 1 ? '' : `, and ${lost.length - 1} more`
-  return `Up to ${events} stored events can't be read any more: ${path} is ${what}${more}. What follows them is delivered.`
 }
 
 /**

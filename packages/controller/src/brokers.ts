@@ -5,12 +5,19 @@
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
 import { DeclaredBroker, type ControllerOptions } from './broker.ts'
+import type { ChannelSettings } from './channels.ts'
 import type { BrokerIdentity } from './data.ts'
 import type { TriggerPlan } from './trigger.ts'
 
 /** For a broker that was taken out of the files: what is under way may finish. */
 const REMOVED_DEADLINE_MS = 10_000
 const CLOSED: ChannelState = { state: 'degraded', reason: 'The broker is closed.' }
+
+/** A Broker as it is declared. */
+export interface Declaration {
+  readonly identity: BrokerIdentity
+  readonly channel: ChannelSettings
+}
 
 /** By `namespace/name`. */
 export class Brokers {
@@ -51,21 +58,19 @@ export class Brokers {
    * Makes these all there are, with their triggers. All changes begin in this tick: a removed broker is not found any
    * more. Resolves once each is made, or has failed for the first time; never rejects.
    */
-  set(
-    declared: ReadonlyMap<string, BrokerIdentity>,
-    plansOf: (path: string) => readonly TriggerPlan[],
-  ): Promise<unknown> {
+  set(declared: ReadonlyMap<string, Declaration>, plansOf: (path: string) => readonly TriggerPlan[]): Promise<unknown> {
     const changes: Promise<unknown>[] = []
     for (const [path, broker] of this.#declared) if (!declared.has(path)) changes.push(this.#remove(path, broker))
-    for (const [path, identity] of declared) {
+    for (const [path, declaration] of declared) {
       const known = this.#declared.get(path)
-      changes.push(known ? known.setTriggers(plansOf(path)) : this.#add(path, identity, plansOf(path)))
+      const plans = plansOf(path)
+      changes.push(known ? known.set(declaration.channel, plans) : this.#add(path, declaration, plans))
     }
     return Promise.all(changes)
   }
 
-  #add(path: string, identity: BrokerIdentity, plans: readonly TriggerPlan[]): Promise<void> {
-    const broker = new DeclaredBroker(identity, this.#options, () => this.#changed(path))
+  #add(path: string, { identity, channel }: Declaration, plans: readonly TriggerPlan[]): Promise<void> {
+    const broker = new DeclaredBroker(identity, channel, this.#options, () => this.#changed(path))
     this.#declared.set(path, broker)
     return broker.open(plans, this.#occupied.get(path))
   }

@@ -24,7 +24,9 @@ import {
 } from '@sluice/resource'
 import { Addresses, brokerPathOf, BROKERS, pathOf, TRIGGERS } from './addresses.ts'
 import type { ControllerOptions } from './broker.ts'
-import { Brokers } from './brokers.ts'
+import { Brokers, type Declaration } from './brokers.ts'
+import { channelChanges, channelSettings } from './channels.ts'
+import type { ChannelKind } from './drivers.ts'
 import { Losses } from './losses.ts'
 import { brokerStatus, summary, triggerStatus, whyFull } from './status.ts'
 import { planTrigger, type TriggerPlan } from './trigger.ts'
@@ -131,6 +133,10 @@ class RunningController implements Controller {
 
   async #apply(declared: readonly Declared[], { base, ...options }: ApplyFiles): Promise<readonly Problem[]> {
     if (this.#isClosed) throw draining()
+    const byDefault = this.#channelByDefault
+    const open = (path: string): ChannelKind | undefined => this.#brokers.get(path)?.openKind
+    const changes = channelChanges(declared, open, { byDefault, ...options })
+    if (changes.length > 0) return changes
     const { problems } = this.store.apply(declared, { source: 'files', ...options })
     if (problems !== undefined) return problems
     this.#addresses.base = base
@@ -168,8 +174,17 @@ class RunningController implements Controller {
     }
     this.#plans = plans
     this.#losses.keep(new Set(Array.from(plans.values(), ({ trigger }) => trigger.metadata.uid)))
-    const declared = new Map(this.store.list(BROKERS).map((broker) => [pathOf(broker), broker.metadata]))
+    const find = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
+    const declared = new Map<string, Declaration>()
+    for (const broker of this.store.list(BROKERS).filter(isBroker)) {
+      const channel = channelSettings(broker, find, this.#channelByDefault)
+      declared.set(pathOf(broker), { identity: broker.metadata, channel })
+    }
     return this.#brokers.set(declared, (path) => ofBroker.get(path) ?? [])
+  }
+
+  get #channelByDefault(): ChannelKind {
+    return this.#options.channel ?? 'memory'
   }
 
   // --- Statuses ---
@@ -228,10 +243,9 @@ class RunningController implements Controller {
     const resolved = sink && this.#addresses.resolve(sink, resource.metadata.namespace, 'deadLetterSink')
     const full = declared?.broker && whyFull(declared.broker)
     const state = declared?.state ?? { state: 'opening' }
-    this.store.setStatus(
-      keyOf(resource),
-      brokerStatus(resource, this.#addresses.urlOf(resource), state, resolved, { full, damage: declared?.damage }),
-    )
+    const warnings = { full, damage: declared?.damage, otherChannel: declared?.otherChannel }
+    const url = this.#addresses.urlOf(resource)
+    this.store.setStatus(keyOf(resource), brokerStatus(resource, url, state, resolved, warnings))
   }
 
   #writeTriggerStatus(trigger: Trigger): void {

@@ -3,7 +3,8 @@
 import { memoryBox } from '@sluice/broker'
 import type { Channel, DeadLetterBox } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
-import type { DataDirectory, BrokerIdentity } from './data.ts'
+import type { LogChannelLimits } from '@sluice/resource'
+import type { BrokerIdentity, DataDirectory } from './data.ts'
 
 /** What a driver is told to open. */
 export interface StorageSettings {
@@ -14,6 +15,8 @@ export interface StorageSettings {
   readonly memoryBytes: number
   /** Most bytes of the dead-letter box. */
   readonly boxBytes: number
+  /** Of a log; what is absent is the driver's default. */
+  readonly limits: LogChannelLimits
   /** Where a log keeps its files. */
   readonly data: DataDirectory | undefined
   /** One write and sync took so many ms. */
@@ -71,11 +74,16 @@ export const DRIVERS: Drivers = {
     }
   },
 
-  log: async ({ clock, broker, boxBytes, data, synced }) => {
+  log: async ({ clock, broker, boxBytes, limits, data, synced }) => {
     if (data === undefined) throw new Error('A log needs a data directory.')
     const { openLogChannel } = await import('@sluice/channel-log')
     const folder = await data.makeBrokerFolder(broker)
-    const { channel, recovery } = await openLogChannel({ folder, clock, ...(synced !== undefined && { synced }) })
+    const { channel, recovery } = await openLogChannel({
+      folder,
+      clock,
+      ...limits,
+      ...(synced !== undefined && { synced }),
+    })
     const { events, progress, isRewound } = recovery
     return {
       channel,

@@ -1,4 +1,5 @@
 export type { ControllerOptions, StorageObserver } from './broker.ts'
+export { needsData } from './channels.ts'
 export { openController, type Controller } from './controller.ts'
 export { dataDirectory, type BrokerIdentity, type DataDirectory, type DataOptions, type Discarded } from './data.ts'
 export {

@@ -1,7 +1,8 @@
-// Accepted events that were lost, trigger by trigger: for their statuses.
+// Accepted events that were lost, for statuses: trigger by trigger while it runs, and what an open has found of a Broker.
 
 import type { Observer } from '@sluice/broker'
 import type { Clock } from '@sluice/clock'
+import type { StorageProblem, StorageRecovery } from './drivers.ts'
 
 interface Lost {
   events: number
@@ -43,4 +44,19 @@ export class Losses {
   keep(ids: ReadonlySet<string>): void {
     for (const id of this.#lost.keys()) if (!ids.has(id)) this.#lost.delete(id)
   }
+}
+
+/** Whether there is anything to tell of an open. */
+export function foundSomething({ events, tornBytes, isRewound, problems }: StorageRecovery): boolean {
+  return events > 0 || tornBytes > 0 || isRewound || problems.length > 0
+}
+
+/** What an open has found to be lost, in words; `undefined`: nothing. */
+export function damageIn({ problems }: StorageRecovery): string | undefined {
+  const lost = problems.filter(({ events }) => events > 0)
+  if (lost.length === 0) return undefined
+  const events = lost.reduce((sum, problem) => sum + problem.events, 0)
+  const [{ path, what }] = lost as [StorageProblem]
+  const more = lost.length === 1 ? '' : `, and ${lost.length - 1} more`
+  return `Up to ${events} stored events can't be read any more: ${path} is ${what}${more}. What follows them is delivered.`
 }

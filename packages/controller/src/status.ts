@@ -26,6 +26,8 @@ export interface BrokerWarnings {
   readonly full: string | undefined
   /** What its channel had lost when it was opened. */
   readonly damage: string | undefined
+  /** That it is declared with another channel than it has. */
+  readonly otherChannel: string | undefined
 }
 
 /** Of the generation that stands there (spec 83). */
@@ -34,7 +36,7 @@ export function brokerStatus(
   url: string,
   state: BrokerState,
   deadLetterSink: Resolved | undefined,
-  { full, damage }: BrokerWarnings,
+  { full, damage, otherChannel }: BrokerWarnings,
 ): Status {
   const channel = channelMark(state)
   const isOpen = state.state === 'ready' || state.state === 'degraded'
@@ -50,6 +52,7 @@ export function brokerStatus(
       EventPoliciesReady: { status: 'True', reason: 'DefaultAuthorizationMode' },
       ...warning('ChannelHasRoom', 'ChannelFull', full),
       ...warning('EventsKept', 'EventsLost', damage),
+      ...warning('ChannelConfigured', 'ChannelChanged', otherChannel),
     },
     {
       ...(isOpen && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 48
@@ -146,6 +149,8 @@ function channelMark(state: BrokerState): Mark {
       return { status: 'False', reason: 'ChannelNotReady', message: state.reason }
     case 'failed':
       return { status: 'False', reason: 'ChannelFailure', message: state.reason }
+    case 'refused':
+      return { status: 'False', reason: 'ChannelTemplateFailed', message: state.reason }
     case 'opening':
       return { status: 'Unknown', reason: 'ChannelNotReady', message: 'The channel is not open yet.' }
   }

@@ -82,7 +82,8 @@ export const DURATION_PATTERN: string = ((number) =>
   '\\d{1,12}(?:[.,]\\d{1,12})?',
 )
 
-function durationSchema(description: string, example: string): JsonSchema {
+/** Of a duration that {@link DURATION_PATTERN} takes. */
+export function durationSchema(description: string, example: string): JsonSchema {
   return {
     type: 'string',
     description,
@@ -239,7 +240,7 @@ const DURATION_SECONDS_MAX = 3650 * 86_400
 const UNIT_SECONDS: Record<string, number> = { W: 604_800, D: 86_400, H: 3600, M: 60, S: 1 }
 
 /** Of a duration that matches {@link DURATION_PATTERN}. */
-function secondsOf(duration: string): number {
+export function secondsOf(duration: string): number {
   let seconds = 0
   for (const [, amount, unit] of duration.matchAll(/([\d.,]+)([WDHMS])/g)) {
     seconds += Number(amount!.replace(',', '.')) * UNIT_SECONDS[unit!]!

@@ -1,4 +1,5 @@
 export { admit, type Admission } from './admit.ts'
+export { brokerChannel, type BrokerChannel } from './broker-channel.ts'
 export { conditions, readyCondition, type Condition, type ConditionTypes, type Mark } from './conditions.ts'
 export { CLUSTER_SUFFIX, resolveDestination, type Resolved, type ResolveOptions } from './destination.ts'
 export type { DeliverySpec, Destination, KReference } from './ducks.ts'
@@ -7,11 +8,13 @@ export {
   broker as brokerKind,
   BROKER_CLASS,
   BROKER_CLASS_DEFAULT,
+  channelConfigOf,
   isBroker,
   type Broker,
   type BrokerSpec,
 } from './kinds/broker.ts'
 export { findKind, kindByName, kinds } from './kinds/index.ts'
+export type { LogChannelLimits } from './kinds/log-channel.ts'
 export { triggerSettings, type TriggerSettings } from './kinds/trigger-annotations.ts'
 export { isTrigger, trigger as triggerKind, type Trigger, type TriggerSpec } from './kinds/trigger.ts'
 export { didYouMean } from './nearest.ts'

@@ -230,6 +230,7 @@ function adviceFor(error: ErrorObject, schema: JsonSchema): string {
   if (error.keyword !== 'type') return ''
   if (data === null) return ' There is nothing: give it a value, or remove the line.'
   if (schema.type === 'string' && (typeof data === 'number' || typeof data === 'boolean')) return ' Put it in quotes.'
+  if (schema.type === 'string' && isRecord(data)) return ' Is a "|" missing after the colon?'
   if (schema.type === 'object' && typeof data === 'string' && /\w:\S/.test(data)) return SPACE_AFTER_COLON
   if (schema.type === 'integer' && typeof data === 'string' && /^\d+$/.test(data)) return ' Remove the quotes.'
   return ''

@@ -10,7 +10,8 @@ import {
 } from '../ducks.ts'
 import type { DeliverySpec, KReference } from '../ducks.ts'
 import type { Draft, Kind, Reference, Report } from '../kind.ts'
-import { isRecord, type Resource } from '../resource.ts'
+import type { Path } from '../problem.ts'
+import { apiVersionOf, groupOf, isRecord, type Identity, type Resource } from '../resource.ts'
 
 /** The spec of a Broker that is stored. */
 export interface BrokerSpec {
@@ -30,6 +31,23 @@ export function isBroker(resource: Resource): resource is Broker {
 export const BROKER_CLASS = 'eventing.knative.dev/broker.class'
 /** The class of a Broker that names none (spec 8). */
 export const BROKER_CLASS_DEFAULT = 'MTChannelBasedBroker'
+
+/** The ConfigMap that a Broker's channel stands in, where it names one. Another class's config is none of a channel. */
+export function channelConfigOf({ metadata, spec }: Broker): Identity | undefined {
+  const { config } = spec
+  if (config === undefined || !isOurClass(metadata.annotations[BROKER_CLASS])) return undefined
+  const { apiVersion = '', group = groupOf(apiVersion), kind, namespace = metadata.namespace, name } = config
+  return { group, kind, namespace, name }
+}
+
+/** A ConfigMap that Knative comes with: people's files point there, and don't hold it. */
+export function isKnatives({ namespace }: Identity): boolean {
+  return namespace === 'knative-eventing'
+}
+
+function isOurClass(brokerClass: string = BROKER_CLASS_DEFAULT): boolean {
+  return brokerClass === BROKER_CLASS_DEFAULT || brokerClass === ''
+}
 
 /** The kind. */
 export const broker: Kind = {
@@ -52,7 +70,8 @@ export const broker: Kind = {
       properties: {
         config: {
           ...REFERENCE_SCHEMA,
-          description: 'The ConfigMap with the channel of this Broker. Cannot be changed.',
+          description:
+            'The ConfigMap that has the channel of this Broker under channel-template-spec. Cannot be changed.',
         },
         delivery: { ...DELIVERY_SCHEMA, description: 'For triggers that have no delivery of their own.' },
       },
@@ -90,7 +109,7 @@ export const broker: Kind = {
       'DeadLetterSinkResolved',
       'EventPoliciesReady',
     ],
-    shown: ['ChannelHasRoom', 'EventsKept'],
+    shown: ['ChannelConfigured', 'ChannelHasRoom', 'EventsKept'],
   },
   convert: convertBroker,
   defaults: defaultBroker,
@@ -103,7 +122,22 @@ function referencesOf(resource: Resource): Reference[] {
   const sink = resource.spec.delivery?.deadLetterSink
   const { namespace } = resource.metadata
   const missing = 'The Broker will not be Ready until it exists.'
-  return referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], namespace, missing)
+  const config = channelConfigOf(resource)
+  return [
+    ...(config === undefined ? [] : [configReference(config, missing)]),
+    ...referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], namespace, missing),
+  ]
+}
+
+function configReference({ group, ...named }: Identity, missing: string): Reference {
+  const knatives = 'It comes with Knative; here the Broker has the channel of --channel.'
+  const isThere = isKnatives({ group, ...named })
+  return {
+    path: ['spec', 'config'],
+    apiVersion: apiVersionOf(group, 'v1'),
+    ...named,
+    missing: isThere ? knatives : missing,
+  }
 }
 
 /** v1alpha1 had the channel in its spec. */
@@ -132,26 +166,18 @@ function defaultBroker(draft: Draft): void {
 
 function validateBroker(draft: Draft, report: Report): void {
   const { spec, metadata } = draft
-  const brokerClass = metadata.annotations[BROKER_CLASS] ?? BROKER_CLASS_DEFAULT
-  if (brokerClass !== BROKER_CLASS_DEFAULT && brokerClass !== '') {
-    report({
-      severity: 'warning',
-      code: 'SLUICE_RESOURCE_CHANNEL_IGNORED',
-      path: ['metadata', 'annotations', BROKER_CLASS],
-      message: `This version has no Broker class ${brokerClass}; it uses its own in-memory channel for this Broker.`,
-    })
+  const brokerClass = metadata.annotations[BROKER_CLASS]
+  const ignored = (path: Path, at: 'key' | 'value', message: string): void =>
+    report({ severity: 'warning', code: 'SLUICE_RESOURCE_CHANNEL_IGNORED', path, at, message })
+  if (!isOurClass(brokerClass)) {
+    const message = `This version has no Broker class ${brokerClass}; this Broker gets the channel of --channel.`
+    ignored(['metadata', 'annotations', BROKER_CLASS], 'value', message)
   }
   if (!isRecord(spec)) return
   checkReference(spec['config'], ['spec', 'config'], report)
   checkDelivery(spec['delivery'], ['spec', 'delivery'], report)
-  if (spec['config'] !== undefined) {
-    report({
-      severity: 'warning',
-      code: 'SLUICE_RESOURCE_CHANNEL_IGNORED',
-      path: ['spec', 'config'],
-      at: 'key',
-      message: 'spec.config is not acted on by this version; it uses its own in-memory channel for this Broker.',
-    })
+  if (spec['config'] !== undefined && !isOurClass(brokerClass)) {
+    ignored(['spec', 'config'], 'key', `spec.config is not acted on: it is that of the class ${brokerClass}.`)
   }
 }
 

@@ -1,5 +1,6 @@
-// core v1 ConfigMap: kept for those who point to one.
+// core v1 ConfigMap: kept for those who point to one, such as a Broker for its channel.
 
+import { checkTemplate } from '../channel-template.ts'
 import type { Kind } from '../kind.ts'
 
 /** The kind. */
@@ -24,4 +25,5 @@ export const configMap: Kind = {
     },
     immutable: { type: 'boolean', description: 'Kept; of no meaning here.' },
   },
+  validate: checkTemplate,
 }

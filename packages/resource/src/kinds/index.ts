@@ -4,13 +4,14 @@ import type { Kind } from '../kind.ts'
 import { broker } from './broker.ts'
 import { configMap } from './configmap.ts'
 import { keptKinds } from './kept.ts'
+import { logChannel } from './log-channel.ts'
 import { namespace } from './namespace.ts'
 import { secret } from './secret.ts'
 import { service } from './service.ts'
 import { trigger } from './trigger.ts'
 
 /** Every kind that Sluice knows, those first that it acts on. */
-export const kinds: readonly Kind[] = [broker, trigger, service, configMap, secret, namespace, ...keptKinds]
+export const kinds: readonly Kind[] = [broker, trigger, service, configMap, secret, namespace, logChannel, ...keptKinds]
 
 const byGroupAndKind = new Map(kinds.map((kind) => [`${kind.group}/${kind.kind}`, kind]))
 

@@ -76,7 +76,6 @@ const eventing: Kind[] = [
     CloudAuditLogsSource: 'cloudauditlogssources',
     CloudBuildSource: 'cloudbuildsources',
   }),
-  ...kept('messaging.sluice.dev', ['all'], { LogChannel: 'logchannels' }),
   ...kept('sources.sluice.dev', ['all'], { WebhookSource: 'webhooksources' }),
 ]
 

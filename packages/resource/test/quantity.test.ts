@@ -1,7 +1,7 @@
 // Sizes as people write them.
 
 import { expect, test } from 'vitest'
-import { parseBytes } from '../src/bytes.ts'
+import { parseBytes } from '@sluice/resource/quantity'
 
 test.each([
   ['1', 1],
@@ -13,6 +13,8 @@ test.each([
   ['64K', 64_000],
   ['3M', 3_000_000],
   ['1G', 1_000_000_000],
+  ['2T', 2_000_000_000_000],
+  ['1Ti', 1_099_511_627_776],
 ])('%s is %i bytes', (text, bytes) => {
   expect(parseBytes(text)).toBe(bytes)
 })

@@ -1,0 +1,105 @@
+// The channel template of a ConfigMap: a text in YAML under `channel-template-spec`, or as Knative had it before,
+// `channelTemplateSpec` (KNATIVE.md 1.1). What is wrong with it is told at its place in that text.
+
+import { logChannel, logChannelLimits, type LogChannelLimits } from './kinds/log-channel.ts'
+import type { Draft, Report } from './kind.ts'
+import { apiVersionOf, groupOf, isRecord } from './resource.ts'
+import { schemaFindings, show } from './schema.ts'
+import { readDocuments } from './yaml.ts'
+
+/** What a template asks for. */
+export type TemplateChannel =
+  | { readonly kind: 'LogChannel'; readonly limits: LogChannelLimits }
+  | { readonly kind: 'InMemoryChannel' }
+  /** What can't be had. `why`: what is wrong, and what to do. */
+  | { readonly kind: 'none'; readonly why: string }
+
+/** Where a template stands. */
+export const TEMPLATE_KEY = 'channel-template-spec'
+const KEYS: readonly string[] = [TEMPLATE_KEY, 'channelTemplateSpec']
+const IN_MEMORY = { group: 'messaging.knative.dev', kind: 'InMemoryChannel' }
+/** What a template may ask for, in words. */
+export const KNOWN_CHANNELS: string =
+  `Known are ${logChannel.kind} of ${apiVersionOf(logChannel.group, logChannel.versions[0]!)}, on disk, and ` +
+  `${IN_MEMORY.kind} of ${apiVersionOf(IN_MEMORY.group, 'v1')}, gone with the process.`
+
+/** Of a ConfigMap: its template, and the key under which it stands. */
+export function templateIn({ data }: { readonly [field: string]: unknown }): { key: string; text: string } | undefined {
+  if (!isRecord(data)) return undefined
+  for (const key of KEYS) {
+    const text = data[key]
+    if (typeof text === 'string') return { key, text }
+  }
+  return undefined
+}
+
+/** What the template of the ConfigMap `title` asks for. It was checked when that was. */
+export function channelIn(text: string, title: string): TemplateChannel {
+  const template = [...readDocuments(text)][0]?.value
+  if (!isRecord(template)) return { kind: 'none', why: `The ${TEMPLATE_KEY} of ${title} is no template of a channel.` }
+  if (isKind(template, IN_MEMORY)) return { kind: 'InMemoryChannel' }
+  const { apiVersion, kind, spec } = template
+  if (isKind(template, logChannel)) {
+    return { kind: 'LogChannel', limits: logChannelLimits(isRecord(spec) ? spec : undefined) }
+  }
+  const asked = `a ${show(kind)} of ${show(apiVersion)}`
+  return { kind: 'none', why: `${title} asks for ${asked}, which this version doesn't have. ${KNOWN_CHANNELS}` }
+}
+
+function isKind({ apiVersion, kind }: Record<string, unknown>, wanted: { group: string; kind: string }): boolean {
+  return kind === wanted.kind && typeof apiVersion === 'string' && groupOf(apiVersion) === wanted.group
+}
+
+/** Reports what is wrong with the channel template of a ConfigMap, at its place in the text, where it has one. */
+export function checkTemplate(configMap: Draft, report: Report): void {
+  const found = templateIn(configMap)
+  if (found === undefined) return
+  const path = ['data', found.key]
+  const documents = [...readDocuments(found.text)]
+  const faults = documents.flatMap((document) => document.faults)
+  for (const fault of faults) report({ path, ...fault })
+  const [template] = documents
+  if (faults.length > 0) return
+  if (documents.length !== 1 || !isRecord(template?.value) || typeof template.value['kind'] !== 'string') {
+    const message = `${found.key} has to be one mapping with apiVersion, kind and spec, as text.`
+    return report({ code: 'SLUICE_RESOURCE_INVALID', path, message, hint: KNOWN_CHANNELS })
+  }
+  checkChannel(template.value, (finding) => {
+    const offset = template.locate(finding.path, finding.at ?? 'value')
+    report({ ...finding, path, at: 'value', offset, message: `in ${found.key}: ${finding.message}` })
+  })
+}
+
+function checkChannel(template: Record<string, unknown>, report: Report): void {
+  const { apiVersion, kind } = template
+  if (isKind(template, logChannel)) return checkLogChannel(template, report)
+  if (isKind(template, IN_MEMORY)) return warnOfSettings(template['spec'], report)
+  report({
+    severity: 'warning',
+    code: 'SLUICE_RESOURCE_NOT_RUN',
+    path: ['kind'],
+    message: `${show(kind)} of ${show(apiVersion)} is no channel of this version, so a Broker that names it will not be Ready.`,
+    hint: KNOWN_CHANNELS,
+  })
+}
+
+function checkLogChannel(template: Record<string, unknown>, report: Report): void {
+  const draft = { ...template, metadata: NO_METADATA } as unknown as Draft
+  for (const finding of schemaFindings(logChannel, draft)) report(finding)
+  logChannel.validate!(draft, report)
+}
+
+const NO_METADATA = { name: 'template' }
+
+/** Delivery, for one: a Broker's triggers have their own. */
+function warnOfSettings(spec: unknown, report: Report): void {
+  if (!isRecord(spec) || Object.keys(spec).length === 0) return
+  report({
+    severity: 'warning',
+    code: 'SLUICE_RESOURCE_NOT_ACTED_ON',
+    path: ['spec'],
+    at: 'key',
+    message: `The spec of an ${IN_MEMORY.kind} is not acted on by this version.`,
+    hint: 'Its bound is --memory-bytes; how events are delivered stands in the Broker and its Triggers.',
+  })
+}
