@@ -96,7 +96,7 @@ export class LogChannel implements Channel {
     this.#saved = new Map([...saved.states.values()].map((state) => [state.id, state]))
     this.#savedAt = saved.committed
     this.#nextNumber = saved.nextNumber
-    this.#isRewound = store.segments.length > 0 && (saved.isBroken || saved.nextNumber === 1)
+    this.#isRewound = store.segments.length > 0 && saved.isBroken
     this.reader = new Reader(store, indexes, clock, problems, (error) => this.#readFailed(error))
     this.#saving = new Saving({ clock, everyMs: limits.progressMs, save: (changed) => this.#save(changed) })
     this.#space = new Space(store, indexes, clock, limits)

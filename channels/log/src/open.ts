@@ -92,8 +92,9 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
   store = opened.store
   const { problems } = opened.recovery
   await countWaiting(store, saved)
+  const isRewound = store.segments.length > 0 && saved.isBroken
   channel = new LogChannel({ clock, limits, store, indexes, progress, saved, problems, unlock })
-  return { channel, recovery: { events: opened.recovery, progress: recovery, isRewound: saved.isBroken } }
+  return { channel, recovery: { events: opened.recovery, progress: recovery, isRewound } }
 }
 
 async function lock(disk: Disk, folder: string): Promise<() => Promise<void>> {

@@ -36,6 +36,7 @@ export async function openProgress(
     committed: ({ entries }) => entries.forEach(({ resolve }) => resolve()),
     failed: (entries, error) => entries.forEach(({ reject }) => reject(error)),
   })
+  saved.isBroken = store.segments.length === 0 // all of it is missing, or there has been none yet
   let next = store.segments[0]?.first ?? 1
   for (const segment of [...store.segments]) {
     await store.scan(segment, ({ seq, start, length }, buffer) => {
