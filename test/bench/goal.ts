@@ -21,6 +21,8 @@ export interface Context {
   readonly full: boolean
   /** How often everything compared is run, each time in fresh processes. */
   readonly rounds: number
+  /** What is left of the time that all goals together have for rounds that are run again. */
+  readonly spare: { ms: number }
   /** How long a load runs before it is measured, and while it is. */
   readonly warmUpMs: number
   readonly measureMs: number

@@ -47,8 +47,12 @@ export async function runRounds<Name extends string, Result, Started extends Con
   const rounds: Round<Name, Result>[] = []
   let quiet = 0
   while (quiet < wanted && rounds.length < wanted + again) {
+    const isAgain = rounds.length >= wanted
+    if (isAgain && context.spare.ms <= 0) break
+    const beganMs = performance.now()
     const round = await runRound(context, contenders, run, turns, rounds.length % 2 === 1)
     rounds.push(round)
+    if (isAgain) context.spare.ms -= performance.now() - beganMs
     if (round.otherCores <= OTHER_CORES_MAX) quiet++
     context.say(`round ${rounds.length}, others used ${round.otherCores.toFixed(2)} cores`)
   }

@@ -44,7 +44,7 @@ async function runRaw(context: Context): Promise<Measure> {
   const start = (engine: Engine) => () => {
     const folder = join(context.folder, `raw-${runs++}`)
     return Promise.resolve(
-      startMeasuring<RawReading>(context, './raw-log.ts', engine, folder, WRITERS, warmUpMs / 2, measureMs / 2),
+      startMeasuring<RawReading>(context, './raw-log.ts', engine, folder, WRITERS, warmUpMs / 3, measureMs / 2),
     )
   }
   const engines = { segments: start('segments'), lmdb: start('lmdb'), sqlite: start('sqlite') }

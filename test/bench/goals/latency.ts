@@ -21,7 +21,7 @@ const CONNECTIONS = 256
 const DIFFERENCE_MS_MIN = 0.01
 /** An event may find the disk busy with a batch, waits for the next one, and its progress is saved beside it. */
 const SYNCS = 3
-const PROBE_SYNCS = 1000
+const PROBE_SYNCS = 500
 /** The whole benchmark has its time. */
 const DURABLE_ROUNDS = 3
 

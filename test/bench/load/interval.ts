@@ -48,8 +48,9 @@ export function between(begin: Reading, end: Reading): Interval {
     eventsPerSecond: (events * 1000) / elapsedMs,
     events,
     deliveries,
-    cpuUsPerEvent: (programCpuMs * 1000) / events,
-    cpuUsPerDelivery: (programCpuMs * 1000) / deliveries,
+    // A smoke run on a busy machine may see none.
+    cpuUsPerEvent: (programCpuMs * 1000) / Math.max(1, events),
+    cpuUsPerDelivery: (programCpuMs * 1000) / Math.max(1, deliveries),
     programCores: programCpuMs / elapsedMs,
     loadCores: (end.loadCpuMs - begin.loadCpuMs) / elapsedMs,
   }

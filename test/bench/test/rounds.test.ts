@@ -43,7 +43,13 @@ async function stepsOf(turns: Turns): Promise<string[]> {
     steps.push(`${name} of ${[...up].join(' ')}`)
     return Promise.resolve(name)
   }
-  const context = { quick: true, rounds: 2, load: { pid: process.pid }, say: () => {} } as unknown as Context
+  const context = {
+    quick: true,
+    rounds: 2,
+    spare: { ms: 0 },
+    load: { pid: process.pid },
+    say: () => {},
+  } as unknown as Context
   const rounds = await runRounds(context, { a: contender('a'), b: contender('b') }, run, turns)
   expect(rounds).toMatchObject([
     { a: 'a', b: 'b' },
