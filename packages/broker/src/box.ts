@@ -16,7 +16,7 @@ export interface MemoryBoxOptions {
 const MIB = 1024 * 1024
 const ENTRY_OVERHEAD = 512
 
-/** A dead-letter box that ends with the process. Ids are `1`, `2`, ... in the order of arrival. */
+/** A dead-letter box that ends with the process; a close does nothing. Ids are `1`, `2`, ... in the order of arrival. */
 export function memoryBox(options: MemoryBoxOptions): DeadLetterBox {
   const { clock, bytesMax = 64 * MIB, triggerBytesMax = bytesMax / 4 } = options
   const entries = new Map<string, DeadLetter>()

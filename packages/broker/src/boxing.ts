@@ -1,10 +1,12 @@
 // The way into the dead-letter box. While the box is full nothing is dropped: what it did not take stays out, its
-// trigger stands still (DESIGN "The dead-letter box"), and the box is asked again.
+// trigger stands still (DESIGN "The dead-letter box"), and the box is asked again. What came out of the box and failed
+// once more keeps its place there, for which there is always room.
 //
 // From: dispatch.ts, with what no subscriber and no sink took. Next: back there, which settles what was stored.
 
 import type { DeadLetterBox, Delivery, NewDeadLetter } from '@sluice/channel'
 import type { Clock, Timer } from '@sluice/clock'
+import { Redriven } from './redrive.ts'
 
 /** A full box is asked again after so many ms. */
 export const BOX_RETRY_MS = 1000
@@ -29,6 +31,8 @@ export interface BoxingOptions {
 export class Boxing {
   /** The box takes no more of this trigger, or can't be written. */
   full = false
+  /** Why it can't be written, in words; `undefined` where it is full. */
+  failure: string | undefined
   readonly #options: BoxingOptions
   /** First come, first stored. No more than the trigger's window, for each is still out. */
   #waiting: Letter[] = []
@@ -39,9 +43,9 @@ export class Boxing {
     this.#options = options
   }
 
-  /** After {@link stop} the box is asked once. */
+  /** After {@link stop} the box is asked once. What has its place there doesn't wait for room. */
   push(letter: Letter): void {
-    if (this.full && !this.#stopped) this.#waiting.push(letter)
+    if (this.full && !this.#stopped && !hasPlace(letter)) this.#waiting.push(letter)
     else void this.#append(letter)
   }
 
@@ -55,7 +59,7 @@ export class Boxing {
   }
 
   async #append(letter: Letter): Promise<boolean> {
-    const stored = await this.#isStored(letter.entry)
+    const stored = await this.#isStored(letter)
     if (stored) this.#options.stored(letter)
     else if (this.#stopped) this.#options.refused(letter)
     else this.#wait(letter)
@@ -63,11 +67,17 @@ export class Boxing {
   }
 
   /** A box that can't be written is as good as full: the events stay where they are. */
-  #isStored(entry: NewDeadLetter): Promise<boolean> {
-    return this.#options.box.append(entry).then(
-      ({ stored }) => stored,
-      () => false,
-    )
+  async #isStored(letter: Letter): Promise<boolean> {
+    try {
+      const { stored } = hasPlace(letter)
+        ? await letter.delivery.keep(letter.entry)
+        : await this.#options.box.append(letter.entry)
+      this.failure = undefined
+      return stored
+    } catch (error) {
+      this.failure = (error as Error).message
+      return false
+    }
   }
 
   #wait(letter: Letter): void {
@@ -90,4 +100,10 @@ export class Boxing {
     this.full = full
     this.#options.changed()
   }
+}
+
+/** It came out of the box. The answer to what did is another event, and needs room. */
+function hasPlace(letter: Letter): letter is Letter & { delivery: Redriven } {
+  const { delivery, entry } = letter
+  return delivery instanceof Redriven && entry.event === delivery.event
 }

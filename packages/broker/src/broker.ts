@@ -8,6 +8,7 @@ import type { Deliverer } from '@sluice/delivery'
 import { SluiceError, type Event } from '@sluice/event'
 import { closeAll } from './closing.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
+import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
 import { arrivalTime, HOPS_MAX, hopsLeft, hopsUsedUp, stamp } from './stamp.ts'
 import { Triggers, type TriggerConfig, type TriggerStatus } from './triggers.ts'
 
@@ -60,6 +61,17 @@ export interface Broker extends BrokerName {
   /** Every trigger that is set now, with what it is doing. */
   triggers(): Iterable<{ name: TriggerName; config: TriggerConfig; status: TriggerStatus }>
   /**
+   * Sends dead letters to their triggers once more: past the filter, by the trigger's own policy, marked with
+   * `sluiceredrive`, and a reply that was not routed (`loop`) to every trigger, with new hops. Resolves once it is begun.
+   * Each leaves the box once it is delivered; one that fails again stays there, under its id, and says so. A paused
+   * trigger's wait until it is resumed. Asked for twice, an entry goes once. What is asked for ends with the process,
+   * and the entries stay. Rejects, with nothing begun, with `SLUICE_TRIGGER_NOT_FOUND`, as the box does, and while
+   * draining.
+   */
+  redrive(choice: DeadLetterChoice): Promise<Redriving>
+  /** Removes dead letters for good. Resolves with how many there were. */
+  purge(choice: DeadLetterChoice | 'all'): Promise<number>
+  /**
    * Takes no more events, lets what is under way finish, and where the channel is volatile what waits go out as far as
    * it gets; closes the channel after that, or after `deadlineMs`, and then the box. What a volatile channel still has
    * then is lost, and reported. A channel or a box that hangs is waited for 5 s longer, and left. A second call joins
@@ -109,6 +121,7 @@ class RunningBroker implements Broker {
       clock,
       random,
       reply: (trigger, reply, to) => this.#storeReply(trigger, reply, to),
+      route: (trigger, reply) => this.#route(trigger, reply, this.#hopsMax),
     })
   }
 
@@ -146,8 +159,12 @@ class RunningBroker implements Broker {
   #storeReply(trigger: TriggerName, reply: Event, to: Event): Promise<PublishResult> | undefined {
     const hops = to.hops - 1
     if (hops <= 0) return undefined
-    reply.hops = hops
     if (reply.headers.length === 0) reply.headers = to.headers
+    return this.#route(trigger, reply, hops)
+  }
+
+  #route(trigger: TriggerName, reply: Event, hops: number): Promise<PublishResult> {
+    reply.hops = hops
     stamp(reply, this.#arrival())
     return this.channel.publish([reply], REPLY).then(([result]) => {
       if (result?.stored) this.#observer.accepted(this, reply, trigger)
@@ -171,6 +188,17 @@ class RunningBroker implements Broker {
 
   triggers(): Iterable<{ name: TriggerName; config: TriggerConfig; status: TriggerStatus }> {
     return this.#triggers.all()
+  }
+
+  // --- Dead letters ---
+
+  async redrive(choice: DeadLetterChoice): Promise<Redriving> {
+    this.#refuseWhileDraining()
+    return await redrive(choice, this.box, (trigger) => this.#triggers.redrive(trigger))
+  }
+
+  purge(choice: DeadLetterChoice | 'all'): Promise<number> {
+    return purge(choice, this.box)
   }
 
   #refuseWhileDraining(): void {

@@ -27,10 +27,12 @@ export async function closeAll(
 ): Promise<void> {
   const end = clock.monotonic() + deadlineMs
   const isVolatile = !channel.capabilities.durable
+  triggers.stopRedriving()
   if (isVolatile) await drain(triggers, clock, end)
   triggers.stop()
   const leftMs = Math.max(0, end - clock.monotonic())
-  await within(clock, leftMs + CLOSE_MS_MAX, channel.close({ deadlineMs: leftMs }))
+  const redriven = within(clock, leftMs, triggers.redriven())
+  await within(clock, leftMs + CLOSE_MS_MAX, Promise.all([channel.close({ deadlineMs: leftMs }), redriven]))
   for (const { name, events } of triggers.close()) {
     if (isVolatile && events > 0) observer.lost(name, { events, cause: 'shutdown' })
   }

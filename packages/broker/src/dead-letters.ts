@@ -11,6 +11,7 @@ import { deadLetter, type Failure, type Undelivered } from './dead-letter.ts'
 import type { DispatchContext, Route } from './dispatch.ts'
 import { Failures } from './failures.ts'
 import { Lane } from './lane.ts'
+import { Redriven } from './redrive.ts'
 
 /** While a dead-letter sink is down its events come back this often to ask, in ms, or up to half as much later. */
 export const SINK_DOWN_PARK_MS = 10_000
@@ -63,6 +64,11 @@ export class DeadLetters {
     return this.#boxing.full
   }
 
+  /** Why the box can't be written, where that is what {@link boxFull} is for. */
+  get boxFailure(): string | undefined {
+    return this.#boxing.failure
+  }
+
   /** Events parked for the sink. */
   get parked(): number {
     return this.#failures.size
@@ -85,9 +91,13 @@ export class DeadLetters {
     return failed !== undefined
   }
 
-  /** While the sink is down its events stay parked and use no tries (fault 31); one waits here to be the next probe. */
+  /**
+   * While the sink is down its events stay parked and use no tries (fault 31); one waits here to be the next probe. What
+   * is redriven goes back into the box, where the person who did that looks for it.
+   */
   push(undelivered: Undelivered): void {
-    if (this.#route.deadLetterSink === undefined) this.#toBox(undelivered, 'undeliverable')
+    const hasSink = this.#route.deadLetterSink !== undefined && !(undelivered.delivery instanceof Redriven)
+    if (!hasSink) this.#toBox(undelivered, 'undeliverable')
     else if (this.#lane.state === 'Down' && this.#lane.queued > 0) this.#parkWhileDown(undelivered)
     else this.#lane.push(undelivered)
   }

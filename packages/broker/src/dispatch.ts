@@ -1,9 +1,10 @@
 // One trigger at work: attempt, park, reply, dead-letter, settle. Hot path (bench: test/bench, G1).
 //
-// From: the channel hands over what matched (channel/src/handover.ts). Next: one attempt (delivery/src/delivery.ts),
-// then whatever follows from its outcome; what no try could deliver goes on to dead-letters.ts and comes back when it
-// is stored there. This is the only file that settles: each `settle()` below stands after the event has reached its
-// end, which proves at-least-once.
+// From: the channel hands over what matched (channel/src/handover.ts), and redrive.ts what comes out of the box once
+// more. Next: one attempt (delivery/src/delivery.ts), then whatever follows from its outcome; what no try could deliver
+// goes on to dead-letters.ts and comes back when it is stored there. This is the only file that settles: each `settle()`
+// below stands after the event has reached its end, which proves at-least-once; of what is redriven, that its entry
+// leaves the box no sooner.
 
 import type { DeadLetterBox, Delivery, PublishResult } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
@@ -14,6 +15,7 @@ import { failure, loopFailure, replyFailure, type Failure } from './dead-letter.
 import { DeadLetters } from './dead-letters.ts'
 import { Lane } from './lane.ts'
 import type { Observer, TriggerName } from './observer.ts'
+import { Redriven } from './redrive.ts'
 
 /** Where and how a trigger's events go; changes with the trigger, and counts from the next attempt on. */
 export interface Route {
@@ -34,6 +36,8 @@ export interface DispatchContext {
   random: () => number
   /** Stores a reply of this trigger; `undefined` = its hops are used up. */
   reply: (reply: Event, to: Event) => Promise<PublishResult> | undefined
+  /** Stores a reply that comes out of the box, with new hops. */
+  route: (reply: Event) => Promise<PublishResult>
   /** {@link Dispatch.boxFull} has changed. */
   boxChanged: () => void
 }
@@ -44,6 +48,9 @@ export interface DispatchContext {
  */
 type Phase = 'running' | 'closing' | 'removed' | 'closed'
 
+/** Where a channel that took no reply doesn't say when to ask again, in ms. */
+const ROUTE_RETRY_MS = 1000
+
 export class Dispatch {
   /** The last failure in words, for status. */
   lastFailure: string | undefined
@@ -52,6 +59,8 @@ export class Dispatch {
   #phase: Phase = 'running'
   #paused = false
   #lane: Lane<Delivery>
+  /** What the channel handed over, while {@link hold} keeps it from the lane. */
+  #held: Delivery[] | undefined
   readonly #deadLetters: DeadLetters
   /** What failed between {@link stop} and {@link giveBack}. */
   #failed: Delivery[] | undefined
@@ -78,11 +87,25 @@ export class Dispatch {
     return this.#deadLetters.boxFull
   }
 
+  get boxFailure(): string | undefined {
+    return this.#deadLetters.boxFailure
+  }
+
   /** From the channel: one event that matched. */
   deliver(delivery: Delivery): void {
     if (this.#deadLetters.parked > 0 && this.#deadLetters.takeBack(delivery)) return
     if (delivery.attempt === 1) this.#context.observer.matched(this.#context.trigger, delivery.event)
     this.#lane.push(delivery)
+  }
+
+  /** From the box: one entry once more. A reply that was not routed, for its hops were used up, is routed now. */
+  redeliver(redriven: Redriven): void {
+    if (redriven.entry.reason !== 'loop') return this.#lane.push(redriven)
+    void this.#context.route(redriven.event).then((result) => {
+      if (result.stored) return this.#kept(redriven)
+      this.lastFailure = `A reply out of the dead-letter box could not be stored: ${result.error.message}`
+      redriven.release(result.error.retryAfterMs ?? ROUTE_RETRY_MS, 'unused')
+    })
   }
 
   #attempt(delivery: Delivery, done: (outcome: Outcome) => void): void {
@@ -154,7 +177,7 @@ export class Dispatch {
     delivery.settle()
   }
 
-  /** The dead-letter sink or the box has it. */
+  /** The dead-letter sink or the box has it; of a reply that is redriven, the channel. */
   #kept(delivery: Delivery): void {
     if (this.#phase !== 'closed') delivery.settle()
   }
@@ -164,7 +187,8 @@ export class Dispatch {
     if (this.#phase === 'closed') return
     if (this.#failed !== undefined) return void this.#failed.push(delivery)
     delivery.release(0, 'unused')
-    if (this.#phase === 'removed') this.#context.observer.discarded(this.#context.trigger, 1)
+    const isDiscarded = this.#phase === 'removed' && !(delivery instanceof Redriven)
+    if (isDiscarded) this.#context.observer.discarded(this.#context.trigger, 1)
   }
 
   // --- Control: the trigger is changed, paused, removed, closed ---
@@ -202,6 +226,25 @@ export class Dispatch {
     return lane
   }
 
+  /** The box takes no more: what came from the channel waits. What is redriven goes on, for that makes room. */
+  hold(): void {
+    if (this.#held !== undefined) return
+    this.#held = []
+    for (const delivery of this.#lane.takeQueued()) {
+      if (delivery instanceof Redriven) this.#lane.push(delivery)
+      else this.#held.push(delivery)
+    }
+    this.#deadLetters.pause()
+  }
+
+  /** The end of {@link hold}. */
+  go(): void {
+    if (this.#held === undefined) return
+    for (const delivery of this.#held) this.#lane.push(delivery)
+    this.#held = undefined
+    if (!this.#paused) this.#deadLetters.resume()
+  }
+
   /** Starts no attempt until {@link resume}. What is under way finishes, and settles. */
   pause(): void {
     this.#paused = true
@@ -213,7 +256,7 @@ export class Dispatch {
     if (this.#phase !== 'running') return
     this.#paused = false
     this.#lane.resume()
-    this.#deadLetters.resume()
+    if (this.#held === undefined) this.#deadLetters.resume()
   }
 
   /** Starts no attempt any more. What is under way finishes, and settles. {@link giveBack} follows. */
@@ -225,12 +268,14 @@ export class Dispatch {
     this.#deadLetters.stop()
   }
 
-  /** After {@link stop}: releases what was handed over and is not under way. Returns how much that was. */
+  /** After {@link stop}: releases what was handed over and is not under way. Returns how much of the channel's that was. */
   giveBack(): number {
     const idle = [...(this.#failed ?? []), ...this.#lane.takeQueued(), ...this.#deadLetters.takeQueued()]
+    idle.push(...(this.#held ?? []))
     this.#failed = undefined
+    this.#held = undefined
     for (const delivery of idle) delivery.release(0, 'unused')
-    return idle.length
+    return idle.filter((delivery) => !(delivery instanceof Redriven)).length
   }
 
   /** The channel is closed. */

@@ -4,5 +4,6 @@ export { PRESSURE_ROW, PROBE_FIRST_MS, PROBE_MAX_MS, type TargetState } from './
 export type { Route } from './dispatch.ts'
 export { NO_OBSERVER, type BrokerName, type Observer, type TriggerName } from './observer.ts'
 export { diskBox, type BoxRecovery, type DiskBoxOptions } from './open-disk-box.ts'
+export type { DeadLetterChoice, Redriving } from './redriving.ts'
 export { HOPS_MAX } from './stamp.ts'
 export type { TriggerConfig, TriggerStatus } from './triggers.ts'

@@ -23,7 +23,8 @@ export interface TriggerName {
 
 /**
  * Listens to a broker. Each method is called in the tick in which it happens, and must not throw; the event is not its
- * own to change or keep.
+ * own to change or keep. An event that is redriven out of the dead-letter box has the attribute `sluiceredrive`; it is
+ * attempted, parked, and settled or dead-lettered once more, without being accepted or matched again.
  */
 export interface Observer {
   /** Stored: from outside, or as a reply of `trigger`. */

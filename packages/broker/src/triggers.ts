@@ -3,11 +3,13 @@
 //
 // From: broker.ts. Next: the channel hands over to dispatch.ts.
 
-import type { Channel, Lag, Start, Subscription, Window } from '@sluice/channel'
+import type { Channel, Lag, PublishResult, Start, Subscription, Window } from '@sluice/channel'
+import type { Event } from '@sluice/event'
 import type { Filter } from '@sluice/filter'
 import type { TargetState } from './congestion.ts'
 import { Dispatch, type DispatchContext, type Route } from './dispatch.ts'
 import type { BrokerName, TriggerName } from './observer.ts'
+import { Redrive } from './redrive.ts'
 
 /** A trigger, with everything resolved: where its address came from, and what YAML said, is its owner's business. */
 export interface TriggerConfig {
@@ -38,8 +40,12 @@ export interface TriggerStatus {
   readonly state: TargetState
   /** The last failure in words; of an attempt, a reply that was not stored, or the dead-letter sink. */
   readonly lastFailure: string | undefined
-  /** The trigger stands still because the dead-letter box takes no more of it. */
+  /** The trigger stands still because the dead-letter box takes no more of it: it is full, or can't be written. */
   readonly boxFull: boolean
+  /** Why the box can't be written, and what to do, in words; `undefined` where it can, or is full. */
+  readonly boxFailure: string | undefined
+  /** Entries of the box that are to be redriven, and have neither left it nor failed again. */
+  readonly redriving: number
 }
 
 interface RunningTrigger {
@@ -47,16 +53,20 @@ interface RunningTrigger {
   config: TriggerConfig
   readonly dispatch: Dispatch
   readonly subscription: Subscription
+  /** Since the first one was asked for. */
+  redrive: Redrive | undefined
   /** Its removal was begun; where it is seen by a later change, the channel refused it. */
   isLeaving: boolean
 }
 
 /** What all triggers of a broker have in common. */
-export interface TriggersContext extends Omit<DispatchContext, 'trigger' | 'reply' | 'boxChanged'> {
+export interface TriggersContext extends Omit<DispatchContext, 'trigger' | 'reply' | 'route' | 'boxChanged'> {
   broker: BrokerName
   channel: Channel
   /** Stores a reply of that trigger; `undefined` = its hops are used up. */
-  reply: (trigger: TriggerName, ...reply: Parameters<DispatchContext['reply']>) => ReturnType<DispatchContext['reply']>
+  reply: (trigger: TriggerName, reply: Event, to: Event) => Promise<PublishResult> | undefined
+  /** Stores one that comes out of the box, with new hops. */
+  route: (trigger: TriggerName, reply: Event) => Promise<PublishResult>
 }
 
 export class Triggers {
@@ -84,7 +94,7 @@ export class Triggers {
   }
 
   async #add(config: TriggerConfig): Promise<void> {
-    const { broker, channel, deliverer, box, observer, clock, random, reply } = this.#context
+    const { broker, channel, deliverer, box, observer, clock, random, reply, route } = this.#context
     const name: TriggerName = { id: config.id, namespace: config.namespace, name: config.name, broker }
     let running: RunningTrigger | undefined
     const dispatch = new Dispatch(
@@ -96,6 +106,7 @@ export class Triggers {
         clock,
         random,
         reply: (event, to) => reply(name, event, to),
+        route: (event) => route(name, event),
         boxChanged: () => running && holdOrGo(running),
       },
       config.route,
@@ -105,7 +116,7 @@ export class Triggers {
       dispatch.deliver(delivery),
     )
     subscription.onLoss((loss) => observer.lost(name, loss))
-    running = { name, config, dispatch, subscription, isLeaving: false }
+    running = { name, config, dispatch, subscription, redrive: undefined, isLeaving: false }
     this.#running.set(id, running)
     holdOrGo(running)
   }
@@ -131,7 +142,8 @@ export class Triggers {
 
   /** As {@link Broker.removeTrigger}. */
   remove(id: string): Promise<void> {
-    this.#running.get(id)?.dispatch.stop('removed') // at once, even while the channel is still busy with a change
+    const known = this.#running.get(id)
+    if (known !== undefined) stop(known, 'removed') // at once, even while the channel is still busy with a change
     return this.#inTurn(id, async () => {
       const running = this.#running.get(id)
       if (running !== undefined) await this.#remove(running)
@@ -142,7 +154,7 @@ export class Triggers {
     const { name, dispatch } = running
     const { channel, observer } = this.#context
     running.isLeaving = true
-    dispatch.stop('removed')
+    stop(running, 'removed')
     const { discarded } = await channel.remove(name.id)
     this.#running.delete(name.id) // not before: where the channel refused, the removal can be asked for again
     observer.discarded(name, discarded + dispatch.giveBack())
@@ -171,6 +183,31 @@ export class Triggers {
     }
   }
 
+  /**
+   * What redrives the entries of the trigger `namespace/name`; `undefined`: there is none. By its name, for one that was
+   * declared again is the same trigger to a person.
+   */
+  redrive(trigger: string): Redrive | undefined {
+    for (const running of this.#running.values()) {
+      const { namespace, name } = running.name
+      if (!running.isLeaving && `${namespace}/${name}` === trigger) return (running.redrive ??= this.#redrive(running))
+    }
+    return undefined
+  }
+
+  #redrive({ name: { namespace, name }, config, dispatch }: RunningTrigger): Redrive {
+    const { box, clock } = this.#context
+    const redrive = new Redrive({
+      box,
+      clock,
+      trigger: `${namespace}/${name}`,
+      window: config.window,
+      deliver: (redriven) => dispatch.redeliver(redriven),
+    })
+    if (config.paused) redrive.pause()
+    return redrive
+  }
+
   // --- The end (closing.ts) ---
 
   /** Whether waiting gets any event further. */
@@ -183,11 +220,21 @@ export class Triggers {
 
   /** Tries nothing any more, and gives back to the channel what is not under way. */
   stop(): void {
-    for (const { dispatch, subscription } of this.#running.values()) {
-      subscription.pause()
-      dispatch.stop('closing')
-      dispatch.giveBack()
+    for (const running of this.#running.values()) {
+      running.subscription.pause()
+      stop(running, 'closing')
+      running.dispatch.giveBack()
     }
+  }
+
+  /** Takes nothing more out of the box. */
+  stopRedriving(): void {
+    for (const { redrive } of this.#running.values()) redrive?.stop()
+  }
+
+  /** After {@link stop}: resolves once nothing is out that came out of the box; of the rest the channel knows. */
+  async redriven(): Promise<void> {
+    for (const { redrive } of this.#running.values()) await redrive?.ended()
   }
 
   /** The channel is closed. Returns what each of them has left there. */
@@ -205,23 +252,34 @@ function isHeld({ config, dispatch }: RunningTrigger): boolean {
 }
 
 function holdOrGo(running: RunningTrigger): void {
-  const { dispatch, subscription } = running
-  if (isHeld(running)) {
-    subscription.pause()
+  const { config, dispatch, subscription, redrive } = running
+  if (isHeld(running)) subscription.pause()
+  if (dispatch.boxFull) dispatch.hold()
+  else dispatch.go()
+  if (config.paused) {
     dispatch.pause()
+    redrive?.pause()
   } else {
     dispatch.resume()
-    subscription.resume()
+    redrive?.resume()
   }
+  if (!isHeld(running)) subscription.resume()
 }
 
 function use(running: RunningTrigger, config: TriggerConfig): void {
   running.config = config
   running.dispatch.update(config.route)
+  running.redrive?.setWindow(config.window)
   holdOrGo(running)
 }
 
-function statusOf({ dispatch, subscription }: RunningTrigger): TriggerStatus {
-  const { state, lastFailure, boxFull } = dispatch
-  return { lag: subscription.lag(), state, lastFailure, boxFull }
+/** Redriving first: what the dispatch gives up then ends there. */
+function stop({ dispatch, redrive }: RunningTrigger, phase: 'closing' | 'removed'): void {
+  redrive?.stop()
+  dispatch.stop(phase)
+}
+
+function statusOf({ dispatch, subscription, redrive }: RunningTrigger): TriggerStatus {
+  const { state, lastFailure, boxFull, boxFailure } = dispatch
+  return { lag: subscription.lag(), state, lastFailure, boxFull, boxFailure, redriving: redrive?.size ?? 0 }
 }

@@ -215,7 +215,7 @@ describe('while draining', () => {
   })
 })
 
-test('a box that can not be written is as good as full: nothing is dropped, and it goes on when it can', async () => {
+test('a box that can not be written is as good as full, and says why: nothing is dropped, and it goes on when it can', async () => {
   const scene = openScene()
   const { broker, box, network } = scene
   const append = box.append.bind(box)
@@ -224,10 +224,10 @@ test('a box that can not be written is as good as full: nothing is dropped, and 
   await broker.accept([event({ id: '1' }), event({ id: '2' })])
   network.underWay[0]?.answer(outcome(400))
   await scene.pass(5000, 100)
-  expect(broker.status('uid-billing')).toMatchObject({ boxFull: true, lag: { events: 2 } })
+  expect(broker.status('uid-billing')).toMatchObject({ boxFull: true, boxFailure: 'EIO', lag: { events: 2 } })
   box.append = append
   await scene.pass(1000, 100)
-  expect(broker.status('uid-billing')).toMatchObject({ boxFull: false, lag: { events: 1 } })
+  expect(broker.status('uid-billing')).toMatchObject({ boxFull: false, boxFailure: undefined, lag: { events: 1 } })
   expect(box.usage().events).toBe(1)
 })
 

@@ -1,6 +1,6 @@
 // Whatever happens to the attempts: every event that a trigger was to get ends exactly once, nothing settles before
-// its end is stored, and in the end the channel is empty. A random script runs on the real broker; a ledger beside it
-// says what has to be true.
+// its end is stored, nothing leaves the dead-letter box before it is delivered or stands there twice, and in the end the
+// channel is empty. A random script runs on the real broker; a ledger beside it says what has to be true.
 
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -23,6 +23,7 @@ type Step =
   | { readonly do: 'pause'; readonly name: Name; readonly paused: boolean }
   | { readonly do: 'remove'; readonly name: Name }
   | { readonly do: 'unbox' }
+  | { readonly do: 'redrive'; readonly name: Name | undefined; readonly which: number }
 
 const name = fc.constantFrom(...TRIGGERS)
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -61,6 +62,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('pause' as const), name, paused: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), name }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('unbox' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('redrive' as const),
+      name: fc.option(name, { nil: undefined }),
+      which: fc.nat(),
+    }),
+  },
 )
 
 test('every accepted event of every matching trigger ends in exactly one of delivered, sink, box or discarded', async () => {
@@ -84,20 +93,27 @@ interface Play {
 }
 
 interface Faults {
-  /** Settled before what they ended in was stored. */
+  /** Settled, or taken out of the box, before what they ended in was stored. */
   readonly early: readonly string[]
-  /** Ended never, or twice. */
+  /** Ended never, or twice; in the box twice. */
   readonly wrong: readonly string[]
   readonly usage: ChannelUsage
 }
 
 async function openPlay(): Promise<Play> {
-  /** `trigger event` of everything that a trigger was to get, and how often it has ended. */
+  /** `trigger event` of everything that a trigger was to get. */
+  const due = new Set<string>()
+  /** How often it has ended. */
   const ends = new Map<string, number>()
   const discarded = new Map<string, number>()
-  /** What the network said last of an event at a trigger. */
+  /** What the network said last of an event at a trigger, `name event`. */
   const said = new Map<string, Outcome>()
+  /** What is in the box, by its id there. */
+  const boxed = new Map<string, string>()
+  const twice: string[] = []
+  /** Events in the box or, of replies, in the channel. */
   const stored = new Set<string>()
+  const routed = new Set<string>()
   const early: string[] = []
   const lives = new Map<Name, number>()
   let lastId = 0
@@ -110,13 +126,10 @@ async function openPlay(): Promise<Play> {
     observer: {
       accepted: (_broker, { id, type }, by) => {
         if (by !== undefined) stored.add(id)
-        for (const [each] of lives) if ((TYPES[each] ?? type) === type) ends.set(`${life(each)} ${id}`, 0)
+        if (by !== undefined) routed.add(id)
+        for (const [each] of lives) if ((TYPES[each] ?? type) === type) due.add(`${life(each)} ${id}`)
       },
-      attempted: (of, { id }, came) => said.set(`${lifeOf(of.id)} ${id}`, came),
-      settled: (of, { id }) => end(`${lifeOf(of.id)} ${id}`),
-      deadLettered: (of, { id }, _into, reason) => {
-        if (reason !== 'loop') end(`${lifeOf(of.id)} ${id}`)
-      },
+      attempted: (of, { id }, came) => said.set(`${of.name} ${id}`, came),
       discarded: (of, events) => discarded.set(lifeOf(of.id), (discarded.get(lifeOf(of.id)) ?? 0) + events),
     },
   })
@@ -130,16 +143,35 @@ async function openPlay(): Promise<Play> {
     return `${of}${lives.get(of)}`
   }
   function end(entry: string): void {
-    ends.set(entry, (ends.get(entry) ?? Number.NaN) + 1)
+    ends.set(entry, (ends.get(entry) ?? 0) + 1)
   }
 
   function watchBox(): void {
     const append = scene.box.append.bind(scene.box)
+    const remove = scene.box.remove.bind(scene.box)
     scene.box.append = async (entry) => {
       const appended = await append(entry)
-      if (appended.stored) stored.add(entry.event.id)
+      if (!appended.stored) return appended
+      stored.add(entry.event.id)
+      const letter = `${nameOf(entry.triggerId)} ${entry.event.id}`
+      if ([...boxed.values()].includes(letter)) twice.push(`${letter} is in the box twice`)
+      boxed.set(appended.id, letter)
       return appended
     }
+    // Only what is redriven leaves the box this way: it has to be delivered by now, or to be a reply that is routed.
+    scene.box.remove = async (id) => {
+      const entry = await scene.box.get(id)
+      const letter = boxed.get(id)
+      if (letter !== undefined && entry?.reason !== 'loop' && !isDelivered(letter)) early.push(`${letter} left the box`)
+      if (entry?.reason === 'loop' && !routed.has(entry.event.id)) early.push(`${letter} left the box`)
+      boxed.delete(id)
+      return await remove(id)
+    }
+  }
+
+  function isDelivered(letter: string): boolean {
+    const came = said.get(letter)
+    return came?.verdict === 'delivered' && (came.reply === undefined || stored.has(came.reply.id))
   }
 
   /** Looks at each settle as it comes: by then the answer, its reply, or the dead letter has to be stored. */
@@ -150,9 +182,8 @@ async function openPlay(): Promise<Play> {
         const settle = delivery.settle.bind(delivery)
         delivery.settle = () => {
           const { id } = delivery.event
-          const came = said.get(`${lifeOf(spec.id)} ${id}`)
-          const delivered = came?.verdict === 'delivered' && (came.reply === undefined || stored.has(came.reply.id))
-          if (!delivered && !stored.has(id)) early.push(`${spec.id} ${id}`)
+          if (!isDelivered(`${nameOf(spec.id)} ${id}`) && !stored.has(id)) early.push(`${spec.id} ${id}`)
+          end(`${lifeOf(spec.id)} ${id}`)
           settle()
         }
         deliver(delivery)
@@ -201,28 +232,45 @@ async function openPlay(): Promise<Play> {
     else if (each.do === 'remove') {
       if (lives.has(each.name)) await broker.removeTrigger(`uid-${life(each.name)}`)
       lives.delete(each.name)
-    } else await emptyBox()
+    } else if (each.do === 'redrive') await redrive(each.name, each.which)
+    else await emptyBox()
     await scene.quiet()
   }
 
+  /** All of a trigger, or one entry of any. */
+  async function redrive(of: Name | undefined, which: number): Promise<void> {
+    const ids = [...boxed.keys()]
+    const choice = of === undefined ? ids.slice(which % (ids.length + 1)).slice(0, 1) : { trigger: `default/${of}` }
+    await broker.redrive(choice).catch((error: { code?: string }) => {
+      if (error.code !== 'SLUICE_TRIGGER_NOT_FOUND') throw error
+    })
+  }
+
   async function emptyBox(): Promise<void> {
-    for (const { id } of await scene.box.list()) await scene.box.remove(id)
+    boxed.clear()
+    await broker.purge('all')
   }
 
   async function finish(): Promise<void> {
     for (const of of lives.keys()) await set(of, { paused: false })
     network.answering = () => outcome(200)
-    for (let turn = 0; turn < 40 && channel.usage().events > 0; turn++) {
+    const isBusy = (): boolean =>
+      channel.usage().events > 0 || [...broker.triggers()].some(({ status }) => status.redriving > 0)
+    for (let turn = 0; turn < 40 && isBusy(); turn++) {
       for (const attempt of network.underWay.slice()) answer(attempt, 200, undefined)
-      await emptyBox()
+      if (channel.usage().events > 0) await emptyBox()
       await scene.pass(5000, 500)
     }
+    if (isBusy()) twice.push('something is still under way')
   }
 
   function faults(): Faults {
     const removed = new Map<string, number>()
-    const wrong: string[] = []
-    for (const [entry, times] of ends) {
+    const wrong = [...twice]
+    if (boxed.size !== scene.box.usage().events) wrong.push(`${boxed.size} in the box, not ${scene.box.usage().events}`)
+    for (const entry of ends.keys()) if (!due.has(entry)) wrong.push(`${entry} came from nowhere`)
+    for (const entry of due) {
+      const times = ends.get(entry) ?? 0
       const [of = ''] = entry.split(' ')
       if (times === 0 && discarded.has(of)) removed.set(of, (removed.get(of) ?? 0) + 1)
       else if (times !== 1) wrong.push(`${entry} ended ${times} times`)
@@ -239,4 +287,8 @@ async function openPlay(): Promise<Play> {
 
 function lifeOf(id: string): string {
   return id.slice('uid-'.length)
+}
+
+function nameOf(id: string): string {
+  return lifeOf(id).slice(0, 1)
 }

@@ -49,6 +49,8 @@ class Play {
     usage: () => this.#showUsage(),
     box: () => this.#showBox(),
     unbox: ({ words: [id] }) => this.#run.box.remove(id!),
+    redrive: (command) => this.#redrive(command),
+    purge: (command) => this.#purge(command),
     close: (command) => this.#close(command),
   }
 
@@ -184,9 +186,10 @@ class Play {
   #showStatus(name: string): void {
     const status = this.#run.broker.status(`uid-${name}`)
     if (status === undefined) return this.#see(`no trigger ${name}`)
-    const { lag, state, lastFailure = 'no failure', boxFull } = status
+    const { lag, state, lastFailure = 'no failure', boxFull, redriving } = status
     const counts = `${lag.events} to go, ${lag.inFlight} out, ${lag.parked} parked`
-    this.#see(`${name}: ${state}, ${counts}${boxFull ? ', box full' : ''}; ${lastFailure}`)
+    const marks = `${boxFull ? ', box full' : ''}${redriving > 0 ? `, ${redriving} redriving` : ''}`
+    this.#see(`${name}: ${state}, ${counts}${marks}; ${lastFailure}`)
   }
 
   #showUsage(): void {
@@ -199,6 +202,26 @@ class Play {
       this.#see(`  box ${id}: ${kept.id} of ${of}, ${reason}, ${attempts} tries, ${code} ${error.slice(0, 60)}`)
     }
     this.#see(`the box holds ${this.#run.box.usage().events}`)
+  }
+
+  /** `redrive 1 2`, `redrive trigger=billing`. */
+  async #redrive({ words, options }: Command): Promise<void> {
+    const trigger = options.get('trigger')
+    const choice = trigger === undefined ? words : { trigger: `default/${trigger}` }
+    try {
+      const { entries, missing } = await this.#run.broker.redrive(choice)
+      this.#see(`redriving ${entries}${missing.length > 0 ? `, there is no ${missing.join(', ')}` : ''}`)
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error
+      this.#see(`${error.status} ${error.code}: ${error.message}`)
+    }
+  }
+
+  /** `purge 1 2`, `purge trigger=billing`, `purge all`. */
+  async #purge({ words, options }: Command): Promise<void> {
+    const trigger = options.get('trigger')
+    const choice = words[0] === 'all' ? 'all' : trigger === undefined ? words : { trigger: `default/${trigger}` }
+    this.#see(`purged ${await this.#run.broker.purge(choice)}`)
   }
 
   /** `quietly`: what happens meanwhile is not written down. */

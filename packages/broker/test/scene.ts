@@ -106,6 +106,8 @@ export interface SceneOptions {
   bytesMax?: number | undefined
   boxBytesMax?: number | undefined
   boxTriggerBytesMax?: number | undefined
+  /** Default: one in memory. */
+  box?: DeadLetterBox
   hopsMax?: number | undefined
   random?: () => number
   observer?: Partial<Observer>
@@ -128,11 +130,13 @@ export function openScene(options: SceneOptions = {}): Scene {
   const clock = manualClock()
   const { bytesMax, boxBytesMax, boxTriggerBytesMax, hopsMax } = options
   const channel = memoryChannel({ clock, ...(bytesMax !== undefined && { bytesMax }) })
-  const box = memoryBox({
-    clock,
-    ...(boxBytesMax !== undefined && { bytesMax: boxBytesMax }),
-    ...(boxTriggerBytesMax !== undefined && { triggerBytesMax: boxTriggerBytesMax }),
-  })
+  const box =
+    options.box ??
+    memoryBox({
+      clock,
+      ...(boxBytesMax !== undefined && { bytesMax: boxBytesMax }),
+      ...(boxTriggerBytesMax !== undefined && { triggerBytesMax: boxTriggerBytesMax }),
+    })
   const network = scripted(options.onSend)
   const broker = openBroker({
     namespace: 'default',

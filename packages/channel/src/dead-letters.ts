@@ -37,7 +37,7 @@ export interface DeadLetterBox {
   clear(trigger?: string): Promise<number>
   /** What it holds, or what it holds of one trigger (`namespace/name`); `bytesMax` is then that trigger's share. */
   usage(trigger?: string): BoxUsage
-  /** Stores what is under way, and closes. From here on nothing can be stored, removed or read. */
+  /** Stores what is under way, and closes. From here on every method may reject. */
   close(): Promise<void>
 }
 
