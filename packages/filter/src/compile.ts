@@ -65,7 +65,7 @@ export function testOf(node: FilterNode, partOf: (part: FilterNode) => Test = te
 
 /** Data is parsed only if nothing else has decided; expressions come before it, and attributes before those. */
 export function cheapFirst(nodes: readonly FilterNode[]): readonly FilterNode[] {
-  return nodes.every((each) => cost(each) === 0) ? nodes : nodes.toSorted((a, b) => cost(a) - cost(b))
+  return nodes.length < 2 ? nodes : nodes.toSorted((a, b) => cost(a) - cost(b))
 }
 
 function cost(node: FilterNode): number {

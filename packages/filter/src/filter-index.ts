@@ -1,42 +1,62 @@
-// Hot path (packages/filter/bench/match.ts). All filters of a broker: an event is asked of those that its type leaves
-// possible, not of all. From: a channel, at publish. Next: that channel's subscriptions, one for each id.
+// Hot path (packages/filter/bench/match.ts). All filters of a broker: an event is asked of those that its attributes and
+// data leave possible, not of all. From: a channel, at publish. Next: that channel's subscriptions, one for each id.
 
-import { canonicalText } from './compile.ts'
+import { accessOf, conjunctsOf, type Access, type Condition } from './access.ts'
+import { allOf, cheapFirst, evaluation, type Test } from './compile.ts'
+import { Fields, Found, insert, remove } from './fields.ts'
 import type { Filter, FilterEvent, FilterNode } from './filter.ts'
+import { SharedTests } from './shared.ts'
 
 interface Entry<Id> {
   readonly id: Id
   readonly filter: Filter
   /** Its place among all: matches come in the order of adding. */
   readonly order: number
-  /** The type that an event must have to pass; `undefined` where the filter doesn't tell. */
-  readonly type: string | undefined
+  /** By one of these it is found; `undefined`: it has to be asked for every event. */
+  readonly conditions: readonly Condition[] | undefined
+  /** The parts that still have to be asked once it is found, and their test; none where the conditions are all of it. */
+  readonly rest: readonly FilterNode[]
+  readonly test: Test | undefined
+  /** The event that was asked of it last: it may be found by several conditions. */
+  event: number
 }
 
 /**
- * The filters of many subscriptions. Those that ask for one exact `type` are looked up by it; the others are asked
- * one by one, for every event: their number is what an event costs.
+ * The filters of many subscriptions. Each is put under what an event must have for it to pass: exact values, prefixes and
+ * suffixes of attributes, also those that CESQL expressions need, and values in the data. An event looks up what it has
+ * and asks the rest of those that it finds. Filters of which nothing can be looked up are asked one by one, for every
+ * event: their number is what an event costs.
+ *
+ * A change is done when the call returns, so that no event is matched against half of it.
  */
 export class FilterIndex<Id> {
   readonly #entries = new Map<Id, Entry<Id>>()
-  /** Each list in the order of adding, as is `#others`. */
-  readonly #byType = new Map<string, Entry<Id>[]>()
+  readonly #fields = new Fields<Entry<Id>>()
+  readonly #shared = new SharedTests()
+  /** Those that have to be asked for every event, in the order of adding. */
   readonly #others: Entry<Id>[] = []
+  readonly #found = new Found<Entry<Id>>()
   #added = 0
+  #events = 0
 
   /** How many ids there are. */
   get size(): number {
     return this.#entries.size
   }
 
+  /** How many filters have to be asked for every event, since nothing about them can be looked up. */
+  get unindexed(): number {
+    return this.#others.length
+  }
+
   /** Adds a filter by an id (compared as a Map's keys are). An id that is there gets this filter and keeps its place. */
   add(id: Id, filter: Filter): void {
     const former = this.#entries.get(id)
     if (former !== undefined) this.#take(former)
-    const entry = { id, filter, order: former?.order ?? this.#added++, type: requiredType(filter.ast) }
+    const entry = this.#entryOf(id, filter, former?.order ?? this.#added++)
     this.#entries.set(id, entry)
-    if (entry.type === undefined) insert(this.#others, entry)
-    else insert(this.#listFor(entry.type), entry)
+    if (entry.conditions === undefined) insert(this.#others, entry)
+    else for (const condition of entry.conditions) this.#fields.add(condition, entry)
   }
 
   /** Takes a filter out; false when the id isn't there. */
@@ -53,62 +73,104 @@ export class FilterIndex<Id> {
    * shared by all calls; so nobody writes to what this returns.
    */
   match(event: FilterEvent): readonly Id[] {
-    const type = canonicalText(event.attribute('type'))
-    const typed = (type === undefined ? undefined : this.#byType.get(type)) ?? NONE
-    const others = this.#others
-    let matches: Id[] | undefined
-    let t = 0
-    let o = 0
-    while (t < typed.length || o < others.length) {
-      const isTyped = t < typed.length && (o === others.length || typed[t]!.order < others[o]!.order)
-      const entry = isTyped ? typed[t++]! : others[o++]!
-      if (!entry.filter.matches(event)) continue
-      if (matches === undefined) matches = [entry.id]
-      else matches.push(entry.id)
+    const found = this.#found
+    found.count = 0
+    this.#events++
+    this.#shared.next()
+    this.#fields.collect(event, found)
+    if (this.#others.length > 0) found.add(this.#others)
+    let first: Entry<Id> | undefined
+    let matches: Entry<Id>[] | undefined
+    for (let i = 0; i < found.count; i++) {
+      const entries = found.lists[i]!
+      for (let k = 0; k < entries.length; k++) {
+        const entry = entries[k]!
+        if (!this.#passes(entry, event)) continue
+        if (first === undefined) first = entry
+        else if (matches === undefined) matches = [first, entry]
+        else matches.push(entry)
+      }
     }
-    return matches ?? NONE
+    if (matches !== undefined) return inOrder(matches)
+    return first === undefined ? NONE : [first.id]
   }
 
-  #listFor(type: string): Entry<Id>[] {
-    const known = this.#byType.get(type)
-    if (known !== undefined) return known
-    const list: Entry<Id>[] = []
-    this.#byType.set(type, list)
-    return list
+  #passes(entry: Entry<Id>, event: FilterEvent): boolean {
+    if (entry.event === this.#events) return false // found already, and told
+    entry.event = this.#events
+    if (entry.test === undefined) return true
+    evaluation.erred = false
+    const verdict = entry.test(event)
+    if (evaluation.erred) entry.filter.onError?.(event)
+    return verdict
+  }
+
+  #entryOf(id: Id, filter: Filter, order: number): Entry<Id> {
+    const conjuncts = conjunctsOf(filter.ast)
+    const [access, whole] = this.#bestAccess(conjuncts)
+    const rest = cheapFirst(conjuncts.filter((each) => each !== whole))
+    const test = rest.length === 0 ? undefined : allOf(rest.map((each) => this.#shared.acquire(each)))
+    return { id, filter, order, conditions: access && distinct(access.anyOf), rest, test, event: 0 }
+  }
+
+  /** What leaves the fewest others to be asked; second, the part that it is all of. */
+  #bestAccess(conjuncts: readonly FilterNode[]): [access: Access | undefined, whole: FilterNode | undefined] {
+    let best: Access | undefined
+    let of: FilterNode | undefined
+    let cost = Infinity
+    for (const each of conjuncts) {
+      const access = accessOf(each)
+      const candidate = access === undefined ? Infinity : conjuncts.length === 1 ? 0 : this.#costOf(access)
+      if (candidate >= cost) continue
+      best = access
+      of = each
+      cost = candidate
+    }
+    return [best, best?.isWhole === true ? of : undefined]
+  }
+
+  #costOf({ anyOf }: Access): number {
+    let cost = 0
+    for (const condition of anyOf) cost += costOfKind(condition) + this.#fields.count(condition)
+    return cost
   }
 
   #take(entry: Entry<Id>): void {
-    const list = entry.type === undefined ? this.#others : this.#byType.get(entry.type)!
-    list.splice(firstNotBefore(list, entry.order), 1)
-    if (list.length === 0 && entry.type !== undefined) this.#byType.delete(entry.type)
+    for (const part of entry.rest) this.#shared.release(part)
+    if (entry.conditions === undefined) remove(this.#others, entry)
+    else for (const condition of entry.conditions) this.#fields.remove(condition, entry)
   }
 }
 
 const NONE: readonly never[] = Object.freeze([])
 
-/** The exact type without which the filter can't pass, where the tree shows one at its top or in `all`. */
-function requiredType(node: FilterNode): string | undefined {
-  if (node.kind === 'exact' && node.attribute === 'type') return node.value
-  if (node.kind !== 'all') return undefined
-  for (const each of node.of) {
-    const type = requiredType(each)
-    if (type !== undefined) return type
-  }
-  return undefined
+/** As if so many others were found with it: how often a condition is true, and what it costs to see. */
+function costOfKind({ kind, of, value }: Condition): number {
+  const rarity = kind === 'exact' ? 0 : kind === 'exists' ? 1_000 : 4 + 32 / String(value).length
+  // Data has to be parsed for every event, once there is one condition on it.
+  return of === 'data' ? rarity + 2_000 : rarity
 }
 
-function insert<Id>(list: Entry<Id>[], entry: Entry<Id>): void {
-  list.splice(firstNotBefore(list, entry.order), 0, entry)
+function distinct(conditions: readonly Condition[]): readonly Condition[] {
+  if (conditions.length < 2) return conditions
+  const byKey = new Map(conditions.map((each) => [JSON.stringify([each.of, each.kind, each.name, each.value]), each]))
+  return [...byKey.values()]
 }
 
-/** Binary search: with 10,000 of one type, adding and removing one stays in microseconds. */
-function firstNotBefore(list: readonly Entry<unknown>[], order: number): number {
-  let low = 0
-  let high = list.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (list[middle]!.order < order) low = middle + 1
-    else high = middle
+/** The ids in the order of adding: each list has it, and several may have been found. */
+function inOrder<Id>(entries: Entry<Id>[]): Id[] {
+  for (let i = 1; i < entries.length; i++) {
+    if (entries[i - 1]!.order < entries[i]!.order) continue
+    entries.sort(byOrder)
+    break
   }
-  return low
+  return entries.map(idOf)
+}
+
+function byOrder(a: { order: number }, b: { order: number }): number {
+  return a.order - b.order
+}
+
+function idOf<Id>({ id }: Entry<Id>): Id {
+  return id
 }

@@ -1,10 +1,13 @@
 // What a compiled filter is. The dialects, the compiler and the index stand beside this file.
 
+import type { AttributeValue } from '@sluice/event'
 import type { CesqlEvent } from './cesql/values.ts'
 import type { Expression } from './cesql/syntax.ts'
 
 /** What a filter may ask of an event. `Event` of @sluice/event is one. */
 export interface FilterEvent extends CesqlEvent {
+  /** All that {@link CesqlEvent.attribute} gives, where it is known; an index needs it for many names. */
+  readonly attributes?: ReadonlyMap<string, AttributeValue>
   /** The data as JSON, or `undefined`; parsed at most once, only when asked. */
   json(): unknown
 }

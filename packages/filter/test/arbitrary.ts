@@ -9,14 +9,14 @@ const text = fc.string({ unit: fc.constantFrom('a', 'b', '1'), minLength: 1, max
 const value: fc.Arbitrary<AttributeValue> = fc.oneof(
   { weight: 5, arbitrary: text },
   { weight: 1, arbitrary: fc.boolean() },
-  { weight: 1, arbitrary: fc.integer({ min: -1, max: 11 }) },
+  { weight: 1, arbitrary: fc.constantFrom(1, 1, 11, -1, 0) },
   { weight: 1, arbitrary: fc.constantFrom('true', 'tr', 'e', '-', '11', '+1', '01') },
 )
 const conditions = fc.dictionary(name, value, { minKeys: 1, maxKeys: 3 })
 
 const literal = fc.oneof(
   { weight: 4, arbitrary: text.map((each) => `'${each}'`) },
-  fc.constantFrom('1', '11', 'TRUE', 'FALSE', "'true'", "'+1'"),
+  { weight: 2, arbitrary: fc.constantFrom('1', '11', 'TRUE', 'FALSE', "'true'", "'TRUE'", "'+1'", "'01'") },
 )
 const pattern = fc
   .array(fc.constantFrom('a', 'b', '1', '%', '%', '_'), { maxLength: 4 })

@@ -25,6 +25,23 @@ test('a compiled filter says what the interpreter says', () => {
   expect(passed / asked).toBeLessThan(0.9)
 })
 
+test('a filter in the index passes the events that it passes by itself', () => {
+  let passed = 0
+  fc.assert(
+    fc.property(compiled, fc.array(event, { minLength: 1, maxLength: 5 }), (some, events) => {
+      const index = new FilterIndex<string>()
+      index.add('it', some)
+      for (const each of events) {
+        const expected = evaluate(some.ast, each) ? ['it'] : []
+        expect(index.match(each)).toEqual(expected)
+        passed += expected.length
+      }
+    }),
+    { numRuns: 10_000 },
+  )
+  expect(passed).toBeGreaterThan(5_000)
+})
+
 type Step =
   | { readonly do: 'add'; readonly id: number; readonly filter: Filter }
   | { readonly do: 'remove'; readonly id: number }

@@ -22,7 +22,7 @@ import {
   not,
   order,
 } from './operators.ts'
-import type { ParameterType } from './functions.ts'
+import { CAST_FUNCTIONS, type ParameterType } from './functions.ts'
 import { fail, failure, type Run } from './run.ts'
 import {
   REQUIRED_ATTRIBUTES,
@@ -100,7 +100,10 @@ function runOf(node: Expression): Run {
 function castOf(type: CesqlType, node: Expression): Run {
   if (node.kind === 'literal') return literalOf(type, node)
   const run = runOf(node)
-  if (typeOf(node) === type) return run
+  return typeOf(node) === type ? run : castRun(type, node, run)
+}
+
+function castRun(type: CesqlType, node: Expression, run: Run): Run {
   return type === 'Boolean' ? asBoolean(node, run) : type === 'Integer' ? asInteger(node, run) : asText(run)
 }
 
@@ -148,6 +151,8 @@ function callOf(node: CallNode): Run {
   const { definition, of } = node
   if (definition === undefined) return () => fail(missingFunction, node)
   const { parameters, rest } = definition
+  const cast = CAST_FUNCTIONS.get(definition)
+  if (cast !== undefined) return castRun(cast, node, argumentOf('Any', of[0]!))
   return call(
     node,
     definition,

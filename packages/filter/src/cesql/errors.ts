@@ -61,7 +61,7 @@ export class CesqlSyntaxError extends SluiceError {
 
 /** The line of a place, at most so much of it on each side, and a caret under the place. */
 function placeIn(text: string, offset: number): { line: number; column: number; shown: string } {
-  const start = text.lastIndexOf('\n', offset - 1) + 1
+  const start = text.slice(0, offset).lastIndexOf('\n') + 1
   const end = text.indexOf('\n', offset)
   const from = Math.max(start, offset - SHOWN_EACH_SIDE)
   const to = Math.min(end === -1 ? text.length : end, offset + SHOWN_EACH_SIDE)

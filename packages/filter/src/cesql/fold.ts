@@ -43,15 +43,16 @@ function foldLogic(node: LogicNode): Expression {
   }
   const [first] = of
   if (first === undefined) return literal(!decides, node)
-  if (of.length > 1 || typeOf(first) !== 'Boolean')
-    return of.every(isLiteral) ? valueOf({ ...node, of }) : { ...node, of }
-  return first
+  if (of.length === 1 && typeOf(first) === 'Boolean') return first
+  const rest: Expression = of.length === node.of.length ? node : { ...node, of }
+  return of.every(isLiteral) ? valueOf(rest) : rest
 }
 
 function isLiteral({ kind }: Expression): boolean {
   return kind === 'literal'
 }
 
+/** The same node where none of its parts becomes another. */
 function withFoldedParts(node: Expression): Expression {
   switch (node.kind) {
     case 'literal':
@@ -60,15 +61,30 @@ function withFoldedParts(node: Expression): Expression {
       return node
     case 'not':
     case 'negate':
-    case 'like':
-      return { ...node, of: fold(node.of) }
+    case 'like': {
+      const of = fold(node.of)
+      return of === node.of ? node : { ...node, of }
+    }
     case 'comparison':
-    case 'arithmetic':
-      return { ...node, left: fold(node.left), right: fold(node.right) }
-    case 'in':
-      return { ...node, of: fold(node.of), among: node.among.map(fold) }
+    case 'arithmetic': {
+      const left = fold(node.left)
+      const right = fold(node.right)
+      return left === node.left && right === node.right ? node : { ...node, left, right }
+    }
+    case 'in': {
+      const of = fold(node.of)
+      const among = foldAll(node.among)
+      return of === node.of && among === node.among ? node : { ...node, of, among }
+    }
     case 'logic':
-    case 'call':
-      return { ...node, of: node.of.map(fold) }
+    case 'call': {
+      const of = foldAll(node.of)
+      return of === node.of ? node : { ...node, of }
+    }
   }
+}
+
+function foldAll(nodes: readonly Expression[]): readonly Expression[] {
+  const folded = nodes.map(fold)
+  return folded.every((each, i) => each === nodes[i]) ? nodes : folded
 }

@@ -69,6 +69,6 @@ function list(expressions: readonly Expression[]): string {
 function literalText(value: CesqlValue): string {
   if (typeof value !== 'string') return String(value).toUpperCase()
   // A text that was written in double quotes may hold `\'`, which in single ones would be `'`.
-  const quote = /(?<!\\)(?:\\\\)*\\'/.test(value) ? '"' : "'"
+  const quote = value.includes('\\') && /(?<!\\)(?:\\\\)*\\'/.test(value) ? '"' : "'"
   return `${quote}${value.replaceAll(quote, `\\${quote}`)}${quote}`
 }

@@ -84,13 +84,18 @@ function isAmbiguous(a: CesqlFunction, b: CesqlFunction): boolean {
 
 /** What the function gives, where that is what it may give (§3.5.3). */
 export function resultOf(definition: CesqlFunction, values: CesqlValue[]): CesqlValue | FunctionFailure {
-  let result
   try {
-    result = definition.call(...values)
+    return checked(definition, definition.call(...values))
   } catch (error) {
-    return { kind: 'functionEvaluation', message: `${definition.name} threw ${String(error)}` }
+    return threw(definition, error)
   }
-  const { name, returns } = definition
+}
+
+/** What a function gave, if it may give that. */
+export function checked(
+  { name, returns }: CesqlFunction,
+  result: CesqlValue | FunctionFailure | undefined,
+): CesqlValue | FunctionFailure {
   if (typeof result === 'object') return result
   if (result === undefined || !isOf(returns, result)) {
     return { kind: 'functionEvaluation', message: `${name} gave no ${returns}` }
@@ -99,6 +104,11 @@ export function resultOf(definition: CesqlFunction, values: CesqlValue[]): Cesql
     return { kind: 'generic', message: `${name} gave more than ${TEXT_LENGTH_MAX} characters` }
   }
   return result
+}
+
+/** What it comes to that a function threw. */
+export function threw({ name }: CesqlFunction, error: unknown): FunctionFailure {
+  return { kind: 'functionEvaluation', message: `${name} threw ${String(error)}` }
 }
 
 const BUILT_IN: readonly CesqlFunction[] = [
@@ -141,6 +151,14 @@ const BUILT_IN: readonly CesqlFunction[] = [
 
 /** The functions that the specification has. */
 export const BUILT_IN_FUNCTIONS: Functions = functionsWith([])
+
+/** INT, BOOL and STRING, by what they cast to: what calls them can do without a call. */
+export const CAST_FUNCTIONS: ReadonlyMap<CesqlFunction, CesqlType> = new Map(
+  (['Integer', 'Boolean', 'String'] as const).map((type) => [
+    BUILT_IN_FUNCTIONS.find({ Integer: 'INT', Boolean: 'BOOL', String: 'STRING' }[type], 1)!,
+    type,
+  ]),
+)
 
 /** Characters of a text: code points, where a pair of surrogates is one. */
 export function lengthOf(text: string): number {

@@ -161,7 +161,7 @@ function arithmetic(node: ArithmeticNode, event: CesqlEvent): number {
 }
 
 function within32Bits(result: number, node: Expression): number {
-  return isInteger(result) ? result + 0 : fail(overflowed(node), node) // there is no -0
+  return isInteger(result) ? result | 0 : fail(overflowed(node), node) // there is no -0
 }
 
 function like({ of, pattern, negated }: LikeNode, event: CesqlEvent): boolean {

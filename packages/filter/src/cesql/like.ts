@@ -52,12 +52,24 @@ export function likeMatcher(pattern: string): (text: string) => boolean {
 
 /** What the ends of the pattern say, for an index. */
 export function likeEnds(pattern: string): LikeEnds {
-  const pieces = piecesOf(pattern)
-  const first = pieces[0]!.points
-  const last = pieces.at(-1)!.points
-  const prefix = String.fromCodePoint(...(first.includes(ANY) ? first.slice(0, first.indexOf(ANY)) : first))
-  const suffix = String.fromCodePoint(...last.slice(last.lastIndexOf(ANY) + 1))
-  return { prefix, suffix, isExact: pieces.length === 1 && !first.includes(ANY) }
+  let prefix: string | undefined
+  let text = '' // since the last wildcard
+  for (let i = 0; i < pattern.length; i++) {
+    const isEscaped = isEscape(pattern, i)
+    if (isEscaped) i++
+    if (!isEscaped && (pattern[i] === '%' || pattern[i] === '_')) {
+      prefix ??= text
+      text = ''
+    } else {
+      text += pattern[i]
+    }
+  }
+  return prefix === undefined ? { prefix: text, suffix: text, isExact: true } : { prefix, suffix: text, isExact: false }
+}
+
+/** Whether a backslash here makes the wildcard behind it a plain character. */
+function isEscape(pattern: string, at: number): boolean {
+  return pattern[at] === '\\' && (pattern[at + 1] === '%' || pattern[at + 1] === '_')
 }
 
 /** The pieces between the `%`; at least one, and empty ones at the ends where the pattern begins or ends with `%`. */
@@ -65,7 +77,7 @@ function piecesOf(pattern: string): Piece[] {
   const pieces: Piece[] = []
   let points: number[] = []
   for (let i = 0; i < pattern.length; i++) {
-    const isEscaped = pattern[i] === '\\' && (pattern[i + 1] === '%' || pattern[i + 1] === '_')
+    const isEscaped = isEscape(pattern, i)
     if (isEscaped) i++
     if (pattern[i] === '%' && !isEscaped) {
       pieces.push(pieceOf(points))

@@ -16,7 +16,6 @@ import type {
   UnaryNode,
 } from './syntax.ts'
 import {
-  attributeOf,
   castTo,
   isInteger,
   TEXT_LENGTH_MAX,
@@ -24,6 +23,7 @@ import {
   toInteger,
   toText,
   typeOfValue,
+  valueOf,
   type CesqlEvent,
   type CesqlValue,
 } from './values.ts'
@@ -31,7 +31,8 @@ import {
 /** An attribute, as the event has it. */
 export function attribute(node: AttributeNode): Run {
   const { name } = node
-  return (event) => attributeOf(event, name) ?? fail(missingAttribute, node)
+  if (name === 'data') return () => fail(missingAttribute, node) // CE-62
+  return (event) => valueOf(event.attribute(name)) ?? fail(missingAttribute, node)
 }
 
 /** The operand, cast to a Boolean. */
@@ -117,16 +118,23 @@ function xor(of: readonly Run<boolean>[]): Run<boolean> {
 }
 
 /** `<`, `<=`, `>`, `>=`. */
-export function order(operator: ComparisonNode['operator'], left: Run<number>, right: Run<number>): Run<boolean> {
+export function order(operator: Order, left: Run<number>, right: Run<number>): Run<boolean> {
+  const holds = ORDERS[operator]
   return (event) => {
     const a = left(event)
     if (a === undefined) return undefined
     const b = right(event)
-    if (b === undefined) return undefined
-    if (operator === '<') return a < b
-    if (operator === '<=') return a <= b
-    return operator === '>' ? a > b : a >= b
+    return b === undefined ? undefined : holds(a, b)
   }
+}
+
+type Order = Exclude<ComparisonNode['operator'], '=' | '!='>
+
+const ORDERS: Readonly<Record<Order, (a: number, b: number) => boolean>> = {
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
 }
 
 /** `=` and `!=` with a right side that is known, of whose type the left one is. */
@@ -164,24 +172,30 @@ export function equals({ operator, left: node }: ComparisonNode, left: Run, righ
   }
 }
 
-/** The four operations of Integers that can't divide by zero, and the two that can. */
+/** `+`, `-`, `*`, `/`, `%`. */
 export function arithmetic(node: ArithmeticNode, left: Run<number>, right: Run<number>): Run<number> {
   const { operator } = node
+  const result = RESULTS[operator]
+  const divides = operator === '/' || operator === '%'
   return (event) => {
     const a = left(event)
     if (a === undefined) return undefined
     const b = right(event)
     if (b === undefined) return undefined
-    if (operator === '+') return within32Bits(a + b, node)
-    if (operator === '-') return within32Bits(a - b, node)
-    if (operator === '*') return within32Bits(a * b, node)
-    if (b === 0) return fail(dividedByZero, node)
-    return within32Bits(operator === '/' ? Math.trunc(a / b) : a % b, node)
+    return divides && b === 0 ? fail(dividedByZero, node) : within32Bits(result(a, b), node)
   }
 }
 
+const RESULTS: Readonly<Record<ArithmeticNode['operator'], (a: number, b: number) => number>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => Math.trunc(a / b),
+  '%': (a, b) => a % b,
+}
+
 function within32Bits(result: number, node: Expression): number | undefined {
-  return isInteger(result) ? result + 0 : fail(overflowed, node) // there is no -0
+  return isInteger(result) ? result | 0 : fail(overflowed, node) // there is no -0
 }
 
 /** LIKE and NOT LIKE. */

@@ -20,12 +20,9 @@ export interface CesqlEvent {
  */
 export const TEXT_LENGTH_MAX = 65_536
 
-const INTEGER_MIN = -(2 ** 31)
-const INTEGER_MAX = 2 ** 31 - 1
-
-/** Whether an Integer can hold the number. */
+/** Whether an Integer, of 32 bits, can hold the number. */
 export function isInteger(value: number): boolean {
-  return Number.isInteger(value) && value >= INTEGER_MIN && value <= INTEGER_MAX
+  return (value | 0) === value
 }
 
 /** The type of a value. */
@@ -43,10 +40,14 @@ export function zeroOf(type: CesqlType): CesqlValue {
   return type === 'String' ? '' : type === 'Integer' ? 0 : false
 }
 
-/** An attribute as CESQL sees it; a number that no Integer holds is a String, as is every other type (§3.2). */
+/** An attribute as CESQL sees it. */
 export function attributeOf(event: CesqlEvent, name: string): CesqlValue | undefined {
   // `data` is no attribute, whatever an event may say (CE-62).
-  const carried = name === 'data' ? undefined : event.attribute(name)
+  return name === 'data' ? undefined : valueOf(event.attribute(name))
+}
+
+/** What an event carries, as CESQL sees it; a number that no Integer holds is a String, as is every other type (§3.2). */
+export function valueOf(carried: AttributeValue | undefined): CesqlValue | undefined {
   return typeof carried === 'number' && !isInteger(carried) ? String(carried) : carried
 }
 
@@ -59,10 +60,29 @@ export function toText(value: CesqlValue): string {
 export function toInteger(value: CesqlValue): number | undefined {
   if (typeof value === 'number') return value
   if (typeof value === 'boolean') return value ? 1 : 0
-  if (!/^[+-]?[0-9]+$/.test(value)) return undefined
-  const number = Number(value)
-  return isInteger(number) ? number + 0 : undefined // "-0" is 0
+  return integerIn(value)
 }
+
+/** `[+-]?[0-9]+`, within 32 bits. */
+function integerIn(text: string): number | undefined {
+  const sign = text.charCodeAt(0)
+  const start = sign === PLUS || sign === MINUS ? 1 : 0
+  if (start === text.length) return undefined
+  let number = 0
+  for (let i = start; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - ZERO
+    if (digit < 0 || digit > 9) return undefined
+    number = number * 10 + digit
+    if (number > INTEGER_MAX + 1) return undefined
+  }
+  if (sign === MINUS) return 0 - number // never -0
+  return number > INTEGER_MAX ? undefined : number
+}
+
+const INTEGER_MAX = 2 ** 31 - 1
+const PLUS = 0x2b
+const MINUS = 0x2d
+const ZERO = 0x30
 
 /** Cast to Boolean, or `undefined` where that is a cast error. */
 export function toBoolean(value: CesqlValue): boolean | undefined {

@@ -140,6 +140,7 @@ test('places are those of the text, parentheses around a part left out', () => {
 test.each([
   ['', '1: the expression is empty'],
   ['  ', 'the expression is empty'],
+  ['\n', '1: the expression is empty'],
   ["type == 'x'", '6: == is no operator. Write =, not ==.'],
   ["type === 'x'", 'Write =, not ===.'],
   ['a = 1 && b = 2', '7: && is no operator. Write AND, not &&.'],
