@@ -10,7 +10,14 @@ import type { Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
 import type { ChannelSettings } from './channels.ts'
 import type { DataDirectory, BrokerIdentity, Discarded } from './data.ts'
-import { DRIVERS, type BrokerStorage, type ChannelKind, type Drivers, type StorageRecovery } from './drivers.ts'
+import {
+  DRIVERS,
+  type BrokerStorage,
+  type ChannelKind,
+  type Drivers,
+  type StorageProblem,
+  type StorageRecovery,
+} from './drivers.ts'
 import { damageIn, foundSomething } from './losses.ts'
 import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
 import type { TriggerPlan } from './trigger.ts'
@@ -23,7 +30,7 @@ export interface ControllerOptions {
   observer: Observer
   /** Most bytes that an in-memory channel holds. */
   memoryBytes: number
-  /** Most bytes of a broker's dead-letter box; a trigger may have a quarter of them. Default 64 MiB. */
+  /** Most bytes of a broker's dead-letter box; a trigger may have a quarter. Default 1 GiB on disk, 64 MiB in memory. */
   boxBytes?: number
   /** Hops that an event may take through brokers. Default 255. */
   hopsMax?: number
@@ -44,13 +51,14 @@ export interface StorageObserver {
   synced?(ms: number): void
   /** A Broker's storage is open, and held something of a process that is gone. */
   recovered?(broker: BrokerName, recovery: StorageRecovery): void
+  /** Something of its storage turned out to be damaged while it is open. */
+  damaged?(broker: BrokerName, problem: StorageProblem): void
   /** The data of a Broker that was deleted waits in the trash. */
   discarded?(data: Discarded): void
   /** A Broker has a log, and its channel is in memory now, so that nobody reads the log. */
   unread?(broker: BrokerName, folder: string): void
 }
 
-const BOX_BYTES = 64 * 1024 * 1024
 /** What a sender is told to wait for a broker that is being opened right now. */
 const OPENING_RETRY_MS = 1000
 
@@ -130,13 +138,21 @@ export class DeclaredBroker {
   async #open(): Promise<void> {
     const channel = this.#channel
     if (this.#isGone || this.#running !== undefined || channel.kind === 'none') return
-    const { clock, memoryBytes, boxBytes = BOX_BYTES, data, storage: told, drivers } = this.#options
+    const { clock, memoryBytes, boxBytes, data, storage: told, drivers } = this.#options
     let storage: BrokerStorage
     try {
-      const settings = { clock, broker: this.#identity, memoryBytes, boxBytes, limits: channel.limits, data }
       const open = drivers?.[channel.kind] ?? DRIVERS[channel.kind]
-      storage = await open({ ...settings, synced: told?.synced && ((ms) => told.synced!(ms)) })
-      if (this.#isGone) return await storage.channel.close({ deadlineMs: 0 })
+      storage = await open({
+        clock,
+        broker: this.#identity,
+        memoryBytes,
+        boxBytes,
+        limits: channel.limits,
+        data,
+        synced: told?.synced && ((ms) => told.synced!(ms)),
+        damaged: told?.damaged && ((problem) => told.damaged!(this.name, problem)),
+      })
+      if (this.#isGone) return await closeStorage(storage)
     } catch (error) {
       if (this.#isGone) return
       this.#failure = { error }
@@ -289,6 +305,11 @@ export class DeclaredBroker {
       if (discarded !== undefined) storage?.discarded?.(discarded)
     }
   }
+}
+
+async function closeStorage({ channel, box }: BrokerStorage): Promise<void> {
+  await channel.close({ deadlineMs: 0 })
+  await box.close()
 }
 
 /**

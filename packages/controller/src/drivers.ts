@@ -1,9 +1,10 @@
 // The one table of channel drivers: nothing else names one. Each is loaded when the first channel of its kind opens.
 
-import { memoryBox } from '@sluice/broker'
+import { diskBox, memoryBox, type DiskBoxOptions } from '@sluice/broker'
 import type { Channel, DeadLetterBox } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { LogChannelLimits } from '@sluice/resource'
+import type { Problem } from '@sluice/segments'
 import type { BrokerIdentity, DataDirectory } from './data.ts'
 
 /** What a driver is told to open. */
@@ -13,14 +14,16 @@ export interface StorageSettings {
   readonly broker: BrokerIdentity
   /** Most bytes that an in-memory channel holds. */
   readonly memoryBytes: number
-  /** Most bytes of the dead-letter box. */
-  readonly boxBytes: number
+  /** Most bytes of the dead-letter box, of which a trigger may have a quarter. Default: the box's. */
+  readonly boxBytes: number | undefined
   /** Of a log; what is absent is the driver's default. */
   readonly limits: LogChannelLimits
   /** Where a log keeps its files. */
   readonly data: DataDirectory | undefined
   /** One write and sync took so many ms. */
   readonly synced: ((ms: number) => void) | undefined
+  /** Something turned out to be damaged after it was opened. */
+  readonly damaged: ((problem: StorageProblem) => void) | undefined
 }
 
 /** Where a broker keeps its events, and its dead letters. */
@@ -35,6 +38,8 @@ export interface BrokerStorage {
 export interface StorageRecovery {
   /** Events that are stored, delivered ones that are kept included. */
   readonly events: number
+  /** Entries of the dead-letter box. */
+  readonly deadLetters: number
   /** Bytes that were written and never became durable, and were cut off: nobody was told that they are stored. */
   readonly tornBytes: number
   /** Progress was missing or damaged: some events are delivered again. */
@@ -47,7 +52,7 @@ export interface StorageProblem {
   readonly path: string
   /** In words: `damaged from byte 4096 to 8192`, `missing`. */
   readonly what: string
-  /** Events that it held, at most. */
+  /** Events, or dead letters, that it held at most. */
   readonly events: number
 }
 
@@ -65,38 +70,57 @@ export type ChannelKind = 'log' | 'memory'
 export type Drivers = Readonly<Record<ChannelKind, OpenStorage>>
 
 /** Those that Sluice comes with. */
-export const DRIVERS: Drivers = {
-  memory: async ({ clock, memoryBytes, boxBytes }) => {
-    const { memoryChannel } = await import('@sluice/channel-memory')
-    return {
-      channel: memoryChannel({ clock, bytesMax: memoryBytes }),
-      box: memoryBox({ clock, bytesMax: boxBytes }),
-    }
-  },
+export const DRIVERS: Drivers = { memory: openInMemory, log: openLog }
 
-  log: async ({ clock, broker, boxBytes, limits, data, synced }) => {
-    if (data === undefined) throw new Error('A log needs a data directory.')
-    const { openLogChannel } = await import('@sluice/channel-log')
-    const folder = await data.makeBrokerFolder(broker)
-    const { channel, recovery } = await openLogChannel({
-      folder,
-      clock,
-      ...limits,
-      ...(synced !== undefined && { synced }),
-    })
-    const { events, progress, isRewound } = recovery
+async function openInMemory({ clock, memoryBytes, boxBytes }: StorageSettings): Promise<BrokerStorage> {
+  const { memoryChannel } = await import('@sluice/channel-memory')
+  return {
+    channel: memoryChannel({ clock, bytesMax: memoryBytes }),
+    box: memoryBox({ clock, ...(boxBytes !== undefined && { bytesMax: boxBytes }) }),
+  }
+}
+
+/** In the data directory, in the Broker's folder: `segments` and `progress` of the log, `dead-letters` of the box. */
+async function openLog({ data, broker, ...settings }: StorageSettings): Promise<BrokerStorage> {
+  if (data === undefined) throw new Error('A log needs a data directory.')
+  const { openLogChannel } = await import('@sluice/channel-log')
+  const folder = await data.makeBrokerFolder(broker)
+  const { clock, limits, synced } = settings
+  const opened = await diskBox(boxOptions(`${folder}/dead-letters`, settings))
+  try {
+    const log = await openLogChannel({ folder, clock, ...limits, ...(synced !== undefined && { synced }) })
+    const { events, progress, isRewound } = log.recovery
+    const { box, recovery } = opened
     return {
-      channel,
-      box: memoryBox({ clock, bytesMax: boxBytes }),
+      channel: log.channel,
+      box,
       recovery: {
-        events: channel.usage().events,
-        tornBytes: events.tornBytes + progress.tornBytes,
+        events: log.channel.usage().events,
+        deadLetters: recovery.entries,
+        tornBytes: events.tornBytes + progress.tornBytes + recovery.tornBytes,
         isRewound,
         problems: [
-          ...events.problems.map(({ path, what, lost: [first, last] }) => ({ path, what, events: last - first + 1 })),
+          ...[...events.problems, ...recovery.problems].map(withEvents),
           ...progress.problems.map(({ path, what }) => ({ path, what, events: 0 })),
         ],
       },
     }
-  },
+  } catch (error) {
+    await opened.box.close()
+    throw error
+  }
+}
+
+function boxOptions(folder: string, settings: Omit<StorageSettings, 'data' | 'broker'>): DiskBoxOptions {
+  const { clock, boxBytes, damaged } = settings
+  return {
+    folder,
+    clock,
+    ...(boxBytes !== undefined && { bytesMax: boxBytes, triggerBytesMax: boxBytes / 4 }),
+    ...(damaged !== undefined && { problem: (problem) => damaged(withEvents(problem)) }),
+  }
+}
+
+function withEvents({ path, what, lost: [first, last] }: Problem): StorageProblem {
+  return { path, what, events: last - first + 1 }
 }

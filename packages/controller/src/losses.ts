@@ -47,8 +47,8 @@ export class Losses {
 }
 
 /** Whether there is anything to tell of an open. */
-export function foundSomething({ events, tornBytes, isRewound, problems }: StorageRecovery): boolean {
-  return events > 0 || tornBytes > 0 || isRewound || problems.length > 0
+export function foundSomething({ events, deadLetters, tornBytes, isRewound, problems }: StorageRecovery): boolean {
+  return events + deadLetters > 0 || tornBytes > 0 || isRewound || problems.length > 0
 }
 
 /** What an open has found to be lost, in words; `undefined`: nothing. */
@@ -58,5 +58,5 @@ export function damageIn({ problems }: StorageRecovery): string | undefined {
   const events = lost.reduce((sum, problem) => sum + problem.events, 0)
   const [{ path, what }] = lost as [StorageProblem]
   const more = lost.length === 1 ? '' : `, and ${lost.length - 1} more`
-  return `Up to ${events} stored events can't be read any more: ${path} is ${what}${more}. What follows them is delivered.`
+  return `Up to ${events} stored events can't be read any more (${path}: ${what}${more}). What follows them is delivered.`
 }

@@ -91,7 +91,24 @@ describe('events of a Broker', () => {
     await after.apply(broker(), trigger('t', taker.url))
     await after.until(() => taker.got.length === 2)
     expect(taker.got.map(({ id }) => id)).toEqual(['1', '2'])
-    expect(after.recovered).toEqual([{ events: 2, tornBytes: 0, isRewound: false, problems: [] }])
+    expect(after.recovered).toEqual([{ events: 2, deadLetters: 0, tornBytes: 0, isRewound: false, problems: [] }])
+  })
+
+  test('in the dead-letter box do so as well', async () => {
+    const folder = temporaryFolder()
+    const refusing = await subscriber(400)
+    const before = processOn(folder)
+    await before.apply(broker(), trigger('t', refusing.url))
+    await before.send('t', 'dead')
+    const { box } = before.controller.broker('default', 'default')!
+    await before.until(() => box.usage().events === 1)
+    await before.end()
+    const after = processOn(folder)
+    await after.apply(broker(), trigger('t', refusing.url))
+    expect(after.recovered).toMatchObject([{ deadLetters: 1 }])
+    const [entry] = await after.controller.broker('default', 'default')!.box.list()
+    expect(entry).toMatchObject({ trigger: 'default/t', code: 400, attempts: 1, event: { id: 'dead' } })
+    expect(existsSync(`${folder}/brokers/${uidOf(broker())}/dead-letters`)).toBe(true)
   })
 
   test('that were damaged are told, counted, and shown by the Broker and the trigger; what follows is delivered', async () => {
@@ -121,7 +138,7 @@ describe('events of a Broker', () => {
       status: 'False',
       severity: 'Warning',
       reason: 'EventsLost',
-      message: expect.stringMatching(/^Up to 1 stored events can't be read any more: .* is damaged from byte/),
+      message: expect.stringMatching(/^Up to 1 stored events can't be read any more \(.*: damaged from byte/),
     })
     expect(conditionOf(after.trigger('t'), 'EventsKept').message).toMatch(
       /^Up to 1 events were lost and will not be delivered; the last at 2026-01-01T.*, cause: damage\.$/,

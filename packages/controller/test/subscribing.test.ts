@@ -289,6 +289,7 @@ describe('a removal that the channel refuses', () => {
     await here.apply(broker(), trigger('t', NOWHERE))
     await here.apply()
     await here.until(() => here.steps.includes('closed default'))
+    await settle() // its box as well
     expect(here.clock.pending).toBe(0)
   })
 })

@@ -6,10 +6,11 @@ import type { EventLog } from './log-observer.ts'
 /** A line of the log for each; {@link StorageObserver.synced} is for metrics. */
 export function storageLog(log: EventLog): Omit<Required<StorageObserver>, 'synced'> {
   return {
-    recovered({ namespace, name }, { events, tornBytes, isRewound, problems }) {
+    recovered({ namespace, name }, { events, deadLetters, tornBytes, isRewound, problems }) {
       const broker = `${namespace}/${name}`
       const found = {
         stored: events,
+        ...(deadLetters > 0 && { deadLetters }),
         ...(tornBytes > 0 && { tornBytes }),
         ...(problems.length > 0 && { problems: problems.length }),
       }
@@ -19,6 +20,9 @@ export function storageLog(log: EventLog): Omit<Required<StorageObserver>, 'sync
         else log.warn({ broker, path, what }, 'the log was damaged; no event is lost by it')
       }
       if (isRewound) log.warn({ broker }, 'progress was missing or damaged; some events are delivered again')
+    },
+    damaged({ namespace, name }, { path, what, events }) {
+      log.warn({ broker: `${namespace}/${name}`, path, what, events }, LOST)
     },
     discarded({ broker, folder, untilMs }) {
       const until = new Date(untilMs).toISOString()

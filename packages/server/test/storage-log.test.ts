@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { storageLog } from '@sluice/server'
 
 const SHOP = { namespace: 'default', name: 'shop' }
-const NOTHING = { events: 0, tornBytes: 0, isRewound: false, problems: [] }
+const NOTHING = { events: 0, deadLetters: 0, tornBytes: 0, isRewound: false, problems: [] }
 
 function logged(): { storage: ReturnType<typeof storageLog>; lines: [level: string, fields: object, text: string][] } {
   const lines: [string, object, string][] = []
@@ -17,8 +17,10 @@ function logged(): { storage: ReturnType<typeof storageLog>; lines: [level: stri
 
 test('a log that was left in good order is one line', () => {
   const { storage, lines } = logged()
-  storage.recovered(SHOP, { ...NOTHING, events: 12 })
-  expect(lines).toEqual([['info', { broker: 'default/shop', stored: 12 }, 'opened the log that was there']])
+  storage.recovered(SHOP, { ...NOTHING, events: 12, deadLetters: 3 })
+  expect(lines).toEqual([
+    ['info', { broker: 'default/shop', stored: 12, deadLetters: 3 }, 'opened the log that was there'],
+  ])
 })
 
 test('what never became durable is told in that line, by its bytes', () => {
