@@ -1,11 +1,14 @@
 // Where a subscription stands in the log. Hot path (bench/log.ts).
 //
 // `live`: it has passed all that is committed, and is offered what comes. Otherwise it walks through the segments'
-// indexes, from event to event that is for it.
+// indexes, from event to event that is for it. Most of it was judged when it was stored; what was stored before the
+// subscription began, what lies after a seek, and what came while nobody had it open, it judges itself:
+//
+//     position ──▶ judged by itself ──▶ judgesUntil ──▶ judged when stored ──▶ missed ──▶ judged when stored ──▶ live
 
 import type { Event } from '@sluice/event'
 import type { LogChannel } from './log.ts'
-import type { SavedCursor } from './saved.ts'
+import type { Range, SavedCursor } from './saved.ts'
 import type { SegmentIndex } from './segment-index.ts'
 import type { LogSubscription, Ref } from './subscription.ts'
 
@@ -19,8 +22,11 @@ export class Cursor {
   #position: number
   #isLive = true
   #judgesUntil = 0
+  #missed: Range | undefined
   /** Events from the cursor on, committed, that were judged to be for it. */
   #waiting = 0
+  /** Some of those are lost, and nobody knows how many. */
+  #isAtMost = false
   /** Those that were out when a seek moved the cursor back: they are not handed out twice on that account. */
   #skipped: Set<number> | undefined
   readonly #channel: LogChannel
@@ -30,8 +36,8 @@ export class Cursor {
   #verdicts = new Uint8Array(64)
   /** Something is being read; a wake follows. */
   #isReading = false
-  /** What was read for the event at the cursor; `event` is undefined where it is damaged. */
-  #read: { readonly seq: number; readonly event: Event | undefined } | undefined
+  /** What was read for the event at the cursor. */
+  #read: { readonly seq: number; readonly event: Event | 'damaged' } | undefined
 
   constructor(channel: LogChannel, subscription: LogSubscription) {
     this.#channel = channel
@@ -39,31 +45,39 @@ export class Cursor {
     this.#position = channel.nextSeq
   }
 
-  restore({ position, judgesUntil, waiting }: SavedCursor): void {
+  restore({ position, judgesUntil, missed, waiting, isAtMost, skipped }: SavedCursor): void {
     this.#position = position
     this.#judgesUntil = judgesUntil
+    this.#missed = missed
     this.#waiting = waiting
+    this.#isAtMost = isAtMost
+    this.#skipped = setOf(skipped)
     this.#isLive = false
   }
 
   /** Begins at `position`; what is stored by now is judged by the subscription's own filter. */
-  moveTo(position: number, skipped?: Set<number>): void {
-    this.#position = position
+  moveTo(position: number, skipped: Iterable<number> = []): void {
+    this.#position = Math.max(position, this.#channel.reader.first)
     this.#judgesUntil = this.#channel.nextSeq
+    this.#missed = undefined
     this.#waiting = 0
+    this.#isAtMost = false
     this.#isLive = false
-    this.#skipped = skipped !== undefined && skipped.size > 0 ? skipped : undefined
+    this.#skipped = setOf(skipped)
   }
 
   /** Nothing is before it any more. */
   stop(): void {
     this.#position = Infinity
     this.#isLive = true
+    this.#waiting = 0
   }
 
   /** An event that is for it is committed. */
   owe(seq: number): void {
-    if (seq >= this.#judgesUntil) this.#waiting++
+    if (this.#isUnjudged(seq)) return
+    this.#waiting++
+    this.#subscription.changed() // its progress says by how much it lags, and whether there is anything for it at all
   }
 
   /** Whether the event that is offered is the next one, and is taken here and now; with no `room` for it, it falls behind. */
@@ -81,7 +95,14 @@ export class Cursor {
 
   /** For saving. `ahead`: events before the cursor that wait in memory only, and the first of them. */
   save(ahead: number, first: number | undefined): SavedCursor {
-    return { position: first ?? this.lowest, judgesUntil: this.#judgesUntil, waiting: this.#waiting + ahead }
+    return {
+      position: first ?? this.lowest,
+      judgesUntil: this.#judgesUntil,
+      missed: this.#missed,
+      waiting: this.#waiting + ahead,
+      isAtMost: this.#isAtMost,
+      skipped: this.#skipped === undefined ? [] : [...this.#skipped],
+    }
   }
 
   /** The lowest sequence number that it has still to look at. */
@@ -89,17 +110,35 @@ export class Cursor {
     return this.#isLive ? this.#channel.committedSeq + 1 : this.#position
   }
 
-  get #judged(): number {
-    return this.#isLive ? 0 : Math.max(0, Math.min(this.#judgesUntil, this.#channel.committedSeq + 1) - this.#position)
+  /** Whether nobody judged it for this subscription when it was stored. */
+  #isUnjudged(seq: number): boolean {
+    return seq < this.#judgesUntil || (this.#missed !== undefined && seq >= this.#missed.from && seq < this.#missed.until)
+  }
+
+  /** How many from `first` to `last` nobody judged. */
+  #unjudged(first: number, last: number): number {
+    const own = Math.max(0, Math.min(this.#judgesUntil, last + 1) - first)
+    if (this.#missed === undefined) return own
+    const from = Math.max(first, this.#judgesUntil, this.#missed.from)
+    return own + Math.max(0, Math.min(this.#missed.until, last + 1) - from)
+  }
+
+  /** From where on all is judged when it is stored. */
+  get #unjudgedUntil(): number {
+    return Math.max(this.#judgesUntil, this.#missed?.until ?? 0)
+  }
+
+  get #judges(): number {
+    return this.#isLive ? 0 : this.#unjudged(this.#position, this.#channel.committedSeq)
   }
 
   /** Events that it has still to take; at most so many where not {@link isExact}. */
   get waiting(): number {
-    return this.#waiting + this.#judged
+    return this.#waiting + this.#judges
   }
 
   get isExact(): boolean {
-    return this.#judged === 0
+    return !this.#isAtMost && this.#judges === 0
   }
 
   /** When the next event that may be for it was stored, where that is known. */
@@ -109,7 +148,7 @@ export class Cursor {
 
   /** Whether it waits for entries that are not committed yet, to judge them itself. */
   get awaitsCommit(): boolean {
-    return !this.#isLive && this.#judgesUntil > this.#channel.committedSeq + 1
+    return !this.#isLive && this.#unjudgedUntil > this.#channel.committedSeq + 1
   }
 
   /** The next event that is for it; `undefined`: there is none now, and a wake follows when there may be. */
@@ -118,17 +157,18 @@ export class Cursor {
     let judged = 0
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       if (this.#position > this.#channel.committedSeq) {
-        if (this.#position >= this.#judgesUntil) this.#isLive = true
+        if (this.#position >= this.#unjudgedUntil) this.#becomeLive()
         return undefined
       }
       const index = this.#indexHere()
-      if (index === undefined) return undefined
+      if (index === 'reading') return undefined
+      if (index === 'passed') continue
       const seq = this.#position
       if (index.offset(seq) === 0) {
         this.#passHole(index)
         continue
       }
-      if (seq < this.#judgesUntil) {
+      if (this.#isUnjudged(seq)) {
         if (++judged > JUDGED_MAX) break
         const ref = this.#judge(index, seq)
         if (ref === 'reading') return undefined
@@ -138,45 +178,70 @@ export class Cursor {
       }
       this.#position++
       if (!this.#isFor(index, index.set(seq))) continue
-      this.#waiting--
+      if (this.#waiting > 0) this.#waiting--
       return this.#refAt(index, seq)
     }
     this.#wakeAfter(new Promise((resolve) => setImmediate(resolve)))
     return undefined
   }
 
-  /** The index of the segment where the cursor stands; `undefined`: it is being read. */
-  #indexHere(): SegmentIndex | undefined {
+  #becomeLive(): void {
+    this.#isLive = true
+    this.#waiting = 0 // whatever else was counted is lost
+    this.#isAtMost = false
+    this.#missed = undefined
+    this.#skipped = undefined
+    this.#index = undefined
+    this.#subscription.changed()
+  }
+
+  /** The index of the segment where the cursor stands. `reading`: it is being read. `passed`: it stands elsewhere now. */
+  #indexHere(): SegmentIndex | 'reading' | 'passed' {
     const known = this.#index
     if (known !== undefined && this.#position >= known.segment.first && this.#position < known.end) return known
-    const segment = this.#channel.reader.segmentOf(this.#position)!
-    if (this.#position < segment.first) this.#passTo(segment.first)
-    const index = this.#channel.reader.indexOf(segment)
+    const { reader, committedSeq } = this.#channel
+    const segment = reader.segmentOf(this.#position)
+    if (segment === undefined) return this.#passTo(committedSeq + 1)
+    if (this.#position < segment.first) return this.#passTo(segment.first)
+    const index = reader.indexOf(segment)
     if (index === undefined) {
-      this.#wakeAfter(this.#channel.reader.loadIndex(segment))
-      return undefined
+      this.#wakeAfter(reader.loadIndex(segment))
+      return 'reading'
     }
-    if (this.#position >= index.end) {
-      // The segment's last entries are gone, and the next one begins later.
-      this.#passTo(this.#channel.reader.segmentAfter(segment)?.first ?? this.#channel.committedSeq + 1)
-      return this.#position > this.#channel.committedSeq ? undefined : this.#indexHere()
-    }
+    if (this.#position >= index.end) return this.#passTo(reader.segmentAfter(segment)?.first ?? committedSeq + 1)
     if (index !== known) this.#verdicts.fill(0)
     this.#index = index
+    this.#subscription.changed() // now and then, so that what it has passed may go
     return index
   }
 
-  /** Numbers that no entry has: left out at a restart, or lost. */
-  #passTo(seq: number): void {
-    const lost = this.#channel.reader.lostBetween(this.#position, seq - 1)
-    if (lost !== undefined) this.#subscription.tellLoss(...lost)
+  /** No entry from here up to `seq` can be read: their segment ends too early, or is missing. */
+  #passTo(seq: number): 'passed' {
+    this.#lose(this.#position, seq - 1)
     this.#position = seq
+    return 'passed'
   }
 
   #passHole(index: SegmentIndex): void {
     const first = this.#position
-    while (this.#position < index.end && index.offset(this.#position) === 0) this.#position++
-    this.#subscription.tellLoss(first, this.#position - 1)
+    let end = first
+    while (end < index.end && index.offset(end) === 0) end++
+    this.#lose(first, end - 1)
+    this.#position = end
+  }
+
+  /** The entries from `first` to `last` are lost. Tells how many of them were for it, at most. */
+  #lose(first: number, last: number): void {
+    const unjudged = this.#unjudged(first, last)
+    const judged = last - first + 1 - unjudged
+    const judgedLeft = this.#channel.committedSeq + 1 - first - this.#judges
+    let mine = Math.min(judged, this.#waiting)
+    if (this.#waiting >= judgedLeft) this.#waiting -= mine // all that is left is for it, so that was too
+    else if (mine > 0) this.#isAtMost = true
+    mine += unjudged
+    for (const seq of this.#skipped ?? []) if (seq >= first && seq <= last) mine--
+    if (mine > 0) this.#subscription.tellLoss(first, last, mine)
+    this.#subscription.changed()
   }
 
   #isFor(index: SegmentIndex, set: number): boolean {
@@ -196,17 +261,22 @@ export class Cursor {
   #judge(index: SegmentIndex, seq: number): Ref | 'reading' | undefined {
     if (this.#skipped?.delete(seq)) return undefined
     const ref = this.#refAt(index, seq)
+    // Of what is said to be missed some may have been judged after all, where the process ended before it was saved.
+    if (seq >= this.#judgesUntil && this.#isFor(index, index.set(seq))) return ref
     const read = this.#read
     this.#read = undefined
-    ref.event = read?.seq === seq ? read.event : this.#channel.reader.eventAt(ref)
-    if (ref.event !== undefined) return this.#subscription.filter.matches(ref.event) ? ref : undefined
-    if (read?.seq === seq) {
-      this.#subscription.tellLoss(seq, seq)
+    const event = read?.seq === seq ? read.event : this.#channel.reader.eventAt(ref)
+    if (event === 'damaged') {
+      this.#lose(seq, seq)
       return undefined
     }
+    if (event !== undefined) {
+      ref.event = event
+      return this.#subscription.filter.matches(event) ? ref : undefined
+    }
     this.#wakeAfter(
-      this.#channel.reader.loadEvent(ref).then((event) => {
-        this.#read = { seq, event }
+      this.#channel.reader.loadEvent(ref).then((loaded) => {
+        if (loaded !== undefined) this.#read = { seq, event: loaded }
       }),
     )
     return 'reading'
@@ -221,6 +291,7 @@ export class Cursor {
       time: index.time(seq),
       event: undefined,
       tries: 0,
+      isParked: false,
       due: 0,
       key: undefined,
       isSaved: false,
@@ -234,4 +305,9 @@ export class Cursor {
       this.#subscription.wake()
     })
   }
+}
+
+function setOf(numbers: Iterable<number>): Set<number> | undefined {
+  const set = new Set(numbers)
+  return set.size > 0 ? set : undefined
 }

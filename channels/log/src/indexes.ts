@@ -1,6 +1,6 @@
 // The segments' indexes that are in memory: that of the segment being written, and those where somebody reads.
 
-import type { Segment, SegmentStore } from '@sluice/segments'
+import { frameBytes, type Frame, type Segment, type SegmentStore } from '@sluice/segments'
 import { takersEnd, takersKey, timeOf } from './entry.ts'
 import type { Appended } from './publication.ts'
 import { SegmentIndex } from './segment-index.ts'
@@ -53,7 +53,7 @@ export class Indexes {
 
   async #load(segment: Segment): Promise<SegmentIndex> {
     const index = new SegmentIndex(segment)
-    await this.#store().scan(segment, ({ seq, start }, buffer, offset) => addEntry(index, seq, buffer, start, offset))
+    await this.#store().scan(segment, (frame, buffer, offset) => addEntry(index, frame, buffer, offset))
     this.#keep(index)
     return index
   }
@@ -70,7 +70,9 @@ export class Indexes {
   }
 }
 
-/** Adds the entry whose payload begins at `start` of `buffer`, and whose frame at `offset` of the segment. */
-export function addEntry(index: SegmentIndex, seq: number, buffer: Buffer, start: number, offset: number): void {
-  index.add(seq, offset, timeOf(buffer, start), takersKey(buffer, start, takersEnd(buffer, start)))
+/** Adds the entry in a frame of `buffer`, which lies at `offset` of the segment. */
+export function addEntry(index: SegmentIndex, frame: Frame, buffer: Buffer, offset: number): void {
+  const { seq, start, length } = frame
+  const key = takersKey(buffer, start, takersEnd(buffer, start))
+  index.add(seq, offset, offset + frameBytes(length), timeOf(buffer, start), key)
 }

@@ -29,40 +29,47 @@ import {
 import type { Clock } from '@sluice/clock'
 import type { Event, SluiceError } from '@sluice/event'
 import { FilterIndex } from '@sluice/filter'
-import type { Committed, Problem, SegmentStore } from '@sluice/segments'
+import type { Committed, SegmentStore } from '@sluice/segments'
 import { entryBytes, eventBytes, takersEnd, takersKey, writeEntry } from './entry.ts'
+import { capabilitiesOf } from './capabilities.ts'
+import type { Health } from './health.ts'
 import type { Indexes } from './indexes.ts'
 import type { LogLimits } from './limits.ts'
-import { Publication, type Appended } from './publication.ts'
+import type { ProgressHead } from './progress-codec.ts'
 import type { Progress } from './progress.ts'
-import type { SavedProgress } from './progress-codec.ts'
+import { Publication, type Appended } from './publication.ts'
 import { unopenedSaver, type SavedPending, type SavedState } from './saved.ts'
 import { Reader } from './reader.ts'
 import { Saving } from './saving.ts'
 import { Space } from './space.ts'
 import { LogSubscription, type Ref } from './subscription.ts'
+import type { WallClock } from './wall-clock.ts'
 
 /** What an open has found. */
 export interface LogParts {
   readonly clock: Clock
+  readonly now: WallClock
   readonly limits: LogLimits
   readonly store: SegmentStore<Appended>
   readonly indexes: Indexes
   readonly progress: Progress
-  readonly saved: SavedProgress
-  /** Events that can't be read any more. */
-  readonly problems: readonly Problem[]
+  readonly health: Health
+  /** Subscriptions of processes that are gone. */
+  readonly saved: readonly SavedState[]
+  /** The next number that no subscription has had. */
+  readonly nextNumber: number
+  /** Progress was lost: whoever is not known begins at the earliest event. */
+  readonly isRewound: boolean
   /** Lets another process have it. */
   readonly unlock: () => Promise<void>
 }
 
 const RETRY_AFTER_MS = 1000
-const DELAY_MAX_MS = 24 * 3600 * 1000
-const SUBSCRIPTIONS_MAX = 200_000
 
 export class LogChannel implements Channel {
   readonly capabilities: Capabilities
   readonly clock: Clock
+  readonly now: WallClock
   readonly parking: ParkingLot<Ref>
   readonly reader: Reader
   readonly #limits: LogLimits
@@ -70,56 +77,52 @@ export class LogChannel implements Channel {
   readonly #indexes: Indexes
   readonly #progress: Progress
   readonly #space: Space
+  readonly #health: Health
   readonly #filters = new FilterIndex<LogSubscription>()
   readonly #subscriptions = new Map<string, LogSubscription>()
   /** Of a process that is gone, until they are opened. */
   readonly #saved: Map<string, SavedState>
-  readonly #savedAt: number
-  /** Progress was lost: whoever subscribes before anything is published begins at the earliest event. */
-  #isRewound: boolean
+  readonly #isRewound: boolean
+  /** Ids that are being subscribed for the first time. */
+  readonly #opening = new Set<string>()
   #nextNumber: number
   readonly #saving: Saving
-  readonly #stateListeners = new Set<(state: ChannelState) => void>()
-  #state: ChannelState = { state: 'ready' }
   readonly #unlock: () => Promise<void>
   #isClosing = false
   #closing: Promise<void> | undefined
 
-  constructor({ clock, limits, store, indexes, progress, saved, problems, unlock }: LogParts) {
+  constructor(parts: LogParts) {
+    const { clock, now, limits, store, indexes, progress, health, saved, nextNumber, isRewound, unlock } = parts
     this.#unlock = unlock
     this.clock = clock
+    this.now = now
     this.parking = new ParkingLot(clock)
     this.#limits = limits
     this.#store = store
     this.#indexes = indexes
     this.#progress = progress
-    this.#saved = new Map([...saved.states.values()].map((state) => [state.id, state]))
-    this.#savedAt = saved.committed
-    this.#nextNumber = saved.nextNumber
-    this.#isRewound = store.segments.length > 0 && saved.isBroken
-    this.reader = new Reader(store, indexes, clock, problems, (error) => this.#readFailed(error))
-    this.#saving = new Saving({ clock, everyMs: limits.progressMs, save: (changed) => this.#save(changed) })
-    this.#space = new Space(store, indexes, clock, limits)
-    this.capabilities = {
-      durable: true,
-      shared: false,
-      browse: true,
-      starts: ['latest', 'earliest', 'time', 'after'],
-      seek: 'online',
-      attempts: 'durable',
-      maxDelayMs: DELAY_MAX_MS,
-      maxParked: limits.parkedMax,
-      inOrder: true,
-      order: 'key',
-      filterUpdate: 'live',
-      filterJudged: 'publish',
-      lag: 'exact',
-      retention: 'ours',
-      lossDetected: true,
-      maxEventBytes: limits.eventBytesMax,
-      maxSubscriptions: SUBSCRIPTIONS_MAX,
-      fidelity: 'exact',
-    }
+    this.#health = health
+    this.#saved = new Map(saved.map((state) => [state.id, state]))
+    this.#nextNumber = nextNumber
+    this.#isRewound = isRewound
+    this.reader = new Reader(store, indexes, clock, (error) => {
+      health.set('reading', error && `The log can't be read: ${error.message}`)
+    })
+    this.#saving = new Saving({
+      clock,
+      everyMs: limits.progressMs,
+      progress,
+      head: () => this.#head,
+      savers: () => [...this.#subscriptions.values(), ...Array.from(this.#saved.values(), unopenedSaver)],
+      saved: ({ committed }) => this.#tidy(committed),
+    })
+    this.#space = new Space(store, indexes, now, limits)
+    this.capabilities = capabilitiesOf(limits)
+  }
+
+  /** Saves where everybody stands: who is not opened from here on misses what is stored. */
+  async begin(): Promise<void> {
+    await this.saved().catch(() => this.#saving.soon())
   }
 
   // --- Publishing ---
@@ -146,7 +149,6 @@ export class LogChannel implements Channel {
     const end = writeEntry(store.buffer, start, time, takers, event)
     const key = takersKey(store.buffer, start, takersEnd(store.buffer, start))
     store.end(end - start, { publication, place, event, time, takers, takersKey: key })
-    this.#isRewound = false
   }
 
   #refusal(bytes: number, limit: number): SluiceError | undefined {
@@ -176,7 +178,7 @@ export class LogChannel implements Channel {
     const index = this.#indexes.forWriting(segment)
     for (let i = 0; i < entries.length; i++) {
       const { time, takers, takersKey: key } = entries[i]!
-      index.add(first + i, offsets[i]!, time, key)
+      index.add(first + i, offsets[i]!, offsets[i + 1] ?? segment.bytes, time, key)
       for (const taker of takers) taker.cursor.owe(first + i)
     }
     for (let i = 0; i < entries.length; i++) {
@@ -196,16 +198,6 @@ export class LogChannel implements Channel {
     for (const { publication, place } of entries) publication.refused(place, error)
   }
 
-  /** From the store: the disk fails, or works again. */
-  diskChanged(failure: SluiceError | undefined): void {
-    this.#setState(failure === undefined ? { state: 'ready' } : { state: 'degraded', reason: failure.message })
-  }
-
-  #setState(state: ChannelState): void {
-    this.#state = state
-    for (const listener of this.#stateListeners) listener(state)
-  }
-
   // --- Subscriptions ---
 
   async subscribe(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Promise<Subscription> {
@@ -218,42 +210,64 @@ export class LogChannel implements Channel {
       return known
     }
     const saved = this.#saved.get(spec.id)
-    return saved === undefined ? await this.#subscribeNew(spec, deliver) : await this.#takeUp(saved, spec, deliver)
+    return saved === undefined ? await this.#subscribeNew(spec, deliver) : this.#takeUp(saved, spec, deliver)
   }
 
   async #subscribeNew(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Promise<Subscription> {
-    if (this.#subscriptions.size >= SUBSCRIPTIONS_MAX) {
-      throw unsupported('maxSubscriptions', `This channel takes at most ${SUBSCRIPTIONS_MAX} subscriptions.`)
+    const { id } = spec
+    const { maxSubscriptions } = this.capabilities
+    if (this.#subscriptions.size >= maxSubscriptions) {
+      throw unsupported('maxSubscriptions', `This channel takes at most ${maxSubscriptions} subscriptions.`)
     }
-    const start = this.#isRewound ? 'earliest' : (spec.start ?? 'latest')
-    const position = start === 'latest' ? undefined : await this.reader.findStart(start)
-    const subscription = new LogSubscription(this, spec, this.#nextNumber++, deliver)
-    if (position !== undefined) subscription.cursor.moveTo(position)
-    this.#join(subscription)
-    subscription.open = true
+    if (this.#opening.has(id)) throw alreadySubscribed(id)
+    this.#opening.add(id)
+    try {
+      const start = this.#isRewound ? 'earliest' : (spec.start ?? 'latest')
+      const position = start === 'latest' ? undefined : await this.reader.findStart(start)
+      const subscription = new LogSubscription(this, spec, this.#nextNumber++, deliver)
+      if (position !== undefined) subscription.cursor.moveTo(position)
+      this.#join(subscription)
+      subscription.open = true
+      await this.#storeStart(subscription)
+      subscription.start(spec, deliver)
+      return subscription
+    } finally {
+      this.#opening.delete(id)
+    }
+  }
+
+  async #storeStart(subscription: LogSubscription): Promise<void> {
     try {
       await this.saved()
     } catch (error) {
       this.#leave(subscription)
+      this.#saving.forget(subscription.number)
       throw channelUnavailable(`The subscription can't be stored: ${(error as Error).message}`, RETRY_AFTER_MS, error)
     }
-    subscription.start(spec, deliver)
-    return subscription
   }
 
-  async #takeUp(saved: SavedState, spec: SubscriptionSpec, deliver: (d: Delivery) => void): Promise<Subscription> {
+  #takeUp(saved: SavedState, spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Subscription {
     this.#saved.delete(spec.id)
     const subscription = new LogSubscription(this, spec, saved.number, deliver)
     const refs: Ref[] = []
+    const gone: number[] = []
     for (const pending of [...saved.pending.values()].toSorted((one, other) => one.seq - other.seq)) {
       const ref = this.#refOf(pending)
-      if (ref !== undefined) refs.push(ref)
+      if (ref === undefined) gone.push(pending.seq)
+      else refs.push(ref)
     }
-    subscription.restore({ ...saved, ...this.#reach(saved) }, refs)
+    subscription.restore({ ...saved, missed: this.#missed(saved) }, refs, gone)
     this.#join(subscription)
     if (saved.isRewound) subscription.saveAll()
     subscription.start(spec, deliver)
     return subscription
+  }
+
+  /** From here on it is judged for as all others are. */
+  #missed({ missed }: SavedState): SavedState['missed'] {
+    if (missed === undefined) return undefined
+    const until = Math.min(missed.until, this.nextSeq)
+    return missed.from < until ? { from: missed.from, until } : undefined
   }
 
   #join(subscription: LogSubscription): void {
@@ -265,7 +279,6 @@ export class LogChannel implements Channel {
   #leave(subscription: LogSubscription): number {
     this.#subscriptions.delete(subscription.id)
     this.#filters.remove(subscription)
-    this.#saving.forget(subscription)
     return subscription.discard()
   }
 
@@ -274,18 +287,25 @@ export class LogChannel implements Channel {
   }
 
   async remove(id: string): Promise<{ discarded: number }> {
-    const saved = this.#saved.get(id)
-    if (saved !== undefined) {
-      await this.#progress.saveRemoval(saved.number)
-      this.#saved.delete(id)
-      return { discarded: saved.pending.size + saved.waiting }
+    const number = this.#subscriptions.get(id)?.number ?? this.#saved.get(id)?.number
+    if (number === undefined) return { discarded: 0 }
+    void this.#subscriptions.get(id)?.close()
+    let discarded = 0
+    try {
+      await this.#saving.remove(number, () => (discarded = this.#discard(id)))
+    } catch (error) {
+      this.#subscriptions.get(id)?.saveFailed()
+      throw error
     }
+    return { discarded }
+  }
+
+  #discard(id: string): number {
     const subscription = this.#subscriptions.get(id)
-    if (subscription === undefined) return { discarded: 0 }
-    void subscription.close()
-    await this.saved().catch(() => {}) // else a save under way would bring it back
-    await this.#progress.saveRemoval(subscription.number)
-    return { discarded: this.#leave(subscription) }
+    if (subscription !== undefined) return this.#leave(subscription)
+    const saved = this.#saved.get(id)
+    this.#saved.delete(id)
+    return saved === undefined ? 0 : saved.pending.size + saved.waiting
   }
 
   subscriptions(): string[] {
@@ -295,7 +315,8 @@ export class LogChannel implements Channel {
   // --- Progress ---
 
   progressChanged(subscription: LogSubscription): void {
-    if (this.#subscriptions.get(subscription.id) === subscription) this.#saving.changed(subscription)
+    if (this.#subscriptions.get(subscription.id) !== subscription) return
+    this.#saving.changed(subscription.number, subscription)
   }
 
   /** Resolves once all progress made up to now is saved. */
@@ -303,15 +324,15 @@ export class LogChannel implements Channel {
     return this.#saving.now()
   }
 
-  async #save(changed: LogSubscription[]): Promise<void> {
-    const committed = (): number => this.#store.last
-    await this.#progress.save(this.#nextNumber, committed(), changed)
-    if (this.#progress.isLong) {
-      const unopened = Array.from(this.#saved.values(), unopenedSaver)
-      await this.#progress.beginAnew(this.#nextNumber, committed, [...this.#subscriptions.values(), ...unopened])
-    }
-    // Nothing depends on it: what can't be removed now is removed later.
-    await this.#space.tidy(this.#lowest()).catch(() => {})
+  get #head(): ProgressHead {
+    return { nextNumber: this.#nextNumber, committed: this.#store.last, savedAt: this.now() }
+  }
+
+  /** What nobody needs any more may go: neither now, nor by what is saved, up to `committed`, should the process end. */
+  async #tidy(committed: number): Promise<void> {
+    let lowest = Math.min(this.#lowest(), committed + 1)
+    for (const { savedLowest } of this.#subscriptions.values()) lowest = Math.min(lowest, savedLowest)
+    await this.#space.tidy(lowest).catch(() => {}) // nothing depends on it: what can't be removed now is removed later
   }
 
   /** The lowest sequence number that anybody still needs. */
@@ -325,17 +346,12 @@ export class LogChannel implements Channel {
     return lowest
   }
 
-  /** How far a subscription had come that had nothing waiting when progress was last saved. */
-  #reach({ position, judgesUntil, waiting, isRewound }: SavedState): { position: number } {
-    const isIdle = waiting === 0 && judgesUntil <= position && !isRewound
-    return { position: isIdle ? Math.max(position, this.#savedAt + 1) : position }
-  }
-
   /** `undefined`: its segment is gone. */
   #refOf(pending: SavedPending): Ref | undefined {
     const segment = this.reader.segmentOf(pending.seq)
     if (segment === undefined || pending.seq < segment.first) return undefined
-    return { ...pending, segment, time: segment.created, event: undefined, isSaved: true }
+    const time = this.reader.timeFrom(pending.seq) ?? segment.created
+    return { ...pending, segment, time, event: undefined, isSaved: true }
   }
 
   get nextSeq(): number {
@@ -352,15 +368,8 @@ export class LogChannel implements Channel {
 
   // --- State, and the end ---
 
-  #readFailed(error: Error | undefined): void {
-    if (error === undefined) this.diskChanged(this.#store.failure)
-    else this.#setState({ state: 'degraded', reason: `The log can't be read: ${error.message}` })
-  }
-
   onState(listener: (state: ChannelState) => void): () => void {
-    this.#stateListeners.add(listener)
-    listener(this.#state)
-    return () => this.#stateListeners.delete(listener)
+    return this.#health.onState(listener)
   }
 
   usage(): ChannelUsage {

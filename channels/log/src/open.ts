@@ -4,13 +4,14 @@ import type { Channel } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
 import { systemClock, type Clock } from '@sluice/clock'
 import { diskFailed, openStore, systemDisk, type Disk, type Recovery, type SegmentStore } from '@sluice/segments'
+import { Health } from './health.ts'
 import { addEntry, Indexes } from './indexes.ts'
 import { limitsOf, type LogLimits } from './limits.ts'
 import { LogChannel, type LogParts } from './log.ts'
 import { openProgress } from './progress.ts'
-import type { SavedProgress } from './progress-codec.ts'
-import { takersEnd, takersKey, takersOf } from './entry.ts'
 import type { Appended } from './publication.ts'
+import { bringUpToDate } from './up-to-date.ts'
+import { wallClock } from './wall-clock.ts'
 
 export interface LogChannelOptions extends Partial<LogLimits> {
   /** The folder of this channel: `segments` and `progress` are made in it. One process at a time (see the README). */
@@ -34,13 +35,13 @@ export interface OpenedLog {
 export interface LogRecovery {
   readonly events: Recovery
   readonly progress: Recovery
-  /** Progress was missing or damaged: subscriptions go on from where it was last known. */
+  /** Progress was missing or damaged: subscriptions go on from where it was last known, those of which nothing is known at the earliest event. */
   readonly isRewound: boolean
 }
 
 const MIB = 1024 * 1024
-/** Of what was written last, so much stays in memory for those that fall behind a little. */
-const RECENT_BYTES = 4 * MIB
+/** Of what was written last, so many buffers stay in memory for those that fall behind a little. */
+const RECENT_SLABS = 4
 /** Of what was read, so much stays in memory for all that lag. */
 const CACHE_BYTES = 8 * MIB
 
@@ -58,7 +59,7 @@ export async function openLogChannel(options: LogChannelOptions): Promise<Opened
     return await openLocked(options, { disk, clock, limits, unlock })
   } catch (error) {
     await unlock()
-    throw error
+    throw (error as SluiceError).code?.startsWith('SLUICE_') ? error : diskFailed(folder, error)
   }
 }
 
@@ -66,34 +67,43 @@ type Known = Pick<LogParts, 'clock' | 'limits' | 'unlock'> & { readonly disk: Di
 
 async function openLocked(options: LogChannelOptions, { disk, clock, limits, unlock }: Known): Promise<OpenedLog> {
   const { folder, segmentBytes = { first: MIB, max: 64 * MIB }, synced } = options
-  const { progress, saved, recovery } = await openProgress({ disk, clock, folder: `${folder}/progress` })
+  const now = wallClock(clock)
+  const health = new Health()
+  const { progress, saved, recovery } = await openProgress({
+    disk,
+    clock,
+    folder: `${folder}/progress`,
+    segmentBytes: { first: segmentBytes.first / 8, max: segmentBytes.max / 16 },
+    changed: (failure) => health.set('progress', failure?.message),
+  })
   let channel: LogChannel | undefined
   let store: SegmentStore<Appended> | undefined
   const indexes = new Indexes(() => store!)
+  const slabBytes = Math.min(MIB, segmentBytes.first)
   const opened = await openStore<Appended>({
     disk,
     clock,
     folder: `${folder}/segments`,
     name: 'events',
     segmentBytes,
-    slabBytes: MIB,
-    recentBytes: RECENT_BYTES,
+    slabBytes,
+    recentBytes: RECENT_SLABS * slabBytes,
     cacheBytes: CACHE_BYTES,
     committed: (batch) => channel!.committed(batch),
     failed: (entries, error) => channel!.failed(entries, error),
-    changed: (failure) => channel!.diskChanged(failure),
+    changed: (failure) => health.set('events', failure?.message),
     ...(synced !== undefined && { synced }),
     // What the progress knows to be stored was durable: where it is missing, it is lost, and its numbers are used up.
     durable: saved.committed,
-    recovered: (segment, { seq, start }, buffer, offset) => {
-      addEntry(indexes.forWriting(segment), seq, buffer, start, offset)
-    },
+    recovered: (segment, frame, buffer, offset) => addEntry(indexes.forWriting(segment), frame, buffer, offset),
   })
   store = opened.store
-  const { problems } = opened.recovery
-  await countWaiting(store, saved)
-  const isRewound = store.segments.length > 0 && saved.isBroken
-  channel = new LogChannel({ clock, limits, store, indexes, progress, saved, problems, unlock })
+  const isRewound = saved.isBroken && store.segments.length > 0
+  const { nextNumber } = saved
+  const states = await bringUpToDate(store, saved, now())
+  const parts = { clock, now, limits, store, indexes, progress, health, saved: states, nextNumber, isRewound, unlock }
+  channel = new LogChannel(parts)
+  await channel.begin()
   return { channel, recovery: { events: opened.recovery, progress: recovery, isRewound } }
 }
 
@@ -109,28 +119,5 @@ async function lock(disk: Disk, folder: string): Promise<() => Promise<void>> {
         'data directory (--data).',
       { cause: error },
     )
-  }
-}
-
-/** Adds to what waits for each subscription what was committed after its progress was last saved. */
-async function countWaiting(store: SegmentStore<Appended>, saved: SavedProgress): Promise<void> {
-  const { states, committed, isBroken } = saved
-  const waiting = new Map<number, number>()
-  const from = isBroken ? Math.min(...[...states.values()].map(({ position }) => position)) : committed + 1
-  for (const [i, segment] of store.segments.entries()) {
-    if ((store.segments[i + 1]?.first ?? Infinity) <= from) continue
-    await store.scan(segment, ({ seq, start }, buffer) => {
-      for (const number of takersOf(takersKey(buffer, start, takersEnd(buffer, start)))) {
-        const state = states.get(number)
-        const since = state?.isRewound === true ? state.position : committed + 1
-        if (state !== undefined && seq >= Math.max(since, state.judgesUntil)) {
-          waiting.set(number, (waiting.get(number) ?? 0) + 1)
-        }
-      }
-    })
-  }
-  for (const [number, events] of waiting) {
-    const state = states.get(number)!
-    states.set(number, { ...state, waiting: (state.isRewound ? 0 : state.waiting) + events })
   }
 }

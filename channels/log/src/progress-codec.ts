@@ -1,100 +1,114 @@
 // The entries of the progress store. Hot path (bench/log.ts): one for every 50 ms in which anything has changed.
 //
-//   byte 0   1 = progress, 2 = a subscription is removed
-//   1: varints: the next free subscription number, the last committed sequence number, how many subscriptions; then
-//      for each  number, flags (1 = all of it, 2 = it judges), [1: length of its id, id in UTF-8], position,
-//                [2: judgesUntil], waiting,
-//                how many pending, for each  seq, offset, bytes, tries, [tries > 0: due, length of its key + 1 or 0, key],
-//                how many settled, for each  seq
-//   2: varint: its number
+//   byte 0      flags: 1 = from here on everything is stated anew, 2 = up to here
+//        1..8   when it was saved, ms by the log's clock, a little-endian double
+//        9..    varints: the next free subscription number, the last committed sequence number,
+//               how many subscriptions are removed, and the number of each; how many are stated, and for each
+//                 number, flags (1 = all of it, 2 = it judges, 4 = it missed some, 8 = waiting is at most that),
+//                 [1: length of its id, id in UTF-8], position, [2: judgesUntil],
+//                 [4: missed from, missed until or 0 = until it is opened], waiting,
+//                 [1: how many skipped, for each  seq],
+//                 how many pending, for each  seq, offset, bytes, tries · 2 + (1 = parked),
+//                                             [parked: due, length of its key + 1 or 0, key],
+//                 how many settled, for each  seq
 
-import type { SavedPending, SavedState, Unsaved } from './saved.ts'
+import type { Range, SavedPending, SavedState, Unsaved } from './saved.ts'
 import { readVarint, varintBytes, writeVarint, type Reader } from './varint.ts'
 
-export interface SavedProgress {
+/** What stands at the beginning of each entry. */
+export interface ProgressHead {
   /** Numbers below it have been given to subscriptions. */
-  nextNumber: number
+  readonly nextNumber: number
   /** The last sequence number that was committed when it was saved. */
-  committed: number
-  /** Entries are missing here: what follows counts only where it doesn't build on them. */
-  isBroken: boolean
-  readonly states: Map<number, SavedState>
+  readonly committed: number
+  /** By the log's clock. */
+  readonly savedAt: number
 }
 
-const PROGRESS = 1
-const REMOVED = 2
+/** What an entry says. */
+export interface ProgressEntry extends ProgressHead {
+  /** Everything is stated anew, from this entry on. */
+  readonly isFirst: boolean
+  /** Everything is stated anew, up to this entry. */
+  readonly isLast: boolean
+  /** Numbers of subscriptions. */
+  readonly removed: readonly number[]
+  readonly parts: readonly Unsaved[]
+}
+
+const FIRST = 1
+const LAST = 2
+
 const ALL = 1
 const JUDGES = 2
+const MISSED = 4
+const AT_MOST = 8
 
-/** One entry. */
-export function encodeProgress(nextNumber: number, committed: number, parts: readonly Unsaved[]): Buffer {
-  const target = Buffer.allocUnsafe(parts.reduce((bytes, part) => bytes + partBytes(part), 1 + 3 * VARINT_MAX))
-  target[0] = PROGRESS
-  let at = writeVarint(target, 1, nextNumber)
-  at = writeVarint(target, at, committed)
+const VARINT_MAX = 8
+const HEAD_BYTES = 9 + 4 * VARINT_MAX
+const PENDING_MAX = 6 * VARINT_MAX
+
+export function encodeProgress({ isFirst, isLast, removed, parts, ...head }: ProgressEntry): Buffer {
+  const most = parts.reduce((bytes, part) => bytes + partBytes(part), HEAD_BYTES + removed.length * VARINT_MAX)
+  const target = Buffer.allocUnsafe(most)
+  target[0] = (isFirst ? FIRST : 0) + (isLast ? LAST : 0)
+  target.writeDoubleLE(head.savedAt, 1)
+  let at = writeVarint(target, 9, head.nextNumber)
+  at = writeVarint(target, at, head.committed)
+  at = writeNumbers(target, at, removed)
   at = writeVarint(target, at, parts.length)
   for (const part of parts) at = writePart(target, at, part)
   return target.subarray(0, at)
 }
 
-export function encodeRemoval(number: number): Buffer {
-  const target = Buffer.allocUnsafe(1 + varintBytes(number))
-  target[0] = REMOVED
-  writeVarint(target, 1, number)
-  return target
+/** @throws RangeError for what is no entry */
+export function decodeProgress(entry: Buffer): ProgressEntry {
+  const reader: Reader = { bytes: entry, at: 9 }
+  const nextNumber = readVarint(reader)
+  const committed = readVarint(reader)
+  const removed = readNumbers(reader)
+  const parts: Unsaved[] = []
+  for (let left = readVarint(reader); left > 0; left--) parts.push(readPart(reader))
+  const isFirst = (entry[0]! & FIRST) !== 0
+  const isLast = (entry[0]! & LAST) !== 0
+  return { isFirst, isLast, savedAt: entry.readDoubleLE(1), nextNumber, committed, removed, parts }
 }
 
-/** Applies an entry to what the ones before it have come to. */
-export function applyEntry(saved: SavedProgress, entry: Buffer): void {
-  const reader: Reader = { bytes: entry, at: 1 }
-  if (entry[0] === REMOVED) {
-    saved.states.delete(readVarint(reader))
-    return
-  }
-  saved.nextNumber = readVarint(reader)
-  saved.committed = readVarint(reader)
-  for (let left = readVarint(reader); left > 0; left--) {
-    const state = readPart(reader, saved)
-    if (state !== undefined) saved.states.set(state.number, state)
-  }
-}
-
-const VARINT_MAX = 8
-const PENDING_MAX = 6 * VARINT_MAX
-
-function partBytes({ id, pending, settled }: Unsaved): number {
-  let bytes = 8 * VARINT_MAX + (id === undefined ? 0 : Buffer.byteLength(id)) + settled.length * VARINT_MAX
+function partBytes({ id, pending, settled, skipped }: Unsaved): number {
+  let bytes = 11 * VARINT_MAX + (id === undefined ? 0 : Buffer.byteLength(id))
+  bytes += (settled.length + skipped.length) * VARINT_MAX
   for (const { key } of pending) bytes += PENDING_MAX + (key === undefined ? 0 : Buffer.byteLength(key))
   return bytes
 }
 
 function writePart(target: Buffer, offset: number, part: Unsaved): number {
-  const { number, id, position, judgesUntil, waiting, pending, settled } = part
+  const { number, id, position, judgesUntil, missed, waiting, isAtMost, skipped, pending, settled } = part
   const judges = judgesUntil > position
+  const flags = (id ? ALL : 0) + (judges ? JUDGES : 0) + (missed ? MISSED : 0) + (isAtMost ? AT_MOST : 0)
   let at = writeVarint(target, offset, number)
-  at = writeVarint(target, at, (id === undefined ? 0 : ALL) + (judges ? JUDGES : 0))
+  at = writeVarint(target, at, flags)
   if (id !== undefined) at = writeText(target, at, id)
   at = writeVarint(target, at, position)
   if (judges) at = writeVarint(target, at, judgesUntil)
+  if (missed !== undefined) {
+    at = writeVarint(target, at, missed.from)
+    at = writeVarint(target, at, missed.until === Infinity ? 0 : missed.until)
+  }
   at = writeVarint(target, at, waiting)
+  if (id !== undefined) at = writeNumbers(target, at, skipped)
   at = writeVarint(target, at, pending.length)
   for (const each of pending) at = writePending(target, at, each)
-  at = writeVarint(target, at, settled.length)
-  for (const seq of settled) at = writeVarint(target, at, seq)
-  return at
+  return writeNumbers(target, at, settled)
 }
 
-function writePending(
-  target: Buffer,
-  offset: number,
-  { seq, offset: frame, bytes, tries, due, key }: SavedPending,
-): number {
+function writePending(target: Buffer, offset: number, pending: SavedPending): number {
+  const { seq, offset: frame, bytes, tries, isParked, due, key } = pending
   let at = writeVarint(target, offset, seq)
   at = writeVarint(target, at, frame)
   at = writeVarint(target, at, bytes)
-  at = writeVarint(target, at, tries)
-  if (tries === 0) return at
-  at = writeVarint(target, at, Math.max(0, Math.round(due)))
+  at = writeVarint(target, at, tries * 2 + (isParked ? 1 : 0))
+  if (!isParked) return at
+  at = writeVarint(target, at, Math.max(0, Math.ceil(due)))
   if (key !== undefined) return writeText(target, at, key, 1)
   target[at] = 0
   return at + 1
@@ -105,41 +119,112 @@ function writeText(target: Buffer, at: number, text: string, more: number = 0): 
   return start + target.write(text, start)
 }
 
-function readPart(reader: Reader, { states, isBroken }: SavedProgress): SavedState | undefined {
+function writeNumbers(target: Buffer, offset: number, numbers: readonly number[]): number {
+  let at = writeVarint(target, offset, numbers.length)
+  for (const each of numbers) at = writeVarint(target, at, each)
+  return at
+}
+
+function readPart(reader: Reader): Unsaved {
   const number = readVarint(reader)
   const flags = readVarint(reader)
   const isAll = (flags & ALL) !== 0
-  const before = states.get(number)
-  const id = isAll ? readText(reader, readVarint(reader)) : before?.id
+  const id = isAll ? readText(reader, readVarint(reader)) : undefined
   const position = readVarint(reader)
   const judgesUntil = (flags & JUDGES) === 0 ? 0 : readVarint(reader)
+  const missed = (flags & MISSED) === 0 ? undefined : readMissed(reader)
   const waiting = readVarint(reader)
-  const isRewound = !isAll && (isBroken || before?.isRewound === true)
-  const pending = isAll || before === undefined ? new Map<number, SavedPending>() : before.pending
-  for (let left = readVarint(reader); left > 0; left--) {
-    const each = readPending(reader)
-    if (!isRewound) pending.set(each.seq, each)
-  }
-  for (let left = readVarint(reader); left > 0; left--) pending.delete(readVarint(reader))
-  if (id === undefined) return undefined
-  // What comes after a gap is done again from where the gap began; what is settled stays so.
-  if (isRewound) return { ...before!, isRewound }
-  return { number, id, position, judgesUntil, waiting, pending, isRewound }
+  const skipped = isAll ? readNumbers(reader) : []
+  const pending: SavedPending[] = []
+  for (let left = readVarint(reader); left > 0; left--) pending.push(readPending(reader))
+  const settled = readNumbers(reader)
+  const isAtMost = (flags & AT_MOST) !== 0
+  return { number, id, position, judgesUntil, missed, waiting, isAtMost, skipped, pending, settled }
+}
+
+function readMissed(reader: Reader): Range {
+  const from = readVarint(reader)
+  const until = readVarint(reader)
+  return { from, until: until === 0 ? Infinity : until }
 }
 
 function readPending(reader: Reader): SavedPending {
   const seq = readVarint(reader)
   const offset = readVarint(reader)
   const bytes = readVarint(reader)
-  const tries = readVarint(reader)
-  if (tries === 0) return { seq, offset, bytes, tries, due: 0, key: undefined }
+  const state = readVarint(reader)
+  const tries = Math.floor(state / 2)
+  if (state % 2 === 0) return { seq, offset, bytes, tries, isParked: false, due: 0, key: undefined }
   const due = readVarint(reader)
   const length = readVarint(reader)
-  return { seq, offset, bytes, tries, due, key: length === 0 ? undefined : readText(reader, length - 1) }
+  const key = length === 0 ? undefined : readText(reader, length - 1)
+  return { seq, offset, bytes, tries, isParked: true, due, key }
 }
 
 function readText(reader: Reader, length: number): string {
   const { bytes, at } = reader
   reader.at += length
   return bytes.toString('utf8', at, at + length)
+}
+
+function readNumbers(reader: Reader): number[] {
+  const numbers: number[] = []
+  for (let left = readVarint(reader); left > 0; left--) numbers.push(readVarint(reader))
+  return numbers
+}
+
+/** What the entries up to now have come to. */
+export class SavedProgress {
+  nextNumber = 1
+  committed = 0
+  savedAt = 0
+  /** Some of it can't be read: what follows counts only where it doesn't build on that. */
+  isBroken = true
+  readonly states: Map<number, SavedState> = new Map()
+  /** Subscriptions that are stated anew, since everything began to be. */
+  #anew: Set<number> | undefined
+
+  /** An entry is missing here. */
+  gap(): void {
+    this.isBroken = true
+    this.#anew = undefined
+  }
+
+  apply({ isFirst, isLast, removed, parts, nextNumber, committed, savedAt }: ProgressEntry): void {
+    this.nextNumber = Math.max(this.nextNumber, nextNumber)
+    this.committed = Math.max(this.committed, committed)
+    this.savedAt = savedAt
+    if (isFirst) this.#anew = new Set()
+    for (const number of removed) this.#remove(number)
+    for (const part of parts) this.#applyPart(part)
+    if (!isLast || this.#anew === undefined) return
+    // Whatever is not stated by now is not there any more.
+    for (const number of this.states.keys()) if (!this.#anew.has(number)) this.states.delete(number)
+    this.#anew = undefined
+    this.isBroken = false
+  }
+
+  #remove(number: number): void {
+    this.states.delete(number)
+    this.#anew?.delete(number)
+  }
+
+  #applyPart({ id, settled, pending: changed, ...part }: Unsaved): void {
+    const { number } = part
+    const before = this.states.get(number)
+    if (id !== undefined) {
+      this.#anew?.add(number)
+      const pending = new Map(changed.map((each) => [each.seq, each]))
+      this.states.set(number, { ...part, id, pending, isRewound: false })
+      return
+    }
+    if (before === undefined) return // it was stated where something is missing
+    const { pending } = before
+    // What comes after a gap is done again from where the gap began; what is settled stays so.
+    const isRewound = before.isRewound || this.isBroken
+    if (!isRewound) for (const each of changed) pending.set(each.seq, each)
+    for (const seq of settled) pending.delete(seq)
+    if (isRewound) this.states.set(number, { ...before, isRewound })
+    else this.states.set(number, { ...part, id: before.id, skipped: before.skipped, pending, isRewound })
+  }
 }

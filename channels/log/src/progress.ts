@@ -2,8 +2,9 @@
 // it has grown to a multiple of what it says, it begins anew with all of it.
 
 import type { Clock } from '@sluice/clock'
+import type { SluiceError } from '@sluice/event'
 import { openStore, type Disk, type Recovery, type SegmentStore } from '@sluice/segments'
-import { applyEntry, encodeProgress, encodeRemoval, type SavedProgress } from './progress-codec.ts'
+import { SavedProgress, decodeProgress, encodeProgress, type ProgressEntry, type ProgressHead } from './progress-codec.ts'
 import type { Saver } from './saved.ts'
 
 interface Waiter {
@@ -11,7 +12,6 @@ interface Waiter {
   reject: (error: unknown) => void
 }
 
-const SEGMENT_BYTES = { first: 128 * 1024, max: 4 * 1024 * 1024 }
 /** Subscriptions in one entry when all is written anew, so that no single write holds the event loop for long. */
 const SAVERS_AT_ONCE = 100
 
@@ -19,85 +19,95 @@ export interface ProgressOptions {
   disk: Disk
   clock: Clock
   folder: string
+  segmentBytes: { first: number; max: number }
+  /** The disk fails, or works again (`undefined`). */
+  changed: (failure: SluiceError | undefined) => void
 }
 
 /** Opens the store and reads what it says. */
 export async function openProgress(
   options: ProgressOptions,
 ): Promise<{ progress: Progress; saved: SavedProgress; recovery: Recovery }> {
-  const saved: SavedProgress = { nextNumber: 1, committed: 0, states: new Map(), isBroken: false }
+  const { first: slabBytes } = options.segmentBytes
   const { store, recovery } = await openStore<Waiter>({
     ...options,
     name: 'progress',
-    segmentBytes: SEGMENT_BYTES,
-    slabBytes: 64 * 1024,
-    recentBytes: 128 * 1024,
+    slabBytes,
+    recentBytes: 2 * slabBytes,
     cacheBytes: 0,
     committed: ({ entries }) => entries.forEach(({ resolve }) => resolve()),
     failed: (entries, error) => entries.forEach(({ reject }) => reject(error)),
   })
-  saved.isBroken = store.segments.length === 0 // all of it is missing, or there has been none yet
-  let next = store.segments[0]?.first ?? 1
+  const saved = new SavedProgress()
+  let next: number | undefined
   for (const segment of [...store.segments]) {
     await store.scan(segment, ({ seq, start, length }, buffer) => {
-      if (seq > next) saved.isBroken = true
+      if (next !== undefined && seq > next) saved.gap()
       next = seq + 1
-      applyEntry(saved, buffer.subarray(start, start + length))
+      saved.apply(decodeProgress(buffer.subarray(start, start + length)))
     })
   }
-  return { progress: new Progress(store), saved, recovery }
+  return { progress: new Progress(store, options.segmentBytes.first), saved, recovery }
 }
 
 export class Progress {
   readonly #store: SegmentStore<Waiter>
+  readonly #bytesMin: number
   /** Bytes since all of it was written, and how many that took. */
   #bytes = Infinity
   #allBytes = 0
 
-  constructor(store: SegmentStore<Waiter>) {
+  constructor(store: SegmentStore<Waiter>, bytesMin: number) {
     this.#store = store
+    this.#bytesMin = bytesMin
   }
 
   /** Whether the journal is so much longer than what it says that it should begin anew. */
   get isLong(): boolean {
-    return this.#bytes > Math.max(SEGMENT_BYTES.first, 4 * this.#allBytes)
+    return this.#bytes > Math.max(this.#bytesMin, 4 * this.#allBytes)
   }
 
-  /** Saves what has changed. Rejects when the disk fails: then the next save has all of it. */
-  async save(nextNumber: number, committed: number, savers: readonly Saver[]): Promise<void> {
-    const entry = encodeProgress(
-      nextNumber,
-      committed,
-      savers.map((saver) => saver.takeUnsaved()),
-    )
-    this.#bytes += entry.length
+  /** Saves what has changed, and who is removed, by number. Rejects when the disk fails: then the next save has all of it. */
+  async save(head: ProgressHead, savers: readonly Saver[], removed: readonly number[]): Promise<void> {
+    this.#bytes += await this.#save(head, savers, { removed, isFirst: false, isLast: false })
+  }
+
+  /** Writes all of it into a new segment, and removes the ones before. Whoever joins meanwhile is not part of it. */
+  async beginAnew(head: () => ProgressHead, savers: readonly Saver[]): Promise<void> {
+    if (this.#store.failure !== undefined) throw this.#store.failure
+    this.#store.roll()
+    const first = this.#store.next
+    let bytes = 0
+    for (let i = 0; i === 0 || i < savers.length; i += SAVERS_AT_ONCE) {
+      const some = savers.slice(i, i + SAVERS_AT_ONCE)
+      for (const saver of some) saver.saveAll()
+      const isLast = i + SAVERS_AT_ONCE >= savers.length
+      bytes += await this.#save(head(), some, { removed: [], isFirst: i === 0, isLast })
+    }
+    this.#bytes = this.#allBytes = bytes
+    while (this.#store.segments[0]!.first < first) await this.#store.removeOldest()
+  }
+
+  /** Resolves with the number of bytes. */
+  async #save(
+    head: ProgressHead,
+    savers: readonly Saver[],
+    more: Pick<ProgressEntry, 'removed' | 'isFirst' | 'isLast'>,
+  ): Promise<number> {
+    const entry = encodeProgress({ ...head, ...more, parts: savers.map((saver) => saver.takeUnsaved()) })
     try {
       await this.#append(entry)
     } catch (error) {
       for (const saver of savers) saver.saveFailed()
       throw error
     }
-  }
-
-  async saveRemoval(number: number): Promise<void> {
-    await this.#append(encodeRemoval(number))
-  }
-
-  /** Writes all of it into a new segment, and removes the ones before. */
-  async beginAnew(nextNumber: number, committed: () => number, savers: readonly Saver[]): Promise<void> {
-    this.#store.roll()
-    const first = this.#store.next
-    this.#bytes = 0
-    for (let i = 0; i === 0 || i < savers.length; i += SAVERS_AT_ONCE) {
-      const some = savers.slice(i, i + SAVERS_AT_ONCE)
-      for (const saver of some) saver.saveAll()
-      await this.save(nextNumber, committed(), some)
-    }
-    this.#allBytes = this.#bytes
-    while (this.#store.segments[0]!.first < first) await this.#store.removeOldest()
+    for (const saver of savers) saver.wasSaved()
+    return entry.length
   }
 
   #append(entry: Buffer): Promise<void> {
+    // While the disk fails the store tries a new file every second; each try of ours would make one too.
+    if (this.#store.failure !== undefined) return Promise.reject(this.#store.failure)
     return new Promise((resolve, reject) => this.#store.append(entry, { resolve, reject }))
   }
 

@@ -1,9 +1,9 @@
 // Where what is stored lies, and what it is: for subscriptions that lag, for starts, and for `read`.
 
 import type { ReadRange, Start, StoredEvent } from '@sluice/channel'
-import type { Clock } from '@sluice/clock'
-import type { Event } from '@sluice/event'
-import type { Problem, Segment, SegmentStore } from '@sluice/segments'
+import type { Clock, Timer } from '@sluice/clock'
+import type { Event, SluiceError } from '@sluice/event'
+import type { Segment, SegmentStore } from '@sluice/segments'
 import { readEvent } from './entry.ts'
 import type { Indexes } from './indexes.ts'
 import type { Appended } from './publication.ts'
@@ -22,9 +22,11 @@ export class Reader {
   readonly #store: SegmentStore<Appended>
   readonly #indexes: Indexes
   readonly #clock: Clock
-  /** First and last sequence numbers of what is lost. */
-  readonly #lost: (readonly [number, number])[]
   readonly #failing: (error: Error | undefined) => void
+  /** Reads that wait to be tried again. */
+  readonly #waiting = new Map<Timer, () => void>()
+  /** Reads that have failed and not succeeded since. */
+  #failures = 0
   #isClosed = false
 
   /** @param failing told that the disk can't be read now, and that it can again */
@@ -32,19 +34,27 @@ export class Reader {
     store: SegmentStore<Appended>,
     indexes: Indexes,
     clock: Clock,
-    problems: readonly Problem[],
     failing: (error: Error | undefined) => void,
   ) {
     this.#store = store
     this.#indexes = indexes
     this.#clock = clock
-    this.#lost = problems.map(({ lost }) => lost).filter(([first, last]) => last >= first)
     this.#failing = failing
   }
 
   /** Gives up what the disk does not let read. */
   close(): void {
     this.#isClosed = true
+    for (const [timer, wake] of this.#waiting) {
+      timer.cancel()
+      wake()
+    }
+    this.#waiting.clear()
+  }
+
+  /** The first sequence number that is stored. */
+  get first(): number {
+    return this.#store.segments[0]?.first ?? this.#store.next
   }
 
   /** The segment that has `seq`, or would have it: the last one that begins at or before it, else the first. */
@@ -61,45 +71,73 @@ export class Reader {
   }
 
   segmentAfter(segment: Segment): Segment | undefined {
-    return this.#store.segments[this.#store.segments.indexOf(segment) + 1]
+    return this.#store.segments.find(({ number }) => number > segment.number)
   }
 
   indexOf(segment: Segment): SegmentIndex | undefined {
     return this.#indexes.get(segment)
   }
 
-  /** Resolves with `undefined` only once the log is closed. */
+  /** Resolves with `undefined` only once the log is closed, or the segment is removed. */
   async loadIndex(segment: Segment): Promise<SegmentIndex | undefined> {
-    return this.#indexes.get(segment) ?? (await this.#untilRead(() => this.#indexes.load(segment)))
+    return this.#indexes.get(segment) ?? (await this.#untilRead(segment, () => this.#indexes.load(segment)))
   }
 
-  /** The event, if it is in memory. */
+  /** The event, if it is in memory; else, or where it is damaged there, `undefined`. */
   eventAt({ segment, offset, seq }: Place): Event | undefined {
-    const entry = this.#store.read(segment, offset, seq)
-    return entry && readEvent(entry)
+    try {
+      const entry = this.#store.read(segment, offset, seq)
+      return entry && readEvent(entry)
+    } catch (error) {
+      if (isDamage(error)) return undefined // `loadEvent` says so
+      throw error
+    }
   }
 
-  /** The event from the disk; `undefined` where it can't be read any more. */
-  async loadEvent({ segment, offset, seq }: Place): Promise<Event | undefined> {
-    const entry = await this.#untilRead(() => this.#store.load(segment, offset, seq))
-    return entry && readEvent(entry)
+  /**
+   * The event from the disk. `damaged`: it can't be read any more. Resolves with `undefined` only once the log is closed,
+   * or the segment is removed.
+   */
+  async loadEvent({ segment, offset, seq }: Place): Promise<Event | 'damaged' | undefined> {
+    return await this.#untilRead(segment, async () => {
+      try {
+        return readEvent(await this.#store.load(segment, offset, seq))
+      } catch (error) {
+        if (isDamage(error)) return 'damaged'
+        throw error
+      }
+    })
   }
 
   /** A disk that can't be read now may be read later; what is not read is not lost. */
-  async #untilRead<Read>(read: () => Promise<Read>): Promise<Read | undefined> {
-    for (let isFirst = true; !this.#isClosed; isFirst = false) {
-      try {
-        const result = await read()
-        if (!isFirst) this.#failing(undefined)
-        return result
-      } catch (error) {
-        this.#failing(error as Error)
+  async #untilRead<Read>(segment: Segment, read: () => Promise<Read>): Promise<Read | undefined> {
+    let hasFailed = false
+    try {
+      while (!this.#isClosed) {
+        try {
+          return await read()
+        } catch (error) {
+          if (this.#isClosed || !this.#store.segments.includes(segment)) return undefined
+          if (!hasFailed) this.#failures++
+          hasFailed = true
+          this.#failing(error as Error)
+        }
+        await this.#pause()
       }
-      await new Promise<void>((resolve) => {
-        this.#clock.setTimer(RETRY_MS, resolve)
-      })
+      return undefined
+    } finally {
+      if (hasFailed && --this.#failures === 0) this.#failing(undefined)
     }
-    return undefined
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimer(RETRY_MS, () => {
+        this.#waiting.delete(timer)
+        resolve()
+      })
+      this.#waiting.set(timer, resolve)
+    })
   }
 
   /** When the first event from `seq` on was stored, as far as memory knows. */
@@ -107,21 +145,15 @@ export class Reader {
     const segment = this.segmentOf(seq)
     if (segment === undefined) return undefined
     const index = this.#indexes.get(segment)
-    return index !== undefined && seq >= segment.first && seq < index.end ? index.time(seq) : segment.created
-  }
-
-  /** The events between these numbers that are lost; `undefined`: none. */
-  lostBetween(first: number, last: number): readonly [number, number] | undefined {
-    const found = this.#lost.find((lost) => lost[0] <= last && lost[1] >= first)
-    return found && [Math.max(first, found[0]), Math.min(last, found[1])]
+    const isKnown = index !== undefined && seq >= segment.first && seq < index.end && index.offset(seq) > 0
+    return isKnown ? index.time(seq) : segment.created
   }
 
   /** The sequence number where a start begins. */
   async findStart(start: Start): Promise<number> {
-    const earliest = this.#store.segments[0]?.first ?? this.#store.next
     if (start === 'latest') return this.#store.next
-    if (start === 'earliest') return earliest
-    return 'after' in start ? Math.max(earliest, Number(start.after) + 1) : await this.#firstSince(start.time)
+    if (start === 'earliest') return this.first
+    return 'after' in start ? Math.max(this.first, Number(start.after) + 1) : await this.#firstSince(start.time)
   }
 
   async #firstSince(time: number): Promise<number> {
@@ -146,18 +178,20 @@ export class Reader {
     let seq = await this.findStart(from)
     for (let segment = this.segmentOf(seq); segment !== undefined; segment = this.segmentAfter(segment)) {
       const index = await this.loadIndex(segment)
-      if (index === undefined) return found
-      for (seq = Math.max(seq, segment.first); seq < index.end && seq <= this.#store.last; seq++) {
+      for (seq = Math.max(seq, segment.first); seq < (index?.end ?? 0) && seq <= this.#store.last; seq++) {
         if (found.length >= limit || seq > last) return found
-        if (index.offset(seq) === 0) continue
-        const time = index.time(seq)
+        if (index!.offset(seq) === 0) continue
+        const time = index!.time(seq)
         if (time > until) return found
-        const event = await this.loadEvent({ seq, segment, offset: index.offset(seq) })
-        if (event !== undefined && (filter === undefined || filter.matches(event))) {
-          found.push({ position: String(seq), time, event })
-        }
+        const event = await this.loadEvent({ seq, segment, offset: index!.offset(seq) })
+        if (event === undefined || event === 'damaged') continue
+        if (filter === undefined || filter.matches(event)) found.push({ position: String(seq), time, event })
       }
     }
     return found
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return (error as SluiceError).code === 'SLUICE_RECORD_DAMAGED'
 }

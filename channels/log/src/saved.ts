@@ -7,12 +7,21 @@ export interface SavedPending {
   readonly offset: number
   /** Bytes of its frame. */
   readonly bytes: number
-  /** Tries made. 0: it was out, or about to be. */
+  /** Tries made. */
   tries: number
-  /** With tries: when it is due again, wall-clock ms. */
+  /** It was released; otherwise it was out, or about to be. */
+  isParked: boolean
+  /** Where it is parked: when it is due again, in ms by the log's clock (./wall-clock.ts). */
   due: number
-  /** With tries and `order: key`: the key that it holds. */
+  /** Where it is parked, and `order` is `key`: the key that it holds. */
   key: string | undefined
+}
+
+/** A range of sequence numbers, the end not included. */
+export interface Range {
+  readonly from: number
+  /** Infinity: it is not known yet. */
+  readonly until: number
 }
 
 /** Where the reading of a subscription stands. */
@@ -21,14 +30,20 @@ export interface SavedCursor {
   readonly position: number
   /** Up to here, not included, it judges by its own filter what it reads, for nobody else did. 0: nowhere. */
   readonly judgesUntil: number
+  /** What was stored while nobody had the subscription open: that too it judges. */
+  readonly missed: Range | undefined
   /** Events from the cursor on that were judged to be for it. */
   readonly waiting: number
+  /** There may be fewer: some are lost. */
+  readonly isAtMost: boolean
+  /** From the cursor on, events that are taken already and not to be taken twice. */
+  readonly skipped: readonly number[]
 }
 
 /** Of one subscription, what a save adds to what is saved already. */
 export interface Unsaved extends SavedCursor {
   readonly number: number
-  /** Given: this is all of it, and what was saved before no longer counts. */
+  /** Given: this is all of it, and what was saved before no longer counts. Otherwise `skipped` is as it was. */
   readonly id: string | undefined
   /** New ones, and those that have changed. */
   readonly pending: readonly SavedPending[]
@@ -47,8 +62,9 @@ export interface SavedState extends SavedCursor {
 
 /** Who has progress to save. */
 export interface Saver {
-  /** What has changed since the last call; it counts as saved, unless {@link saveFailed} follows. */
+  /** What has changed since the last call. {@link wasSaved} or {@link saveFailed} follows. */
   takeUnsaved(): Unsaved
+  wasSaved(): void
   /** The next {@link takeUnsaved} has all of it, and should come soon. */
   saveFailed(): void
   /** The next {@link takeUnsaved} has all of it. */
@@ -59,7 +75,13 @@ export interface Saver {
 export function unopenedSaver({ pending, ...state }: SavedState): Saver {
   return {
     takeUnsaved: () => ({ ...state, pending: [...pending.values()], settled: [] }),
+    wasSaved: () => {},
     saveFailed: () => {},
     saveAll: () => {},
   }
+}
+
+/** Whether there is nothing for it but what it has taken: wherever it stands, it needs nothing that is stored by now. */
+export function isIdle({ position, judgesUntil, missed, waiting }: SavedCursor): boolean {
+  return waiting === 0 && judgesUntil <= position && (missed === undefined || missed.until <= position)
 }

@@ -1,4 +1,4 @@
-// Where the events of one segment lie, when they were stored, and whom they are for: 12 bytes an event, in memory while
+// Where the events of one segment lie, when they were stored, and whom they are for: 16 bytes an event, in memory while
 // somebody reads there. It is made while the segment is written, or by reading it once.
 
 import type { Segment } from '@sluice/segments'
@@ -13,12 +13,14 @@ export class SegmentIndex {
   count = 0
   /** 0 = a hole: the event can't be read any more. No event lies at 0, for the segment's head does. */
   #offsets = new Uint32Array(FIRST_SIZE)
-  /** Milliseconds since the segment was begun. */
-  #times = new Uint32Array(FIRST_SIZE)
+  /** When it was stored, wall-clock ms. */
+  #times = new Float64Array(FIRST_SIZE)
   /** Whom it is for: index into `#takers`. */
   #sets = new Uint32Array(FIRST_SIZE)
   readonly #takers: Uint32Array[] = []
   readonly #setOf = new Map<string, number>()
+  /** Offset after the last event's frame. */
+  #endOffset = 0
 
   constructor(segment: Segment) {
     this.segment = segment
@@ -31,15 +33,19 @@ export class SegmentIndex {
 
   /** Bytes of memory, nearly. */
   get bytes(): number {
-    return this.#offsets.length * 12 + this.#takers.reduce((bytes, numbers) => bytes + numbers.byteLength + 64, 0)
+    return this.#offsets.length * 16 + this.#takers.reduce((bytes, numbers) => bytes + numbers.byteLength + 64, 0)
   }
 
-  /** Adds an event, after those with lower numbers; what lies between is a hole. `takers`: a key of `takersKey`. */
-  add(seq: number, offset: number, time: number, takers: string): void {
+  /**
+   * Adds an event whose frame lies from `offset` to `end`, after those with lower numbers; what lies between is a hole.
+   * `takers`: a key of `takersKey`.
+   */
+  add(seq: number, offset: number, end: number, time: number, takers: string): void {
     const at = seq - this.segment.first
     if (at >= this.#offsets.length) this.#grow(at + 1)
     this.#offsets[at] = offset
-    this.#times[at] = Math.min(Math.max(0, time - this.segment.created), TIME_MAX)
+    this.#times[at] = time
+    this.#endOffset = end
     this.#sets[at] = this.#setFor(takers)
     this.count = at + 1
   }
@@ -51,17 +57,17 @@ export class SegmentIndex {
 
   /** When it was stored, wall-clock ms. */
   time(seq: number): number {
-    return this.segment.created + this.#times[seq - this.segment.first]!
+    return this.#times[seq - this.segment.first]!
   }
 
-  /** Bytes of its frame. */
+  /** Bytes of its frame; where a hole follows, with those of the hole. */
   frameBytes(seq: number): number {
     const offset = this.offset(seq)
     for (let next = seq + 1; next < this.end; next++) {
       const end = this.offset(next)
       if (end > 0) return end - offset
     }
-    return this.segment.bytes - offset
+    return this.#endOffset - offset
   }
 
   /** Names the set of those whom it is for; equal ones have equal numbers within a segment. */
@@ -84,16 +90,13 @@ export class SegmentIndex {
 
   #grow(least: number): void {
     const size = Math.max(this.#offsets.length * 2, least)
-    this.#offsets = grown(this.#offsets, size)
-    this.#times = grown(this.#times, size)
-    this.#sets = grown(this.#sets, size)
+    this.#offsets = grown(this.#offsets, new Uint32Array(size))
+    this.#times = grown(this.#times, new Float64Array(size))
+    this.#sets = grown(this.#sets, new Uint32Array(size))
   }
 }
 
-const TIME_MAX = 2 ** 32 - 1
-
-function grown(array: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(size)
+function grown<Numbers extends Uint32Array | Float64Array>(array: Numbers, larger: Numbers): Numbers {
   larger.set(array)
   return larger
 }

@@ -1,31 +1,28 @@
 // How much of the log is owed to subscriptions, and what of the rest is kept: history, within its bounds of age and
 // bytes. It gives way to what is owed.
 
-import type { Clock } from '@sluice/clock'
 import type { Segment, SegmentStore } from '@sluice/segments'
 import type { Indexes } from './indexes.ts'
 import type { LogLimits } from './limits.ts'
 import type { Appended } from './publication.ts'
+import type { WallClock } from './wall-clock.ts'
 
 export class Space {
   readonly #store: SegmentStore<Appended>
   readonly #indexes: Indexes
-  readonly #clock: Clock
+  readonly #now: WallClock
   readonly #limits: LogLimits
-  /** Wall clock less monotonic clock, once: a wall clock that jumps must not make history look old (fault 19). */
-  readonly #wallMs: number
   /** Bytes of finished segments that are owed wholly or in part, less the part that is not. */
   #owedBefore = 0
   /** The last update's. */
   #lowestSegment: Segment | undefined
   #lowestOffset = 0
 
-  constructor(store: SegmentStore<Appended>, indexes: Indexes, clock: Clock, limits: LogLimits) {
+  constructor(store: SegmentStore<Appended>, indexes: Indexes, now: WallClock, limits: LogLimits) {
     this.#store = store
     this.#indexes = indexes
-    this.#clock = clock
+    this.#now = now
     this.#limits = limits
-    this.#wallMs = clock.now() - clock.monotonic()
   }
 
   /** Bytes that are not settled by everybody, and those on their way to the disk. */
@@ -71,7 +68,7 @@ export class Space {
   /** `next`: the segment after the one in question, whose beginning is that one's end. */
   #isOver(next: Segment, total: number): boolean {
     const { bytesMax, retentionBytes, retentionMs } = this.#limits
-    const ageMs = this.#wallMs + this.#clock.monotonic() - next.created
+    const ageMs = this.#now() - next.created
     return total > bytesMax || total - this.owed > retentionBytes || ageMs > retentionMs
   }
 }

@@ -24,7 +24,7 @@ import type { Filter } from '@sluice/filter'
 import type { Segment } from '@sluice/segments'
 import { Cursor } from './cursor.ts'
 import type { LogChannel } from './log.ts'
-import type { SavedPending, SavedState, Saver, Unsaved } from './saved.ts'
+import { isIdle, type SavedCursor, type SavedPending, type SavedState, type Saver, type Unsaved } from './saved.ts'
 
 /** An event that the subscription has taken and not settled. */
 export interface Ref extends SavedPending {
@@ -37,6 +37,7 @@ export interface Ref extends SavedPending {
   isSaved: boolean
 }
 
+const UNTRIED = { tries: 0, isParked: false, due: 0, key: undefined, isSaved: false }
 /** Events that wait in memory for a window that is full, before the subscription falls behind. */
 const AHEAD_MAX: Window = { events: 64, bytes: 256 * 1024 }
 
@@ -58,13 +59,20 @@ export class LogSubscription implements Subscription, Saver {
   #aheadBytes = 0
   /** Everything taken and not settled, in the order of taking. */
   readonly #pending = new Set<Ref>()
-  /** A seek has mixed the order of `#pending`. */
+  /** A seek has mixed the order of `#pending`: the first is not the oldest. */
   #isMixed = false
   readonly #unsaved = new Set<Ref>()
   #settledSaved: number[] = []
   /** All of it is to be saved, not only what has changed. */
   #savesAll = true
+  /** Whoever saves has heard that there is something to save. */
+  #isChanged = false
+  /** The lowest sequence number that it needs by what is saved; and by what is being saved. */
+  #savedLowest = Infinity
+  #savingLowest = Infinity
   readonly #lossListeners = new Set<(loss: Loss) => void>()
+  /** Losses that were met before anybody listened. */
+  readonly #untold: Loss[] = []
 
   constructor(channel: LogChannel, spec: SubscriptionSpec, number: number, deliver: (delivery: Delivery) => void) {
     this.id = spec.id
@@ -93,18 +101,27 @@ export class LogSubscription implements Subscription, Saver {
     })
   }
 
-  /** Takes up what a process that is gone has left: before anything is handed out. */
-  restore(saved: SavedState, refs: readonly Ref[]): void {
+  /**
+   * Takes up what a process that is gone has left, before anything is handed out. `refs`: what was taken and not settled,
+   * in order; `gone`: of that, what is not stored any more.
+   */
+  restore(saved: SavedState, refs: readonly Ref[], gone: readonly number[]): void {
     this.cursor.restore(saved)
     this.#savesAll = false
     const parked: Ref[] = []
     for (const ref of refs) {
       this.#pending.add(ref)
-      if (ref.tries === 0) this.#again.push(ref)
-      else parked.push(ref)
+      if (ref.isParked) parked.push(ref)
+      else this.#again.push(ref)
     }
+    for (const seq of gone) {
+      this.#settledSaved.push(seq)
+      if (!saved.isRewound) this.tellLoss(seq, seq, 1)
+    }
+    this.#isMixed = refs.some(({ seq }) => seq >= saved.position)
+    this.#savedLowest = this.#lowestNeeded(saved)
     const haveKeys = parked.every(({ key }) => key !== undefined)
-    const now = this.#channel.clock.now()
+    const now = this.#channel.now()
     for (const ref of parked) {
       const delayMs = Math.min(Math.max(0, ref.due - now), this.#channel.capabilities.maxDelayMs)
       this.#handover.restore(ref, ref.tries, delayMs, haveKeys ? ref.key : undefined)
@@ -125,7 +142,7 @@ export class LogSubscription implements Subscription, Saver {
   offer(seq: number, segment: Segment, offset: number, bytes: number, time: number, event: Event): void {
     if (this.#removed) return
     if (this.cursor.follows(seq, this.#ahead.length < AHEAD_MAX.events && this.#aheadBytes < AHEAD_MAX.bytes)) {
-      this.#ahead.push({ seq, segment, offset, bytes, time, event, tries: 0, due: 0, key: undefined, isSaved: false })
+      this.#ahead.push({ seq, segment, offset, bytes, time, event, ...UNTRIED })
       this.#aheadBytes += bytes
     }
     this.#handover.wake()
@@ -159,22 +176,24 @@ export class LogSubscription implements Subscription, Saver {
 
   async #loadLater(ref: Ref): Promise<void> {
     const event = await this.#channel.reader.loadEvent(ref)
-    if (event === undefined) this.#damaged(ref)
-    else this.#handover.loaded(ref, event)
+    if (event === 'damaged') this.#damaged(ref)
+    else if (event !== undefined) this.#handover.loaded(ref, event)
+    // Else the log is closed, and it stays as it is.
   }
 
   /** It can't be read any more. */
   #damaged(ref: Ref): void {
     if (!this.#pending.has(ref)) return
-    this.#handover.unloadable(ref, ref.key)
     this.#forget(ref)
-    this.tellLoss(ref.seq, ref.seq)
+    this.tellLoss(ref.seq, ref.seq, 1)
+    this.#handover.unloadable(ref, ref.key)
   }
 
   #parked(ref: Ref, event: Event, tries: number, delayMs: number): void {
     ref.tries = tries
-    ref.due = this.#channel.clock.now() + delayMs
-    if (this.#order === 'key') ref.key = orderingKey(event)
+    ref.isParked = true
+    ref.due = this.#channel.now() + delayMs
+    ref.key = this.#order === 'key' ? orderingKey(event) : undefined
     this.#unsaved.add(ref)
     this.changed()
   }
@@ -189,28 +208,38 @@ export class LogSubscription implements Subscription, Saver {
 
   /** Its progress is not what was saved last. */
   changed(): void {
+    if (this.#isChanged) return
+    this.#isChanged = true
     this.#channel.progressChanged(this)
   }
 
   takeUnsaved(): Unsaved {
     const isFull = this.#savesAll
     const refs = isFull ? this.#pending : this.#unsaved
+    const cursor = this.cursor.save(this.#ahead.length, this.#ahead.peek()?.seq)
     const unsaved: Unsaved = {
       number: this.number,
       id: isFull ? this.id : undefined,
-      ...this.cursor.save(this.#ahead.length, this.#ahead.peek()?.seq),
+      ...cursor,
       pending: [...refs],
       settled: isFull ? [] : this.#settledSaved,
     }
     for (const ref of refs) ref.isSaved = true
     this.#savesAll = false
+    this.#isChanged = false
     this.#unsaved.clear()
     this.#settledSaved = []
+    this.#savingLowest = this.#lowestNeeded(cursor)
     return unsaved
+  }
+
+  wasSaved(): void {
+    this.#savedLowest = this.#savingLowest
   }
 
   saveFailed(): void {
     this.#savesAll = true
+    this.#isChanged = false
     this.changed()
   }
 
@@ -220,7 +249,21 @@ export class LogSubscription implements Subscription, Saver {
 
   /** The lowest sequence number that it still needs. */
   lowest(): number {
-    let lowest = Math.min(this.cursor.lowest, this.#ahead.peek()?.seq ?? Infinity)
+    return this.#lowestTaken(Math.min(this.cursor.lowest, this.#ahead.peek()?.seq ?? Infinity))
+  }
+
+  /** The same, by what is saved, and up to what was committed then: whoever restarts needs that. */
+  get savedLowest(): number {
+    return this.#savedLowest
+  }
+
+  #lowestNeeded(cursor: SavedCursor): number {
+    return this.#lowestTaken(isIdle(cursor) ? Infinity : cursor.position)
+  }
+
+  /** The lowest of `others` and of what is taken. */
+  #lowestTaken(others: number): number {
+    let lowest = others
     for (const { seq } of this.#pending) {
       lowest = Math.min(lowest, seq)
       if (!this.#isMixed) break // the first one taken is the oldest
@@ -252,7 +295,7 @@ export class LogSubscription implements Subscription, Saver {
     const target = await this.#channel.reader.findStart(start)
     for (const ref of this.#takeWaiting()) this.#forget(ref)
     this.#isMixed = this.#pending.size > 0
-    this.cursor.moveTo(target, new Set([...this.#handover.out()].map(({ seq }) => seq)))
+    this.cursor.moveTo(target, Array.from(this.#handover.out(), ({ seq }) => seq))
     this.#savesAll = true
     this.changed()
     this.#handover.wake()
@@ -284,12 +327,14 @@ export class LogSubscription implements Subscription, Saver {
 
   onLoss(listener: (loss: Loss) => void): () => void {
     this.#lossListeners.add(listener)
+    for (const loss of this.#untold.splice(0)) listener(loss)
     return () => this.#lossListeners.delete(listener)
   }
 
-  /** Events from `first` to `last`, any of which may have been for this subscription, can't be read any more. */
-  tellLoss(first: number, last: number): void {
-    const loss: Loss = { events: last - first + 1, range: [String(first), String(last)], cause: 'damage' }
+  /** Of the entries from `first` to `last`, which can't be read any more, so many were for this subscription, at most. */
+  tellLoss(first: number, last: number, events: number): void {
+    const loss: Loss = { events, range: [String(first), String(last)], cause: 'damage' }
+    if (this.#lossListeners.size === 0) this.#untold.push(loss)
     for (const listener of this.#lossListeners) listener(loss)
   }
 

@@ -8,6 +8,7 @@ import { WINDOW_DEFAULT, orderingKey, type Delivery, type Position, type Window 
 import { Fifo } from './fifo.ts'
 import { HandedOut, type DeliveryOwner } from './handed-out.ts'
 import { Keys } from './keys.ts'
+import { LoadingQueue, type Taken } from './loading.ts'
 import type { ParkingLot, ParkingOwner } from './parking.ts'
 
 /** What a driver provides for one subscription. `Ref` is how the driver names a stored event. */
@@ -65,7 +66,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
   readonly #out: HandedOut<Ref>[] = []
   #outBytes = 0
   /** Taken, and not in memory yet, or behind one that is not. */
-  readonly #loading = new Fifo<Loading<Ref>>()
+  readonly #loading = new LoadingQueue<Ref>()
   /** Taken from the backlog, and too large for what is left of the window: the next one to go. */
   #unfit: Ref | undefined
   /** Released, and the delay is over. */
@@ -112,7 +113,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
   /** Everything taken from the backlog and not settled, in no order. */
   *refs(): Generator<Ref> {
     yield* this.out()
-    for (const loading of this.#loading) yield loading.ref
+    yield* this.#loading.refs()
     if (this.#unfit !== undefined) yield this.#unfit
     for (const due of this.#due) yield due.ref
     for (const fresh of this.#fresh) yield fresh.ref
@@ -155,7 +156,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
       this.#keys = this.#newKeys()
       return
     }
-    for (const ref of this.#keys.takeAll()) this.#putFresh(ref)
+    for (const ref of this.#keys.takeAll()) this.#putFresh(ref, undefined)
     this.#keys = undefined
     this.#unordered = 0
     this.wake()
@@ -219,7 +220,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
 
   /** From the parking lot: the delay is over. */
   due(ref: Ref, tries: number): void {
-    this.#due.push({ ref, tries, ownsKey: true, isFresh: false })
+    this.#due.push({ ref, tries, ownsKey: true, key: undefined, isFresh: false })
     this.wake()
   }
 
@@ -235,33 +236,27 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
 
   /** From the driver: an event is in memory that {@link Backlog.load} had not. */
   loaded(ref: Ref, event: Event): void {
-    const loading = this.#loadingOf(ref)
-    if (loading !== undefined) loading.event = event
+    this.#loading.came(ref, event)
     this.#arriveLoaded()
   }
 
-  /** From the driver: {@link Backlog.load} will never bring this event; the driver is done with it. `key`: the one it holds. */
+  /**
+   * From the driver: {@link Backlog.load} will never bring this event; the driver is done with it. `key`: the one that it
+   * was parked with.
+   */
   unloadable(ref: Ref, key?: string): void {
-    const loading = this.#loadingOf(ref)
-    if (loading === undefined) return
-    loading.isGone = true
+    const taken = this.#loading.gone(ref)
+    if (taken === undefined) return
+    const held = taken.key ?? key
     if (this.#unordered > 0) this.#unordered--
-    else if (key !== undefined && loading.ownsKey) this.#passKey(key)
+    else if (held !== undefined && taken.ownsKey) this.#passKey(held)
     this.#arriveLoaded()
-  }
-
-  /** `undefined`: it was given up meanwhile. */
-  #loadingOf(ref: Ref): Loading<Ref> | undefined {
-    for (const loading of this.#loading) if (loading.ref === ref && loading.event === undefined) return loading
-    return undefined
   }
 
   #arriveLoaded(): void {
-    for (let first = this.#loading.peek(); first !== undefined; first = this.#loading.peek()) {
-      if (first.isGone) this.#outBytes -= this.#backlog.bytes(first.ref)
-      else if (first.event === undefined) break
-      this.#loading.shift()
-      if (!first.isGone) this.#arrive(first.ref, first.event!, first.tries, first.ownsKey, first.isFresh)
+    for (let next = this.#loading.shift(); next !== undefined; next = this.#loading.shift()) {
+      if (next.isGone) this.#outBytes -= this.#backlog.bytes(next.taken.ref)
+      else this.#arrive(next.taken, next.event!)
     }
     this.wake()
   }
@@ -282,7 +277,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
       return false
     }
     this.#unfit = undefined
-    this.#load(ref, this.#triesOf(ref), false, true)
+    this.#load({ ref, tries: this.#triesOf(ref), ownsKey: false, key: undefined, isFresh: true })
     return true
   }
 
@@ -295,14 +290,14 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
   }
 
   /** Its key is free for it. */
-  #putFresh(ref: Ref): void {
-    this.#fresh.push({ ref, tries: this.#triesOf(ref), ownsKey: true, isFresh: true })
+  #putFresh(ref: Ref, key: string | undefined): void {
+    this.#fresh.push({ ref, tries: this.#triesOf(ref), ownsKey: true, key, isFresh: true })
   }
 
-  #handOut(queue: Fifo<Taken<Ref>>, { ref, tries, ownsKey, isFresh }: Taken<Ref>): boolean {
-    if (!this.#fits(ref)) return false
+  #handOut(queue: Fifo<Taken<Ref>>, taken: Taken<Ref>): boolean {
+    if (!this.#fits(taken.ref)) return false
     queue.shift()
-    this.#load(ref, tries, ownsKey, isFresh)
+    this.#load(taken)
     return true
   }
 
@@ -311,20 +306,22 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
     return this.inFlight === 0 || this.#outBytes + this.#backlog.bytes(ref) <= this.#window.bytes
   }
 
-  #load(ref: Ref, tries: number, ownsKey: boolean, isFresh: boolean): void {
+  #load(taken: Taken<Ref>): void {
+    const { ref } = taken
     this.#outBytes += this.#backlog.bytes(ref)
     const event = this.#backlog.load(ref)
-    if (event !== undefined && this.#loading.length === 0) this.#arrive(ref, event, tries, ownsKey, isFresh)
-    else this.#loading.push({ ref, event, tries, ownsKey, isFresh, isGone: false })
+    if (event !== undefined && this.#loading.length === 0) this.#arrive(taken, event)
+    else this.#loading.push(taken, event)
   }
 
-  #arrive(ref: Ref, event: Event, tries: number, ownsKey: boolean, isFresh: boolean): void {
+  #arrive(taken: Taken<Ref>, event: Event): void {
+    const { ref, tries, ownsKey, isFresh } = taken
     const bytes = this.#backlog.bytes(ref)
     if (this.#closed || this.#paused) {
       // It was under way when the hand-over stopped.
       this.#outBytes -= bytes
-      const queue = isFresh ? this.#fresh : this.#due
-      queue.push({ ref, tries, ownsKey, isFresh })
+      if (isFresh) this.#fresh.push(taken)
+      else this.#due.push(taken)
     } else if (!ownsKey && this.#unordered === 0 && this.#keys !== undefined && !this.#keys.take(orderingKey(event))) {
       this.#keys.hold(orderingKey(event), ref)
       this.#outBytes -= bytes
@@ -346,7 +343,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
 
   #passKey(key: string): void {
     const next = this.#keys?.pass(key)
-    if (next !== undefined) this.#putFresh(next)
+    if (next !== undefined) this.#putFresh(next, key)
   }
 
   /** From a {@link HandedOut}. */
@@ -375,22 +372,4 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
       this.#drained = undefined
     }
   }
-}
-
-/** An event taken from the backlog, on its way out. */
-interface Taken<Ref> {
-  ref: Ref
-  /** Tries made so far. */
-  tries: number
-  /** Whether its key is already blocked in its name. */
-  ownsKey: boolean
-  /** It was never out. */
-  isFresh: boolean
-}
-
-interface Loading<Ref> extends Taken<Ref> {
-  /** Once it is in memory. */
-  event: Event | undefined
-  /** It never will be. */
-  isGone: boolean
 }
