@@ -11,6 +11,7 @@ import {
   type Expression,
   type InNode,
   type LikeNode,
+  type LogicNode,
 } from './cesql/syntax.ts'
 import { toBoolean, toInteger, toText, type CesqlValue } from './cesql/values.ts'
 import type { DataFilterNode, FilterNode, JsonScalar } from './filter.ts'
@@ -151,7 +152,7 @@ function expressionAccess(node: Expression): Access | undefined {
       return one(node.name, 'exists', null, true)
     case 'logic':
       if (node.operator === 'AND') return best(node.of.map(expressionAccess), false)
-      return node.operator === 'OR' ? union(node.of.map(expressionAccess)) : readAccess(node)
+      return node.operator === 'OR' ? orAccess(node) : readAccess(node)
     case 'comparison':
       return (node.operator === '=' ? equalityAccess(node) : undefined) ?? readAccess(node)
     case 'in':
@@ -161,6 +162,12 @@ function expressionAccess(node: Expression): Access | undefined {
     default:
       return readAccess(node)
   }
+}
+
+/** An error of an operand ends it before one that is TRUE is asked (CE-80), so that the conditions are never all of it. */
+function orAccess({ of }: LogicNode): Access | undefined {
+  const either = union(of.map(expressionAccess))
+  return either && { ...either, isWhole: false }
 }
 
 function equalityAccess({ left, right }: ComparisonNode): Access | undefined {

@@ -227,6 +227,13 @@ test('a literal that is cast to what the event carries is looked up as what it b
   expect(index.match(new Event(new Map(Object.entries({ n: '1', flag: 'true' })), undefined))).toEqual([])
 })
 
+test('CE-80: OR is no match where an operand before the one that is TRUE gives an error', () => {
+  const index = new FilterIndex<string>()
+  index.add('a', compileFilters([{ cesql: "ext = 'a' OR type = 'order'" }]))
+  expect(index.match(eventOf('order'))).toEqual([])
+  expect(index.match(new Event(new Map(Object.entries({ type: 'order', ext: 'b' })), undefined))).toEqual(['a'])
+})
+
 test('each filter whose expression gave an error is told, also where it is shared', () => {
   const told: string[] = []
   const index = new FilterIndex<string>()
