@@ -17,6 +17,8 @@ export type FilterCode =
   | 'SLUICE_FILTER_NOT_BOOLEAN'
   | 'SLUICE_FILTER_AMBIGUOUS'
   | 'SLUICE_FILTER_CONSTANT'
+  | 'SLUICE_FILTER_NEVER_MATCHES'
+  | 'SLUICE_FILTER_ALWAYS_MATCHES'
   | 'SLUICE_FILTER_TOO_LARGE'
 
 /** A place in what was compiled: `[0, 'all', 1, 'exact', 'Type']`. */

@@ -78,7 +78,7 @@ function partsOf(node: FilterNode): readonly FilterNode[] {
 }
 
 /** A text that only filters of the same meaning have. */
-function keyOf(node: FilterNode): string {
+export function keyOf(node: FilterNode): string {
   switch (node.kind) {
     case 'not':
       return `not(${keyOf(node.of)})`

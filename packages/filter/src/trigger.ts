@@ -5,10 +5,10 @@ import { compile } from './compile.ts'
 import { readAttributes } from './conditions.ts'
 import { readFilters } from './dialects.ts'
 import { quote, refuseProblems, type FilterPath, type FilterProblem } from './errors.ts'
-import { expressionWarnings } from './expression.ts'
 import type { Filter, FilterEvent, FilterNode } from './filter.ts'
 import { DEFAULT_FILTER_LIMITS, type FilterLimits } from './limits.ts'
 import { isRecord, kindOf, report, startReading, type Reading } from './reading.ts'
+import { warningsOf } from './warnings.ts'
 
 /** What a Trigger's spec says about filtering, as it was written. */
 export interface TriggerFilters {
@@ -46,28 +46,21 @@ export interface TriggerCheck {
 
 /** Checks both forms of a Trigger's filter, and compiles neither. Never throws. */
 export function checkTrigger(filters: TriggerFilters, limits: FilterLimits = DEFAULT_FILTER_LIMITS): TriggerCheck {
-  const { problems, readings } = readTrigger(filters, { limits })
-  if (problems.length > 0) return { problems, warnings: [] }
-  return { problems, warnings: readings.flatMap(warningsIn) }
-}
-
-function warningsIn({ places }: Reading): FilterProblem[] {
-  return [...places].flatMap(([node, path]) => (node.kind === 'cesql' ? expressionWarnings(node, path) : []))
+  const { winner, reading, problems } = readTrigger(filters, { limits })
+  return { problems, warnings: problems.length > 0 ? [] : warningsOf(winner, reading) }
 }
 
 function readTrigger(
   { filter, filters }: TriggerFilters,
   { limits = DEFAULT_FILTER_LIMITS }: CompileOptions,
-): { winner: FilterNode; problems: FilterProblem[]; readings: readonly Reading[] } {
+): { winner: FilterNode; reading: Reading; problems: FilterProblem[] } {
   const older = startReading(limits)
   const newer = startReading(limits)
   const byAttributes = readOlder(filter, ['filter'], older)
   const byList = readFilters(filters, ['filters'], newer)
-  return {
-    winner: Array.isArray(filters) && filters.length > 0 ? byList : byAttributes,
-    problems: [...older.problems, ...newer.problems],
-    readings: [older, newer],
-  }
+  const problems = [...older.problems, ...newer.problems]
+  const isList = Array.isArray(filters) && filters.length > 0
+  return isList ? { winner: byList, reading: newer, problems } : { winner: byAttributes, reading: older, problems }
 }
 
 /**

@@ -1,9 +1,10 @@
 // The compiler beside the interpreter, and the index beside asking every filter, over random filters and events.
 
-import type { Event } from '@sluice/event'
+import { Event, type AttributeValue } from '@sluice/event'
 import { evaluate, FilterIndex, type Filter } from '@sluice/filter'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { constantsOf } from '../src/constant.ts'
 import { compiled, event } from './arbitrary.ts'
 
 test('a compiled filter says what the interpreter says', () => {
@@ -40,6 +41,28 @@ test('a filter in the index passes the events that it passes by itself', () => {
     { numRuns: 10_000 },
   )
   expect(passed).toBeGreaterThan(5_000)
+})
+
+test('what is called the same for every event is', () => {
+  const seen = { never: 0, always: 0, open: 0 }
+  // Every event has what it has to have.
+  const required = { specversion: '1.0', id: '1', source: 'a', type: 'b' }
+  fc.assert(
+    fc.property(compiled, fc.array(event, { minLength: 5, maxLength: 10 }), ({ ast }, events) => {
+      const { whole } = constantsOf(ast)
+      seen[whole === undefined ? 'open' : whole ? 'always' : 'never']++
+      if (whole === undefined) return
+      for (const each of events) {
+        const valid = new Event(
+          new Map<string, AttributeValue>([...Object.entries(required), ...each.attributes]),
+          each.data,
+        )
+        expect(evaluate(ast, valid)).toBe(whole)
+      }
+    }),
+    { numRuns: 10_000 },
+  )
+  for (const count of Object.values(seen)) expect(count).toBeGreaterThan(100)
 })
 
 type Step =

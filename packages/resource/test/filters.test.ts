@@ -76,6 +76,30 @@ test('what is probably not meant is a warning with its line, and keeps nothing o
   expect(resources).toHaveLength(2)
 })
 
+test('a filter that can never match, and one that always does, is a warning at its place', async () => {
+  const spec = (filters: string): string => triggerOf(`subscriber: {uri: http://h/}\nfilters:\n${filters}`)
+  const { problems } = await load(
+    [
+      spec("- exact: {type: com.example.order}\n- cesql: type LIKE 'com.example.invoice.%'"),
+      spec('- any:\n  - exact: {type: a}\n  - not:\n      exact: {type: a}').replace('name: t', 'name: u'),
+      BROKER,
+    ].join('---\n'),
+  )
+  expect(formatProblems(problems)).toBe(
+    [
+      'SLUICE_FILTER_NEVER_MATCHES  a.yaml:9:12, Trigger default/t (warning)',
+      '  this never matches, so that the Trigger gets no event: type would have to be "com.example.order" and begin with "com.example.invoice.". Change it, or remove it.',
+      "    9 |   - cesql: type LIKE 'com.example.invoice.%'",
+      '      |            ^',
+      '',
+      'SLUICE_FILTER_ALWAYS_MATCHES  a.yaml:20:7, Trigger default/u (warning)',
+      '  this always matches, so that the Trigger gets every event: it stands beside the same without not. Remove it, if every event is meant.',
+      '    20 |     - not:',
+      '       |       ^',
+    ].join('\n'),
+  )
+})
+
 test('expressions and data are admitted, and stay as they were written', async () => {
   const { spec } = await one(
     triggerOf(
