@@ -57,7 +57,8 @@ function addConjuncts(node: FilterNode, conjuncts: FilterNode[]): void {
   }
 }
 
-function asBoolean(expression: Expression): Expression {
+/** The same, cast to Boolean as AND, OR and NOT cast their operands. */
+export function asBoolean(expression: Expression): Expression {
   if (typeOf(expression) === 'Boolean') return expression
   const { start, end } = expression
   return { kind: 'call', name: 'BOOL', of: [expression], definition: BUILT_IN_FUNCTIONS.find('BOOL', 1), start, end }

@@ -18,5 +18,7 @@ export {
 } from './trigger.ts'
 export { FilterIndex } from './filter-index.ts'
 export { evaluate } from './evaluate.ts'
+export { explain, type Explanation } from './explain.ts'
+export type { Clause, Reason } from './clause.ts'
 export { FilterError, type FilterCode, type FilterPath, type FilterProblem } from './errors.ts'
 export { DEFAULT_FILTER_LIMITS, type FilterLimits } from './limits.ts'
