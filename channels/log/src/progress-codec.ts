@@ -13,7 +13,7 @@
 //                 how many settled, for each  seq
 
 import type { Range, SavedPending, SavedState, Unsaved } from './saved.ts'
-import { readVarint, varintBytes, writeVarint, type Reader } from './varint.ts'
+import { readVarint, writeVarint, type Reader } from './varint.ts'
 
 /** What stands at the beginning of each entry. */
 export interface ProgressHead {
