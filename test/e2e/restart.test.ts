@@ -1,6 +1,6 @@
 // What outlives the process: events, retries and progress in a log, however it ended; and who may have the data.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
@@ -93,6 +93,32 @@ test('tries and their due times go on where they were: none is made too early, a
   expect(atMs[1]! - atMs[0]!).toBeGreaterThanOrEqual(1500)
   expect(atMs[2]! - atMs[1]!).toBeGreaterThanOrEqual(3000)
   await settled(second.api)
+})
+
+test('and so they do after a SIGKILL, as soon as they were saved', async () => {
+  const data = dataFolder()
+  const atMs: number[] = []
+  const failing = await subscriber(() => {
+    atMs.push(performance.now())
+    return 500
+  })
+  const sink = await subscriber()
+  const delivery = `delivery: {retry: 1, backoffPolicy: linear, backoffDelay: PT6S, deadLetterSink: {uri: "${sink.url}"}}`
+  const yaml = broker() + trigger('failing', failing.url, [delivery])
+  const first = await startOn(data, yaml)
+  await send(first, '1')
+  for (let saved = ''; !saved.includes('1 of them tried and parked');) {
+    const copy = dataFolder()
+    cpSync(data, copy, { recursive: true })
+    saved = (await runSluice(['log', 'check', copy])).stdout
+  }
+  await first.stop('SIGKILL')
+
+  await startOn(data, yaml)
+  const [dead] = await sink.received(1)
+  expect(header(dead!, 'ce-sluiceattempts')).toBe('2')
+  expect(failing.all).toHaveLength(2)
+  expect(atMs[1]! - atMs[0]!).toBeGreaterThanOrEqual(6000)
 })
 
 describe('the data directory', () => {

@@ -29,6 +29,7 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addCommand(upCommand(ready))
     .addCommand(validateCommand())
     .addCommand(sendCommand())
+    .addCommand(logCommand())
     .addCommand(
       word('version', 'Print the version.').action(
         () => void process.stdout.write(`sluice ${VERSION} (node ${process.versions.node})\n`),
@@ -42,6 +43,7 @@ Examples:
   sluice up shop/                  run them; Ctrl-C stops
   sluice send --type order.created --data '{"order": 1}'
                                    send an event to Broker default/default
+  sluice log check .sluice         what a data directory holds, and what of it is damaged
 
 Exit codes: 0 ok, 1 refused or failed, 2 wrong command line, 3 no server answers.`
 
@@ -168,6 +170,17 @@ function sendCommand(): Command {
       const { send } = await import('./send.ts')
       await send(broker, options)
     })
+}
+
+function logCommand(): Command {
+  const check = word('check', 'Read a data directory, or a part of it, offline: what is there, and what is damaged.')
+    .showHelpAfterError('(sluice log check --help lists what there is)')
+    .argument('<dir>', 'a data directory, the folder of a Broker in it, or that of one of its stores')
+    .action(async (folder: string) => {
+      const { logCheck } = await import('./log-check.ts')
+      await logCheck(folder)
+    })
+  return word('log', 'Look after what Brokers keep on disk.').addCommand(check)
 }
 
 /** Asked while the command line may be wrong, so that it isn't read yet. */

@@ -39,7 +39,7 @@ export interface Discarded {
 }
 
 /** The version of the layout that is written. Another one is refused (fault 18). */
-const FORMAT = '1'
+export const FORMAT = '1'
 const TRASH_MS = 24 * 3600 * 1000
 /** What can't be removed now is tried again after so long. */
 const PURGE_RETRY_MS = 3600 * 1000
@@ -219,12 +219,14 @@ export class DataDirectory {
   }
 }
 
-async function nameIn(folder: string): Promise<string | undefined> {
+/** `namespace/name` of the Broker that a folder is of, where it says so. */
+export async function nameIn(folder: string): Promise<string | undefined> {
   const name = await readFile(`${folder}/name`, 'utf8').catch(() => '')
   return /^[^/\s]+\/[^/\s]+\n$/.test(name) ? name.trim() : undefined
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** What is in a folder; nothing, where there is none. */
+export async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (error) {

@@ -4,7 +4,7 @@ import { diskBox, memoryBox, type DiskBoxOptions } from '@sluice/broker'
 import type { Channel, DeadLetterBox } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { LogChannelLimits } from '@sluice/resource'
-import type { Problem } from '@sluice/segments'
+import type { Disk, Problem } from '@sluice/segments'
 import type { BrokerIdentity, DataDirectory } from './data.ts'
 
 /** What a driver is told to open. */
@@ -54,6 +54,8 @@ export interface StorageProblem {
   readonly what: string
   /** Events, or dead letters, that it held at most. */
   readonly events: number
+  /** Sequence numbers of what it held, first and last; the last is before the first where nothing is lost. */
+  readonly lost: readonly [number, number]
 }
 
 /**
@@ -80,15 +82,30 @@ async function openInMemory({ clock, memoryBytes, boxBytes }: StorageSettings): 
   }
 }
 
-/** In the data directory, in the Broker's folder: `segments` and `progress` of the log, `dead-letters` of the box. */
+/** In the data directory, in the Broker's folder. */
 async function openLog({ data, broker, ...settings }: StorageSettings): Promise<BrokerStorage> {
   if (data === undefined) throw new Error('A log needs a data directory.')
+  return openLogIn(await data.makeBrokerFolder(broker), settings)
+}
+
+/** Of {@link openLogIn}. */
+export interface LogSettings extends Pick<StorageSettings, 'clock'> {
+  readonly boxBytes?: StorageSettings['boxBytes']
+  readonly limits?: StorageSettings['limits']
+  readonly synced?: StorageSettings['synced']
+  readonly damaged?: StorageSettings['damaged']
+  /** Default: the machine's. */
+  readonly disk?: Disk
+}
+
+/** In one folder: `segments` and `progress` of the log, `dead-letters` of the box. */
+export async function openLogIn(folder: string, settings: LogSettings): Promise<Required<BrokerStorage>> {
   const { openLogChannel } = await import('@sluice/channel-log')
-  const folder = await data.makeBrokerFolder(broker)
-  const { clock, limits, synced } = settings
+  const { clock, limits, synced, disk } = settings
   const opened = await diskBox(boxOptions(`${folder}/dead-letters`, settings))
   try {
-    const log = await openLogChannel({ folder, clock, ...limits, ...(synced !== undefined && { synced }) })
+    const given = { ...(synced !== undefined && { synced }), ...(disk !== undefined && { disk }) }
+    const log = await openLogChannel({ folder, clock, ...limits, ...given })
     const { events, progress, isRewound } = log.recovery
     const { box, recovery } = opened
     return {
@@ -101,7 +118,7 @@ async function openLog({ data, broker, ...settings }: StorageSettings): Promise<
         isRewound,
         problems: [
           ...[...events.problems, ...recovery.problems].map(withEvents),
-          ...progress.problems.map(({ path, what }) => ({ path, what, events: 0 })),
+          ...progress.problems.map((problem) => ({ ...problem, events: 0 })),
         ],
       },
     }
@@ -111,16 +128,17 @@ async function openLog({ data, broker, ...settings }: StorageSettings): Promise<
   }
 }
 
-function boxOptions(folder: string, settings: Omit<StorageSettings, 'data' | 'broker'>): DiskBoxOptions {
-  const { clock, boxBytes, damaged } = settings
+function boxOptions(folder: string, { clock, boxBytes, damaged, disk }: LogSettings): DiskBoxOptions {
   return {
     folder,
     clock,
+    ...(disk !== undefined && { disk }),
     ...(boxBytes !== undefined && { bytesMax: boxBytes, triggerBytesMax: boxBytes / 4 }),
     ...(damaged !== undefined && { problem: (problem) => damaged(withEvents(problem)) }),
   }
 }
 
-function withEvents({ path, what, lost: [first, last] }: Problem): StorageProblem {
-  return { path, what, events: last - first + 1 }
+function withEvents(problem: Problem): StorageProblem {
+  const [first, last] = problem.lost
+  return { ...problem, events: Math.max(0, last - first + 1) }
 }

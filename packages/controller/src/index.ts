@@ -1,5 +1,13 @@
 export type { ControllerOptions, StorageObserver } from './broker.ts'
 export { needsData } from './channels.ts'
+export {
+  checkData,
+  type BrokerReport,
+  type DataReport,
+  type StartReport,
+  type StoreReport,
+  type SubscriptionReport,
+} from './check.ts'
 export { openController, type Controller } from './controller.ts'
 export { dataDirectory, type BrokerIdentity, type DataDirectory, type DataOptions, type Discarded } from './data.ts'
 export {

@@ -34,8 +34,8 @@ test('what never became durable is told in that line, by its bytes', () => {
 test('each damage is a warning with its place, and whether events are lost by it (fault 14, fault 15, fault 16)', () => {
   const { storage, lines } = logged()
   const problems = [
-    { path: 'a/1.seg', what: 'damaged from byte 8 to 16', events: 3 },
-    { path: 'a/2.seg', what: 'named 2, but it is segment 3; read as that', events: 0 },
+    { path: 'a/1.seg', what: 'damaged from byte 8 to 16', events: 3, lost: [2, 4] as const },
+    { path: 'a/2.seg', what: 'named 2, but it is segment 3; read as that', events: 0, lost: [1, 0] as const },
   ]
   storage.recovered(SHOP, { ...NOTHING, isRewound: true, problems })
   expect(lines).toEqual([
