@@ -1,7 +1,7 @@
 // The first minute with Sluice: `pnpm start`, and the curl line that it prints.
 
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,12 +12,12 @@ const FOLDER = join(import.meta.dirname, '../../packages/cli/quickstart')
 const run = promisify(execFile)
 
 /** The quickstart on free ports, for somebody else may have its own. */
-async function startQuickstart(displayPort: number): Promise<Program> {
+async function startQuickstart(displayPort: number, cwd?: string): Promise<Program> {
   const yaml = readFileSync(join(FOLDER, 'default.yaml'), 'utf8').replace('port: 8090', `port: ${displayPort}`)
   const folder = folderOf({ 'default.yaml': yaml })
   return startProgram([], {
     script: join(FOLDER, 'start.ts'),
-    cwd: folder,
+    cwd: cwd ?? folder,
     env: {
       SLUICE_QUICKSTART: join(folder, 'default.yaml'),
       SLUICE_LISTEN: '127.0.0.1:0',
@@ -49,6 +49,18 @@ test('the curl line that the quickstart prints sends an event, and the display p
   expect(answer).toContain('correlationid: 1')
   expect(answer).toContain('"total": 42.5')
   expect(await quickstart.stop('SIGINT')).toEqual({ code: 0, signal: null })
+})
+
+test('it keeps its events: killed, and started again in the same folder, it goes on with them', async () => {
+  const cwd = folderOf({})
+  const first = await ready(await startQuickstart(await freePort(), cwd), FOLDER)
+  const [, curl] = await first.stderr.until(/\n {2}(curl [^]*?'\{.*\}')\n/)
+  await run('sh', ['-c', curl!])
+  await first.stdout.until(/type: com\.example\.order\.confirmed\n[^]*?\n\n/)
+  await first.stop('SIGKILL')
+  expect(readdirSync(cwd)).toEqual(['.sluice'])
+  const second = await ready(await startQuickstart(await freePort(), cwd), FOLDER)
+  await second.stderr.until(/opened the log that was there {2}broker=default\/default {2}stored=2/)
 })
 
 test('a taken port of the display is told with what to do, and nothing else starts', async () => {

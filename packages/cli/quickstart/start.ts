@@ -28,6 +28,7 @@ Send an event:
     -H 'content-type: application/json' -d '{"order": 1, "total": 42.5}'
 
 It is printed below, and so is the answer that the event-display gives to it.
+Events are on disk before they are answered 202: what is not delivered when this ends is, after the next start.
 The triggers stand in packages/cli/quickstart/default.yaml.
 
 `)

@@ -216,7 +216,7 @@ async function checkStore(folder: string, clock: Clock, problems: StorageProblem
       entries++
       range = [range?.[0] ?? seq, seq]
       if (name !== 'events') return
-      const timeMs = buffer.readDoubleLE(start) // @sluice/channel-log: an event begins with when it was stored
+      const timeMs = buffer.readDoubleLE(start) // channels/log: an event begins with when it was stored
       timesMs = [timesMs?.[0] ?? timeMs, timeMs]
     })
     bytes += segment.bytes
