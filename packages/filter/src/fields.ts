@@ -28,9 +28,10 @@ export class Found<Entry> {
 export class Fields<Entry extends Ordered> {
   readonly #attributes = new Map<string, Field<Entry>>()
   readonly #data = new Map<string, Field<Entry>>()
-  /** The same as arrays, which are walked faster. */
+  /** The same as arrays, which are walked faster; made anew for the first event after a change. */
   #attributeList: readonly Field<Entry>[] = []
   #dataList: readonly Field<Entry>[] = []
+  #isListed = true
 
   /** How many entries have this condition. */
   count(condition: Condition): number {
@@ -44,7 +45,7 @@ export class Fields<Entry extends Ordered> {
     if (field === undefined) {
       field = new Field(condition)
       fields.set(condition.name, field)
-      this.#list()
+      this.#isListed = false
     }
     field.add(condition, entry)
   }
@@ -56,16 +57,18 @@ export class Fields<Entry extends Ordered> {
     field.remove(condition, entry)
     if (!field.isEmpty) return
     fields.delete(condition.name)
-    this.#list()
+    this.#isListed = false
   }
 
   #list(): void {
     this.#attributeList = [...this.#attributes.values()]
     this.#dataList = [...this.#data.values()]
+    this.#isListed = true
   }
 
   /** Adds the lists of entries whose condition is true of the event, each list once. Data is parsed if any is of data. */
   collect(event: FilterEvent, found: Found<Entry>): void {
+    if (!this.#isListed) this.#list()
     const fields = this.#attributeList
     const carried = event.attributes
     if (carried !== undefined && carried.size < fields.length) this.#collectCarried(carried, found)

@@ -21,11 +21,11 @@ export class SharedTests {
     const key = keyOf(node)
     let shared = this.#byKey.get(key)
     if (shared === undefined) {
-      shared = { uses: 0, run: testOf(node, (part) => this.acquire(part)), event: 0, verdict: false, erred: false }
+      shared = this.#sharedOf(testOf(node, (part) => this.acquire(part)))
       this.#byKey.set(key, shared)
     }
     shared.uses++
-    return this.#testOf(shared)
+    return shared.test
   }
 
   /** A filter with this part is gone. */
@@ -38,13 +38,15 @@ export class SharedTests {
     for (const part of partsOf(node)) this.release(part)
   }
 
-  #testOf(shared: Shared): Test {
-    return (event) => {
-      if (shared.uses === 1) return shared.run(event)
+  #sharedOf(run: Test): Shared {
+    const test: Test = (event) => {
+      if (shared.uses === 1) return run(event)
       if (shared.event !== this.#event) this.#run(shared, event)
       if (shared.erred) evaluation.erred = true
       return shared.verdict
     }
+    const shared: Shared = { uses: 0, run, test, event: 0, verdict: false, erred: false }
+    return shared
   }
 
   /** Runs it, and remembers beside the verdict whether it erred, which belongs to every filter that has it. */
@@ -62,6 +64,8 @@ interface Shared {
   /** How many filters have it. */
   uses: number
   readonly run: Test
+  /** Runs it, or remembers. */
+  readonly test: Test
   /** The event of which `verdict` and `erred` are. */
   event: number
   verdict: boolean

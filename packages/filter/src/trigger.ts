@@ -22,7 +22,7 @@ export interface TriggerFilters {
 export interface CompileOptions {
   /** Bounds, for each of a Trigger's two fields. Default: {@link DEFAULT_FILTER_LIMITS}. */
   readonly limits?: FilterLimits
-  /** Becomes {@link Filter.onError}: called in the middle of matching, so it is quick and does not throw. */
+  /** Becomes {@link Filter.onError}. Called in the middle of matching: it is quick, does not throw, and changes no index. */
   readonly onError?: (event: FilterEvent) => void
 }
 

@@ -38,7 +38,7 @@ function warningsOf(...filters: unknown[]): string[] {
   return warnings.map(({ code, path, offset, message }) => `${code} ${path.join('.')}@${offset} ${message}`)
 }
 
-test('CE-64: an expression passes where it is TRUE, by both names of the dialect', () => {
+test('CE-64, CE-85: an expression passes where it is TRUE, by both names of the dialect', () => {
   for (const dialect of ['cesql', 'sql']) {
     expect(passes([{ [dialect]: "type LIKE 'com.example.%' AND source = '/shop'" }])).toBe(true)
     expect(passes([{ [dialect]: "type LIKE 'com.example.%' AND source = '/other'" }])).toBe(false)

@@ -37,6 +37,8 @@ export function likeMatcher(pattern: string): (text: string) => boolean {
     if (first!.text === '' && last.text !== undefined) return (text) => text.endsWith(last.text!)
     if (last.text === '' && first!.text !== undefined) return (text) => text.startsWith(first!.text!)
   }
+  const contained = others.length === 1 && first!.text === '' && last.text === '' ? others[0]!.text : undefined
+  if (contained !== undefined && contained.length <= SHORT_MAX) return (text) => text.includes(contained)
   return (text) => {
     let from = start(text)
     if (from === NOWHERE) return false

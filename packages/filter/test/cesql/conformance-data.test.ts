@@ -61,7 +61,7 @@ function outcomesOf(each: Case): readonly CesqlResult[] | 'parse' {
 }
 
 describe.skipIf(files.length === 0)('conformance cases (skipped: there is no ../shared/data/cesql)', () => {
-  test('all of them are there', () => {
+  test('CE-87: all of them are there', () => {
     expect(files).toHaveLength(18)
     expect(cases).toHaveLength(275)
   })

@@ -272,6 +272,19 @@ test('CE-84: a function that gives nothing, something else, or throws, gives its
   }
 })
 
+test('CE-86: NOT 10 is FALSE without an error, by the table of casts', () => {
+  expect(ask('NOT 10')).toBe(false)
+  expect(ask('NOT 0')).toBe(true)
+})
+
+test('CE-88: where the Go and Java SDKs leave the specification, it is followed', () => {
+  expect(ask("'%abc' LIKE '%'")).toBe(true)
+  expect(ask(String.raw`'\_' LIKE '\_'`)).toBe(false)
+  expect(ask("INT('99999999999')")).toBe('0 + cast')
+  expect(ask("0 IN ('abc')")).toBe('false + cast')
+  expect(ask("LENGTH('é')")).toBe(1)
+})
+
 test('threat 14: names that every object has are attributes like others', () => {
   expect(ask('EXISTS constructor')).toBe(false)
   expect(ask('toString')).toBe('false + missingAttribute')
