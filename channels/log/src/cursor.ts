@@ -112,7 +112,9 @@ export class Cursor {
 
   /** Whether nobody judged it for this subscription when it was stored. */
   #isUnjudged(seq: number): boolean {
-    return seq < this.#judgesUntil || (this.#missed !== undefined && seq >= this.#missed.from && seq < this.#missed.until)
+    return (
+      seq < this.#judgesUntil || (this.#missed !== undefined && seq >= this.#missed.from && seq < this.#missed.until)
+    )
   }
 
   /** How many from `first` to `last` nobody judged. */
@@ -146,9 +148,9 @@ export class Cursor {
     return this.waiting === 0 ? undefined : this.#channel.reader.timeFrom(this.#position)
   }
 
-  /** Whether it waits for entries that are not committed yet, to judge them itself. */
-  get awaitsCommit(): boolean {
-    return !this.#isLive && this.#unjudgedUntil > this.#channel.committedSeq + 1
+  /** Whether it waited for the entries from `first` on to be committed, to judge them itself. */
+  awaited(first: number): boolean {
+    return !this.#isLive && this.#unjudgedUntil > first
   }
 
   /** The next event that is for it; `undefined`: there is none now, and a wake follows when there may be. */

@@ -9,7 +9,6 @@ import {
   INGRESS_SHARE,
   ParkingLot,
   alreadySubscribed,
-  channelFull,
   channelUnavailable,
   eventTooLarge,
   unsupported,
@@ -40,6 +39,7 @@ import type { Progress } from './progress.ts'
 import { Publication, type Appended } from './publication.ts'
 import { unopenedSaver, type SavedPending, type SavedState } from './saved.ts'
 import { Reader } from './reader.ts'
+import { closed, full, RETRY_AFTER_MS, tooSlow } from './refusals.ts'
 import { Saving } from './saving.ts'
 import { Space } from './space.ts'
 import { LogSubscription, type Ref } from './subscription.ts'
@@ -63,8 +63,6 @@ export interface LogParts {
   /** Lets another process have it. */
   readonly unlock: () => Promise<void>
 }
-
-const RETRY_AFTER_MS = 1000
 
 export class LogChannel implements Channel {
   readonly capabilities: Capabilities
@@ -156,21 +154,13 @@ export class LogChannel implements Channel {
     if (bytes > this.#limits.eventBytesMax) return eventTooLarge(bytes, this.#limits.eventBytesMax)
     if (this.#store.failure !== undefined) return this.#store.failure
     if (this.#store.pendingBytes > this.#limits.pendingBytesMax) return tooSlow(this.#store.pendingBytes)
-    return this.#hasRoom(bytes, limit) ? undefined : this.#full(limit)
+    return this.#hasRoom(bytes, limit) ? undefined : full(this.#space.owed, limit)
   }
 
   #hasRoom(bytes: number, limit: number): boolean {
     if (this.#space.owed + bytes <= limit) return true
     this.#space.update(this.#lowest()) // it is brought up to date only now and then
     return this.#space.owed + bytes <= limit
-  }
-
-  #full(limit: number): SluiceError {
-    return channelFull(
-      `The log holds ${this.#space.owed} bytes that are not delivered to every trigger, of the ${limit} it may hold. ` +
-        'It empties as its triggers’ subscribers take their events. Nothing was stored.',
-      RETRY_AFTER_MS,
-    )
   }
 
   /** From the store: these events are durable. */
@@ -188,7 +178,7 @@ export class LogChannel implements Channel {
       for (const taker of takers) taker.offer(first + i, segment, offsets[i]!, bytes, time, event)
     }
     for (const subscription of this.#subscriptions.values()) {
-      if (subscription.cursor.awaitsCommit) subscription.wake()
+      if (subscription.cursor.awaited(first)) subscription.wake()
     }
     this.#saving.soon()
   }
@@ -395,12 +385,4 @@ export class LogChannel implements Channel {
     await this.#progress.close()
     await this.#unlock()
   }
-}
-
-function closed(): SluiceError {
-  return channelUnavailable('The channel is closed.', RETRY_AFTER_MS)
-}
-
-function tooSlow(bytes: number): SluiceError {
-  return channelUnavailable(`The disk is slow: ${bytes} bytes wait to be written. Nothing was stored.`, RETRY_AFTER_MS)
 }

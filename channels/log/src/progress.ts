@@ -4,7 +4,13 @@
 import type { Clock } from '@sluice/clock'
 import type { SluiceError } from '@sluice/event'
 import { openStore, type Disk, type Recovery, type SegmentStore } from '@sluice/segments'
-import { SavedProgress, decodeProgress, encodeProgress, type ProgressEntry, type ProgressHead } from './progress-codec.ts'
+import {
+  SavedProgress,
+  decodeProgress,
+  encodeProgress,
+  type ProgressEntry,
+  type ProgressHead,
+} from './progress-codec.ts'
 import type { Saver } from './saved.ts'
 
 interface Waiter {

@@ -295,7 +295,10 @@ export class LogSubscription implements Subscription, Saver {
     const target = await this.#channel.reader.findStart(start)
     for (const ref of this.#takeWaiting()) this.#forget(ref)
     this.#isMixed = this.#pending.size > 0
-    this.cursor.moveTo(target, Array.from(this.#handover.out(), ({ seq }) => seq))
+    this.cursor.moveTo(
+      target,
+      Array.from(this.#handover.out(), ({ seq }) => seq),
+    )
     this.#savesAll = true
     this.changed()
     this.#handover.wake()

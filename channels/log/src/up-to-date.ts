@@ -60,14 +60,19 @@ async function countWaiting(store: SegmentStore<Appended>, saved: SavedProgress)
     await store.scan(segment, ({ seq, start }, buffer) => {
       for (const number of takersOf(takersKey(buffer, start, takersEnd(buffer, start)))) {
         const state = states.get(number)
-        if (state !== undefined && isUncounted(state, seq, committed)) waiting.set(number, (waiting.get(number) ?? 0) + 1)
+        if (state !== undefined && isUncounted(state, seq, committed))
+          waiting.set(number, (waiting.get(number) ?? 0) + 1)
       }
     })
   }
   return waiting
 }
 
-function isUncounted({ isRewound, position, judgesUntil, missed }: SavedState, seq: number, committed: number): boolean {
+function isUncounted(
+  { isRewound, position, judgesUntil, missed }: SavedState,
+  seq: number,
+  committed: number,
+): boolean {
   const isNew = seq > committed || (isRewound && seq >= position)
   return isNew && seq >= judgesUntil && (missed === undefined || seq < missed.from || seq >= missed.until)
 }
