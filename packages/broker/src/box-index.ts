@@ -10,6 +10,10 @@ export interface Place {
   readonly bytes: number
 }
 
+export function isSame(one: Place | undefined, other: Place): boolean {
+  return one !== undefined && one.segment === other.segment && one.offset === other.offset
+}
+
 /** Removed entries keep their rows until half of them are. */
 const SQUEEZE_FROM = 1024
 

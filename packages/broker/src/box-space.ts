@@ -98,7 +98,7 @@ export class BoxSpace {
     if (oldest === undefined) return true
     const isLast = store.segments.length === 1 // it may be the one that is being written
     if (!isLast && this.#tally(oldest.number).live === 0) return await this.#remove(oldest)
-    if (this.dead <= Math.max(this.live, deadBytesMax)) return true
+    if (this.dead <= Math.max(this.live, deadBytesMax) || store.failure !== undefined) return true
     if (isLast && this.#rolledAfter !== oldest.number) {
       this.#rolledAfter = oldest.number
       store.roll()

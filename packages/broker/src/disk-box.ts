@@ -7,10 +7,11 @@
 
 import type { BoxUsage, DeadLetter, DeadLetterBox, NewDeadLetter } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
-import { SluiceError } from '@sluice/event'
-import { diskFailed, type Committed, type Problem, type Segment, type SegmentStore } from '@sluice/segments'
+import type { SluiceError } from '@sluice/event'
+import type { Committed, Problem, Segment, SegmentStore } from '@sluice/segments'
 import { decodeEntry, encodeEntry, encodeRemoval, nameEntry, timeOf } from './box-entry.ts'
-import type { BoxIndex, Place } from './box-index.ts'
+import { isSame, type BoxIndex, type Place } from './box-index.ts'
+import { boxClosed, BoxReader } from './box-reader.ts'
 import type { Shares } from './box-shares.ts'
 import { BoxSpace, type Write } from './box-space.ts'
 
@@ -42,6 +43,7 @@ export class DiskBox implements DeadLetterBox {
   readonly #parts: DiskBoxParts
   readonly #store: SegmentStore<Write>
   readonly #index: BoxIndex
+  readonly #reader: BoxReader
   readonly #shares: Shares
   /** Entries whose removal is on its way to the disk. */
   readonly #leaving = new Map<number, Promise<unknown>>()
@@ -50,10 +52,11 @@ export class DiskBox implements DeadLetterBox {
   #closing: Promise<void> | undefined
 
   constructor(parts: DiskBoxParts) {
-    const { store, index, shares, deadBytesMax } = parts
+    const { store, index, shares, deadBytesMax, problem } = parts
     this.#parts = parts
     this.#store = store
     this.#index = index
+    this.#reader = new BoxReader({ store, index, problem })
     this.#shares = shares
     this.space = new BoxSpace({ store, deadBytesMax, moveOut: (segment) => this.#moveOut(segment) })
   }
@@ -89,7 +92,7 @@ export class DiskBox implements DeadLetterBox {
 
   async replace(id: string, entry: NewDeadLetter): Promise<boolean> {
     const number = numberOf(id)
-    const before = await this.#load(number).catch(() => undefined)
+    const before = await this.#reader.load(number).catch(() => undefined)
     await this.#leaving.get(number)?.catch(() => {})
     if (this.#index.get(number) === undefined) return false
     const trigger = this.#index.triggerOf(number)
@@ -112,7 +115,7 @@ export class DiskBox implements DeadLetterBox {
 
   /** Resolves with what `stored` returns, which is called once the frame is durable. */
   #write<T>(payload: Buffer, stored: (seq: number, place: Place) => T): Promise<T> {
-    if (this.#closing !== undefined) return Promise.reject(closed())
+    if (this.#closing !== undefined) return Promise.reject(boxClosed())
     return new Promise((resolve, failed) => {
       const { length: bytes } = payload
       this.#store.append(payload, { bytes, stored: (seq, place) => resolve(stored(seq, place)), failed })
@@ -144,7 +147,7 @@ export class DiskBox implements DeadLetterBox {
       const next = this.#index.next(id, trigger)
       if (next === undefined) break
       id = next
-      const entry = await this.#loadIfGood(id)
+      const entry = await this.#reader.loadIfGood(id)
       if (entry === undefined) continue
       found.push(decodeEntry(entry, id))
       bytes += entry.length
@@ -154,48 +157,8 @@ export class DiskBox implements DeadLetterBox {
 
   async get(id: string): Promise<DeadLetter | undefined> {
     const number = numberOf(id)
-    const entry = await this.#load(number)
+    const entry = await this.#reader.load(number)
     return entry && decodeEntry(entry, number)
-  }
-
-  /** One that can't be read any more is reported, and left out. */
-  async #loadIfGood(id: number): Promise<Buffer | undefined> {
-    try {
-      return await this.#load(id)
-    } catch (error) {
-      if ((error as SluiceError).code !== DAMAGED) throw error
-      return undefined
-    }
-  }
-
-  /** The payload of an entry; `undefined` where there is none of that id. */
-  async #load(id: number): Promise<Buffer | undefined> {
-    if (this.#closing !== undefined) throw closed()
-    for (;;) {
-      const place = this.#index.get(id)
-      if (place === undefined) return undefined
-      const segment = this.#segmentOf(place)
-      try {
-        return await this.#store.load(segment, place.offset)
-      } catch (error) {
-        if (isSame(this.#index.get(id), place)) throw this.#unreadable(id, segment, place, error)
-        // It was removed, or lies elsewhere by now, and its segment is gone.
-      }
-    }
-  }
-
-  #unreadable(id: number, { path }: Segment, { offset }: Place, cause: unknown): SluiceError {
-    if (isOfDisk(cause)) return diskFailed(path, cause)
-    this.#parts.problem({ path, what: `dead letter ${id}, at byte ${offset}, is damaged`, lost: [id, id] })
-    return new SluiceError(
-      DAMAGED,
-      `Dead letter ${id} can't be read any more: its bytes in ${path} are damaged. Look at the disk, and purge it.`,
-      { cause },
-    )
-  }
-
-  #segmentOf({ segment: number }: Place): Segment {
-    return this.#store.segments.find((segment) => segment.number === number)!
   }
 
   usage(trigger?: string): BoxUsage {
@@ -264,7 +227,7 @@ export class DiskBox implements DeadLetterBox {
     for (const id of this.#index.inSegment(segment.number)) {
       const place = this.#index.get(id)
       if (place?.segment !== segment.number) continue
-      const entry = await this.#loadIfGood(id)
+      const entry = await this.#reader.loadIfGood(id)
       if (this.#closing !== undefined) break
       if (!isSame(this.#index.get(id), place) || this.#leaving.has(id) || this.#replacing.has(id)) continue
       hasMoved = true
@@ -291,33 +254,14 @@ export class DiskBox implements DeadLetterBox {
   }
 
   async #close(): Promise<void> {
+    this.#reader.stop()
     await this.space.stop()
     await this.#store.close()
     await this.#parts.unlock()
   }
 }
 
-const DAMAGED = 'SLUICE_RECORD_DAMAGED'
-
 /** 0, which no entry has, for what is no id of this box. */
 function numberOf(id: string): number {
   return /^\d{1,15}$/.test(id) ? Number(id) : 0
-}
-
-function isSame(one: Place | undefined, other: Place): boolean {
-  return one !== undefined && one.segment === other.segment && one.offset === other.offset
-}
-
-/** Rather than of the bytes that it gave us. */
-function isOfDisk(error: unknown): boolean {
-  const { code } = error as { code?: string }
-  return code !== undefined && !code.startsWith('SLUICE_')
-}
-
-function closed(): SluiceError {
-  return new SluiceError('SLUICE_DEAD_LETTER_BOX_CLOSED', 'The dead-letter box is closed. Nothing was changed.', {
-    status: 503,
-    retryable: true,
-    retryAfterMs: 1000,
-  })
 }

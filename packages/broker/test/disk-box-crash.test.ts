@@ -236,11 +236,11 @@ test('a box of any course of appends, replacements, removals, faults and crashes
 
 /** A fault that is still to come may hit what only reads as well. */
 async function insist<T>(work: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     try {
       return await work()
     } catch (error) {
-      if ((error as { code?: string }).code !== 'SLUICE_DISK') throw error
+      if ((error as { code?: string }).code !== 'SLUICE_DISK' || tries > 100) throw error
     }
   }
 }

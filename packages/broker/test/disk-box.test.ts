@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { manualClock } from '@sluice/clock'
+import { manualClock, type ManualClock } from '@sluice/clock'
 import type { DeadLetterBox } from '@sluice/channel'
 import type { Problem } from '@sluice/segments'
 import { simulatedDisk, type SimulatedDisk } from '@sluice/segments/simulation'
@@ -305,6 +305,17 @@ describe('a disk that fails', () => {
   })
 })
 
+test('who appends more than 16 MiB at once waits for the disk before the event is copied', async () => {
+  const clock = manualClock()
+  const disk = simulatedDisk({ clock })
+  const { box } = await inTime(clock, openDiskBox(disk))
+  const appends = Array.from({ length: 40 }, (_, i) => put(box, String(i), 'billing', 1024 * 1024))
+  await setImmediate()
+  expect(box.usage().events).toBe(16)
+  await inTime(clock, Promise.all(appends))
+  expect(box.usage().events).toBe(40)
+})
+
 test('a page is no larger than 16 MiB and an entry, and the next one goes on after it', async () => {
   const { box } = await openDiskBox(simulatedDisk())
   for (const id of ['1', '2', '3']) await put(box, id, 'billing', 9 * 1024 * 1024)
@@ -338,6 +349,17 @@ async function settled(disk: SimulatedDisk): Promise<void> {
     if (disk.pending > 0) quiet = 0
     await setImmediate()
   }
+}
+
+/** Lets time pass until `work` is done. */
+async function inTime<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
+  let isDone = false
+  void work.finally(() => (isDone = true))
+  while (!isDone) {
+    clock.advance(1)
+    await setImmediate()
+  }
+  return await work
 }
 
 /** The disk as another process would find it after a kill -9, while this one goes on. */

@@ -247,6 +247,7 @@ async function openPlay(): Promise<Play> {
   }
 
   async function emptyBox(): Promise<void> {
+    await scene.quiet() // what is in the box is noted by now
     boxed.clear()
     await broker.purge('all')
   }
@@ -258,7 +259,8 @@ async function openPlay(): Promise<Play> {
       channel.usage().events > 0 || [...broker.triggers()].some(({ status }) => status.redriving > 0)
     for (let turn = 0; turn < 40 && isBusy(); turn++) {
       for (const attempt of network.underWay.slice()) answer(attempt, 200, undefined)
-      if (channel.usage().events > 0) await emptyBox()
+      const isFull = [...broker.triggers()].some(({ status }) => status.boxFull)
+      if (isFull || channel.usage().events > 0) await emptyBox()
       await scene.pass(5000, 500)
     }
     if (isBusy()) twice.push('something is still under way')
