@@ -61,6 +61,8 @@ export interface StorageObserver {
 
 /** What a sender is told to wait for a broker that is being opened right now. */
 const OPENING_RETRY_MS = 1000
+/** And for one that waits for a person. */
+const REFUSED_RETRY_MS = 30_000
 
 /** `opening`: not there yet. `failed`: why not; it is tried again. `refused`: why not. Else what its channel says. */
 export type BrokerState =
@@ -265,21 +267,16 @@ export class DeclaredBroker {
   unavailable(): SluiceError | undefined {
     if (this.broker !== undefined) return undefined
     const { namespace, name } = this.#identity
-    const error = this.#failure?.error ?? this.#running?.triggers.waitsFor
+    const refusal = (why: string, retryAfterMs: number, cause?: unknown): SluiceError =>
+      channelUnavailable(
+        `Broker ${namespace}/${name} takes no events now: ${why} Nothing was stored.`,
+        retryAfterMs,
+        cause,
+      )
     const { state } = this
-    const why =
-      state.state === 'refused'
-        ? `it has no channel. ${state.reason}`
-        : error === undefined
-          ? 'its channel is being opened.'
-          : error instanceof SluiceError && !/^SLUICE_(DISK|DATA_)/.test(error.code)
-            ? `its channel can't be used yet. ${inWords(error)}`
-            : "its channel can't be used yet; the status of the Broker says why." // not for everybody (threat 23)
-    return channelUnavailable(
-      `Broker ${namespace}/${name} takes no events now: ${why} Nothing was stored.`,
-      Math.max(OPENING_RETRY_MS, this.#retry.leftMs()),
-      error,
-    )
+    if (state.state === 'refused') return refusal(`it has no channel. ${state.reason}`, REFUSED_RETRY_MS)
+    const error = this.#failure?.error ?? this.#running?.triggers.waitsFor
+    return refusal(whyUnavailable(error), Math.max(OPENING_RETRY_MS, this.#retry.leftMs()), error)
   }
 
   /** As {@link Broker.close}; tries nothing any more. What is being opened right now is closed when it comes. */
@@ -305,6 +302,12 @@ export class DeclaredBroker {
       if (discarded !== undefined) storage?.discarded?.(discarded)
     }
   }
+}
+
+function whyUnavailable(error: unknown): string {
+  if (error === undefined) return 'its channel is being opened.'
+  const isTold = error instanceof SluiceError && !/^SLUICE_(DISK|DATA_)/.test(error.code)
+  return `its channel can't be used yet${isTold ? `. ${inWords(error)}` : '; the status of the Broker says why.'}` // threat 23
 }
 
 async function closeStorage({ channel, box }: BrokerStorage): Promise<void> {

@@ -77,6 +77,7 @@ describe('a Broker that asks for what it can’t have', () => {
     expect(condition(here.trigger('t'), 'Ready')).toBe('False ChannelTemplateFailed') // spec 11
     expect(here.controller.unavailable('default', 'default')).toMatchObject({
       status: 503,
+      retryAfterMs: 30_000,
       message: expect.stringMatching(why) as string,
     })
     expect(here.opened).toEqual([])

@@ -113,6 +113,9 @@ describe('the trash', () => {
     expect(readFileSync(join(folder, 'events'), 'utf8')).toBe('kept')
 
     clock.jump(365 * 24 * HOUR_MS)
+    await data.makeBrokerFolder(OTHER)
+    await data.discard(OTHER.uid) // which looks at the others
+    expect(existsSync(folder)).toBe(true)
     clock.advance(24 * HOUR_MS - 1)
     await settle()
     expect(existsSync(folder)).toBe(true)

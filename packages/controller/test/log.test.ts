@@ -1,11 +1,12 @@
 // Brokers whose channel is a log: what outlives the process, and what becomes of what nobody declares any more.
 
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { manualClock } from '@sluice/clock'
 import { channelUnavailable, type Channel } from '@sluice/channel'
 import { dataDirectory, DRIVERS, type Discarded, type Drivers, type StorageRecovery } from '@sluice/controller'
+import { systemDisk } from '@sluice/segments'
 import { temporaryFolder } from './folders.ts'
 import {
   broker,
@@ -219,6 +220,49 @@ describe('a trigger that was taken out of the files while no process ran', () =>
     await after.until(() => after.discarded.length === 1)
     expect(refusals).toBe(3)
   })
+
+  test('and comes back while it is being removed starts anew', async () => {
+    const folder = temporaryFolder()
+    await leaveBacklogs(folder)
+    const removed = Promise.withResolvers<void>()
+    const drivers: Partial<Drivers> = {
+      log: async (settings) => {
+        const storage = await DRIVERS.log(settings)
+        const { remove } = storage.channel
+        storage.channel.remove = async (id) => {
+          await removed.promise
+          return remove.call(storage.channel, id)
+        }
+        return storage
+      },
+    }
+    const after = processOn(folder, { drivers })
+    const [stays, gone] = [trigger('stays', NOWHERE, {}, PAUSED), trigger('gone', NOWHERE, {}, PAUSED)]
+    const first = after.apply(broker(), stays)
+    await after.until(() => existsSync(`${folder}/brokers`) && after.recovered.length === 1)
+    after.clock.advance(10_000)
+    await first
+    const second = after.apply(broker(), stays, gone)
+    await settle()
+    removed.resolve()
+    await second
+    expect(after.discarded).toEqual([[uidOf(gone), 3]])
+    await after.send('t', '4')
+    expect([lag(after, 'stays'), lag(after, 'gone')]).toEqual([4, 1])
+  })
+})
+
+test('a Broker whose log can’t be opened leaves its dead-letter box closed, and opens both later', async () => {
+  const folder = temporaryFolder()
+  const data = `${folder}/brokers/${uidOf(broker())}`
+  mkdirSync(data, { recursive: true })
+  const unlock = await systemDisk.lock(`${data}/LOCK`)
+  const here = processOn(folder)
+  await here.apply(broker())
+  expect(conditionOf(here.broker(), 'Ready').message).toContain('is in use by another process')
+  await unlock()
+  here.clock.advance(1000)
+  await here.until(() => here.controller.broker('default', 'default') !== undefined)
 })
 
 describe('a trigger whose subscriber can’t be resolved at the start', () => {
@@ -330,25 +374,32 @@ describe('a Broker that is deleted', () => {
     expect(lag(here, 't')).toBe(0)
   })
 
-  test('while it is opened leaves nothing behind either', async () => {
+  test('while it is opened leaves nothing behind either, and its data goes once it is closed', async () => {
     const folder = temporaryFolder()
     const opened = Promise.withResolvers<void>()
+    let wasThere: boolean | undefined
     const drivers: Partial<Drivers> = {
       log: async (settings) => {
         const storage = await DRIVERS.log(settings)
+        const { close } = storage.channel
+        storage.channel.close = async (options) => {
+          await close.call(storage.channel, options)
+          wasThere = existsSync(data(folder))
+        }
         await opened.promise
         return storage
       },
     }
     const here = processOn(folder, { drivers })
     const applied = here.apply(broker())
-    await here.until(() => existsSync(data(folder)))
+    await here.until(() => existsSync(`${data(folder)}/LOCK`))
     here.clock.advance(10_000)
     await applied
     await here.apply()
+    for (let turn = 0; turn < 100; turn++) await settle()
     opened.resolve()
     await here.until(() => here.trashed.length === 1)
-    expect(existsSync(data(folder))).toBe(false)
+    expect([wasThere, existsSync(data(folder))]).toEqual([true, false])
   })
 
   test('while no process runs has its data in the trash after the first apply', async () => {
