@@ -94,6 +94,8 @@ describe('/metrics (spec 134)', () => {
     expect(metrics.get(`sluice_subscription_oldest_seconds${of('taker')}`)).toBe(0)
     expect(metrics.get(`sluice_dead_letter_box_bytes{${BROKER}}`)).toBeGreaterThan(0)
     expect(metrics.get(`sluice_channel_bytes{${BROKER}}`)).toBeGreaterThan(0)
+    expect(metrics.get('sluice_log_sync_seconds_count')).toBeGreaterThan(0)
+    expect(metrics.get('sluice_log_sync_seconds_sum')).toBeGreaterThan(0)
   })
 
   test('measures each attempt under the name and with the buckets of Knative', async () => {

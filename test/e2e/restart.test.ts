@@ -164,6 +164,27 @@ describe('the data directory', () => {
   })
 })
 
+test('a Broker whose ConfigMap asks for a log has one beside others in memory, and a second process is refused for it', async () => {
+  const data = dataFolder()
+  const silent = await silentSubscriber()
+  const template = 'apiVersion: messaging.sluice.dev/v1alpha1\\nkind: LogChannel'
+  const yaml =
+    broker('default', '{config: {apiVersion: v1, kind: ConfigMap, name: c}}') +
+    `---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {channel-template-spec: "${template}"}\n` +
+    broker('other') +
+    trigger('t', silent.url)
+  const first = await startOn(data, yaml, ['--channel', 'memory'])
+  await send(first, '1')
+  const words = ['up', folderOf({ 'a.yaml': yaml }), ...PORTS, '--data', data, '--channel', 'memory']
+  expect(await runSluice(words)).toMatchObject({ code: 1, stdout: '' })
+  await first.stop('SIGKILL')
+  expect(readdirSync(join(data, 'brokers'))).toHaveLength(1)
+  silent.answer(() => 202)
+  const second = await startOn(data, yaml, ['--channel', 'memory'])
+  await silent.received(2)
+  await settled(second.api)
+})
+
 describe('what was taken out of the files meanwhile', () => {
   test('a trigger: its backlog is discarded, counted and told', async () => {
     const data = dataFolder()
