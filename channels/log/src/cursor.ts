@@ -66,11 +66,21 @@ export class Cursor {
     this.#skipped = setOf(skipped)
   }
 
+  /** What was about to be stored was not: `next` is the next sequence number once more. */
+  takeBack(next: number): void {
+    this.#position = Math.min(this.#position, next)
+    this.#judgesUntil = Math.min(this.#judgesUntil, next)
+    if (this.#missed !== undefined) this.#missed = { ...this.#missed, until: Math.min(this.#missed.until, next) }
+    this.#subscription.changed()
+  }
+
   /** Nothing is before it any more. */
   stop(): void {
     this.#position = Infinity
     this.#isLive = true
     this.#waiting = 0
+    this.#judgesUntil = 0
+    this.#missed = undefined
   }
 
   /** An event that is for it is committed. */
@@ -107,7 +117,7 @@ export class Cursor {
 
   /** The lowest sequence number that it has still to look at. */
   get lowest(): number {
-    return this.#isLive ? this.#channel.committedSeq + 1 : this.#position
+    return this.#isLive ? Math.max(this.#position, this.#channel.committedSeq + 1) : this.#position
   }
 
   /** Whether nobody judged it for this subscription when it was stored. */
@@ -191,6 +201,7 @@ export class Cursor {
     this.#isLive = true
     this.#waiting = 0 // whatever else was counted is lost
     this.#isAtMost = false
+    this.#judgesUntil = 0
     this.#missed = undefined
     this.#skipped = undefined
     this.#index = undefined
@@ -304,7 +315,7 @@ export class Cursor {
     this.#isReading = true
     void work.then(() => {
       this.#isReading = false
-      this.#subscription.wake()
+      if (!this.#channel.reader.isClosed) this.#subscription.wake()
     })
   }
 }

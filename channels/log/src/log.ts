@@ -153,6 +153,7 @@ export class LogChannel implements Channel {
     if (this.#isClosing) return closed()
     if (bytes > this.#limits.eventBytesMax) return eventTooLarge(bytes, this.#limits.eventBytesMax)
     if (this.#store.failure !== undefined) return this.#store.failure
+    if (this.#saved.size > 0 && !this.#progress.hasBegun) return unjudged(this.#saved.size)
     if (this.#store.pendingBytes > this.#limits.pendingBytesMax) return tooSlow(this.#store.pendingBytes)
     return this.#hasRoom(bytes, limit) ? undefined : full(this.#space.owed, limit)
   }
@@ -186,6 +187,7 @@ export class LogChannel implements Channel {
   /** From the store: these events could not be stored. */
   failed(entries: readonly Appended[], error: SluiceError): void {
     for (const { publication, place } of entries) publication.refused(place, error)
+    for (const { cursor } of this.#subscriptions.values()) cursor.takeBack(this.nextSeq)
   }
 
   // --- Subscriptions ---
@@ -219,7 +221,7 @@ export class LogChannel implements Channel {
       this.#join(subscription)
       subscription.open = true
       await this.#storeStart(subscription)
-      subscription.start(spec, deliver)
+      if (!this.#isClosing) subscription.start(spec, deliver) // else the next process hands out
       return subscription
     } finally {
       this.#opening.delete(id)
@@ -385,4 +387,12 @@ export class LogChannel implements Channel {
     await this.#progress.close()
     await this.#unlock()
   }
+}
+
+/** As long as the disk does not take down that they have missed it, what is stored would be lost for those. */
+function unjudged(subscriptions: number): SluiceError {
+  return channelUnavailable(
+    `Progress can't be saved, and ${subscriptions} subscriptions are not open yet. Nothing was stored.`,
+    RETRY_AFTER_MS,
+  )
 }

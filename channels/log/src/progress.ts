@@ -62,6 +62,8 @@ export class Progress {
   /** Bytes since all of it was written, and how many that took. */
   #bytes = Infinity
   #allBytes = 0
+  /** Everything was stated anew by this process. */
+  hasBegun = false
 
   constructor(store: SegmentStore<Waiter>, bytesMin: number) {
     this.#store = store
@@ -91,6 +93,7 @@ export class Progress {
       bytes += await this.#save(head(), some, { removed: [], isFirst: i === 0, isLast })
     }
     this.#bytes = this.#allBytes = bytes
+    this.hasBegun = true
     while (this.#store.segments[0]!.first < first) await this.#store.removeOldest()
   }
 

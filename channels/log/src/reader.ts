@@ -27,7 +27,7 @@ export class Reader {
   readonly #waiting = new Map<Timer, () => void>()
   /** Reads that have failed and not succeeded since. */
   #failures = 0
-  #isClosed = false
+  isClosed = false
 
   /** @param failing told that the disk can't be read now, and that it can again */
   constructor(
@@ -44,7 +44,7 @@ export class Reader {
 
   /** Gives up what the disk does not let read. */
   close(): void {
-    this.#isClosed = true
+    this.isClosed = true
     for (const [timer, wake] of this.#waiting) {
       timer.cancel()
       wake()
@@ -113,11 +113,11 @@ export class Reader {
   async #untilRead<Read>(segment: Segment, read: () => Promise<Read>): Promise<Read | undefined> {
     let hasFailed = false
     try {
-      while (!this.#isClosed) {
+      while (!this.isClosed) {
         try {
           return await read()
         } catch (error) {
-          if (this.#isClosed || !this.#store.segments.includes(segment)) return undefined
+          if (this.isClosed || !this.#store.segments.includes(segment)) return undefined
           if (!hasFailed) this.#failures++
           hasFailed = true
           this.#failing(error as Error)

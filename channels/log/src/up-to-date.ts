@@ -19,7 +19,8 @@ export async function bringUpToDate(
 ): Promise<SavedState[]> {
   const waiting = await countWaiting(store, saved)
   const first = store.segments[0]?.first ?? store.next
-  return Array.from(saved.states.values(), (state): SavedState => {
+  return Array.from(saved.states.values(), (before): SavedState => {
+    const state = takenBack(before, store.next)
     const known = state.isRewound ? 0 : state.waiting
     const counted = { ...state, waiting: known + (waiting.get(state.number) ?? 0) }
     const position = positionOf(state, counted.waiting, { first, committed: saved.committed, next: store.next })
@@ -32,6 +33,11 @@ export async function bringUpToDate(
       pending: new Map(Array.from(state.pending, ([seq, each]) => [seq, dueBy(each, saved.savedAt, now)])),
     }
   })
+}
+
+/** What was about to be stored when it was saved may not have been: those numbers are given again. */
+function takenBack(state: SavedState, next: number): SavedState {
+  return { ...state, position: Math.min(state.position, next), judgesUntil: Math.min(state.judgesUntil, next) }
 }
 
 function positionOf(
