@@ -1,16 +1,11 @@
 // The `sluice` command: which words there are. Each one's work is loaded only when it is called.
 
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { parseBytes } from '@sluice/resource/quantity'
 import { parseAddress } from '@sluice/server/address'
 import { errorLine, EXIT, exitWith } from './exit.ts'
+import { checked, collect, clientWord, flag, parseBaseUrl, parseDirectory, wholeNumber, word } from './flags.ts'
 import { VERSION } from './version.ts'
-
-/** A flag that is also an environment variable: `SLUICE_` + its name in capitals, `-` as `_` (SURFACE.md). */
-function flag(flags: string, description: string): Option {
-  const option = new Option(flags, description)
-  return option.env(`SLUICE_${option.name().toUpperCase().replaceAll('-', '_')}`)
-}
 
 /** Where a running Sluice answers. */
 export interface Addresses {
@@ -46,13 +41,6 @@ Examples:
   sluice log check .sluice         what a data directory holds, and what of it is damaged
 
 Exit codes: 0 ok, 1 refused or failed, 2 wrong command line, 3 no server answers.`
-
-function word(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .exitOverride()
-    .showHelpAfterError(`(sluice ${name} --help lists what there is)`)
-}
 
 function upCommand(ready: (at: Addresses) => void): Command {
   return word('up', 'Run the Brokers and Triggers of these files until Ctrl-C.')
@@ -140,7 +128,7 @@ function validateCommand(): Command {
 }
 
 function sendCommand(): Command {
-  return word('send', 'Send one event to a Broker.')
+  return clientWord('send', 'Send one event to a Broker.')
     .addArgument(new Argument('[broker]', 'NAME, NAMESPACE/NAME, or a whole URL').default('default', 'default'))
     .option('--type <type>', 'what happened, such as com.example.order.created; needed without --event')
     .addOption(new Option('--source <source>', 'where it happened').default('/sluice/cli', '/sluice/cli'))
@@ -160,12 +148,6 @@ function sendCommand(): Command {
         'send the JSON of a file, an event or a list of them, as it is; - = standard input',
       ).conflicts(['type', 'id', 'subject', 'ext', 'data', 'contentType']),
     )
-    .addOption(
-      flag('--server <url>', 'API address of the running sluice')
-        .default('http://127.0.0.1:8081', 'http://127.0.0.1:8081')
-        .argParser(checked(parseBaseUrl)),
-    )
-    .addOption(new Option('-n, --namespace <namespace>', 'namespace of the Broker').default('default', 'default'))
     .action(async (broker: string, options) => {
       const { send } = await import('./send.ts')
       await send(broker, options)
@@ -204,44 +186,6 @@ function readSwitches(command: Command): void {
     }
     command.setOptionValue(name, value === 'true' || value === '1')
   }
-}
-
-function checked<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text)
-    } catch (error) {
-      throw new InvalidArgumentError((error as Error).message)
-    }
-  }
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return checked((text) => {
-    const value = Number(text)
-    if (!Number.isInteger(value) || value < min || value > max)
-      throw new Error(`It has to be a whole number from ${min} to ${max}.`)
-    return value
-  })
-}
-
-function parseBaseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const isBase = url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === ''
-  if (!isBase || url.username !== '' || url.password !== '') {
-    throw new Error('It has to be an address such as https://events.example.com, without user, query or fragment.')
-  }
-  return text
-}
-
-function parseDirectory(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  if (text === '' || /[\u0000-\u001f\u007f]/.test(text)) throw new Error('It has to be the path of a folder.')
-  return text
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value]
 }
 
 /**

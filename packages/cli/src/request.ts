@@ -5,6 +5,9 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
 
+/** What is asked of it. */
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
 /** An answer, read to its end. */
 export interface Answer {
   readonly status: number
@@ -20,7 +23,7 @@ const ANSWER_MS_MAX = 60_000
  * @throws an Error where there is none within a minute: of the system, with its `code`, or of HTTP or TLS
  */
 export async function request(
-  method: 'GET' | 'POST',
+  method: Method,
   url: string,
   headers: Readonly<Record<string, string>> = {},
   body?: Uint8Array,

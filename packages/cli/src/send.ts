@@ -11,8 +11,8 @@ import {
   newEvent,
   type Event,
 } from '@sluice/event'
+import { jsonOf, messageOf, reach, whyRefused } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
-import { request, type Answer } from './request.ts'
 
 export interface SendOptions {
   type?: string
@@ -39,8 +39,12 @@ interface Message {
 export async function send(broker: string, options: SendOptions): Promise<void> {
   const message = options.event === undefined ? await eventOfFlags(options) : await eventOfFile(options.event)
   const url = await brokerUrl(broker, options)
-  const { status, body } = await reach('POST', url, message)
-  if (status !== 202) exitWith(EXIT.failed, `sluice send: ${url} answered ${status}: ${reason(body)}`)
+  const { status, body } = await reach('sluice send', 'POST', url, message.headers, message.body)
+  if (status !== 202)
+    exitWith(
+      EXIT.failed,
+      `sluice send: ${url} answered ${status}: ${messageOf(body) ?? JSON.stringify(body.slice(0, 200))}`,
+    )
   process.stdout.write(`accepted by ${url}: ${message.what}\n`)
 }
 
@@ -121,50 +125,20 @@ async function brokerUrl(broker: string, { server, namespace }: SendOptions): Pr
   const [name = '', ns = namespace, ...more] = broker.split('/').toReversed()
   if (name === '' || ns === '' || more.length > 0)
     exitWith(EXIT.usage, `sluice send: "${broker}" names no Broker. Write NAME, NAMESPACE/NAME, or a whole URL.`)
-  const path = `${server.replace(/\/+$/, '')}/apis/eventing.knative.dev/v1/namespaces/${encodeURIComponent(ns)}/brokers/${encodeURIComponent(name)}`
-  const { status, body } = await reach('GET', path)
-  const answer = jsonOf(body)
-  if (status === 404 && answer?.reason === 'NotFound')
+  const path = `/apis/eventing.knative.dev/v1/namespaces/${encodeURIComponent(ns)}/brokers/${encodeURIComponent(name)}`
+  const found = await reach('sluice send', 'GET', server + path)
+  const answer: BrokerAnswer | undefined = jsonOf(found.body)
+  if (found.status === 404 && answer?.reason === 'NotFound')
     exitWith(EXIT.failed, `sluice send: there is no Broker ${name} in namespace ${ns} at ${server}.`)
-  if (status !== 200 || answer === undefined)
-    exitWith(
-      EXIT.failed,
-      `sluice send: ${path} answered ${status}: ${reason(body)} --server or SLUICE_SERVER has to be the API of a sluice.`,
-    )
+  if (found.status !== 200 || answer === undefined)
+    exitWith(EXIT.failed, `sluice send: ${whyRefused(server, path, found)}`)
   const url = answer.status?.address?.url
   if (url === undefined) exitWith(EXIT.failed, `sluice send: Broker ${ns}/${name} has no address yet; it is not ready.`)
   return url
 }
 
-async function reach(method: 'GET' | 'POST', url: string, message?: Message): Promise<Answer> {
-  try {
-    return await request(method, url, message?.headers, message?.body)
-  } catch (error) {
-    const { code = '', message: why } = error as NodeJS.ErrnoException
-    exitWith(
-      EXIT.unreachable,
-      `sluice send: no answer from ${new URL(url).origin} (${/^E[A-Z]+$/.test(code) ? code : why}). ` +
-        'Is sluice up running there? --server or SLUICE_SERVER names another address.',
-    )
-  }
-}
-
-/** As the API and the ingress say it; else the beginning of whatever it is. */
-function reason(body: string): string {
-  return jsonOf(body)?.message ?? JSON.stringify(body.slice(0, 200))
-}
-
-/** What may stand in an answer of a sluice: a Broker, or why not. */
-interface AnswerBody {
+/** A Broker, or why not. */
+interface BrokerAnswer {
   readonly status?: { readonly address?: { readonly url?: string } }
   readonly reason?: string
-  readonly message?: string
-}
-
-function jsonOf(body: string): AnswerBody | undefined {
-  try {
-    return (JSON.parse(body) as AnswerBody | null) ?? undefined
-  } catch {
-    return undefined
-  }
 }

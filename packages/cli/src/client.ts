@@ -1,0 +1,76 @@
+// How a word asks a running sluice, and what it says when that goes wrong: 1 for what was refused, 3 where nobody
+// answers.
+
+import { EXIT, exitWith } from './exit.ts'
+import { request, type Answer, type Method } from './request.ts'
+
+/** Whom a word asks. */
+export interface Client {
+  /** The word, as messages begin with it: `sluice send`. */
+  readonly word: string
+  /** Base address of the API, without a slash at its end. */
+  readonly server: string
+}
+
+/** Asks the API at `path`, which begins with a slash, and returns its JSON. What is no 2xx ends the process. */
+export async function ask<T>({ word, server }: Client, method: Method, path: string, body?: unknown): Promise<T> {
+  const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+  const headers = text === undefined ? {} : { 'content-type': 'application/json' }
+  const answer = await reach(word, method, server + path, headers, text)
+  if (answer.status >= 200 && answer.status < 300) {
+    const value = jsonOf(answer.body)
+    if (value !== undefined) return value as T
+  }
+  exitWith(EXIT.failed, `${word}: ${whyRefused(server, path, answer)}`)
+}
+
+/** One request, whatever its answer; where there is none the process ends. */
+export async function reach(
+  word: string,
+  method: Method,
+  url: string,
+  headers?: Readonly<Record<string, string>>,
+  body?: Uint8Array,
+): Promise<Answer> {
+  try {
+    return await request(method, url, headers, body)
+  } catch (error) {
+    exitWith(EXIT.unreachable, `${word}: ${whyUnreachable(url, error as Error)}`)
+  }
+}
+
+/** Why nobody answers, and what to do. */
+export function whyUnreachable(url: string, error: Error): string {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  const hint = 'Is sluice up running there? --server or SLUICE_SERVER names another address.'
+  return `no answer from ${new URL(url).origin} (${/^E[A-Z]+$/.test(code) ? code : message}). ${hint}`
+}
+
+/** What an answer that is no success says. Where it is not from the API of a sluice, that. */
+export function whyRefused(server: string, path: string, { status, body }: Answer): string {
+  const { code, message }: Refusal = jsonOf(body) ?? {}
+  if (typeof message === 'string' && code !== 'SLUICE_PATH_UNKNOWN') return message
+  const said = typeof message === 'string' ? message : JSON.stringify(body.slice(0, 200))
+  return `${server}${path} answered ${status}: ${said} --server or SLUICE_SERVER has to be the API of a sluice.`
+}
+
+/** As API and ingress say what is wrong: `{ code, message }`, or a Kubernetes Status. */
+export function messageOf(body: string): string | undefined {
+  const { message }: Refusal = jsonOf(body) ?? {}
+  return typeof message === 'string' ? message : undefined
+}
+
+interface Refusal {
+  readonly code?: unknown
+  readonly message?: unknown
+}
+
+/** A JSON text's object; `undefined` where it is none. */
+export function jsonOf(body: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
