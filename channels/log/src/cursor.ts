@@ -158,9 +158,9 @@ export class Cursor {
     return this.waiting === 0 ? undefined : this.#channel.reader.timeFrom(this.#position)
   }
 
-  /** Whether it waited for the entries from `first` on to be committed, to judge them itself. */
-  awaited(first: number): boolean {
-    return !this.#isLive && this.#unjudgedUntil > first
+  /** Whether it has still to come to what is offered: until then it reads. */
+  get isBehind(): boolean {
+    return !this.#isLive
   }
 
   /** The next event that is for it; `undefined`: there is none now, and a wake follows when there may be. */
@@ -170,6 +170,7 @@ export class Cursor {
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       if (this.#position > this.#channel.committedSeq) {
         if (this.#position >= this.#unjudgedUntil) this.#becomeLive()
+        else this.#channel.wakeOnCommit(this.#subscription) // what it judges itself is not committed yet
         return undefined
       }
       const index = this.#indexHere()

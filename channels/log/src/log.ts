@@ -8,10 +8,8 @@
 import {
   INGRESS_SHARE,
   ParkingLot,
-  alreadySubscribed,
   channelUnavailable,
   eventTooLarge,
-  unsupported,
   within,
   type Capabilities,
   type Channel,
@@ -27,26 +25,26 @@ import {
 } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Event, SluiceError } from '@sluice/event'
-import { FilterIndex } from '@sluice/filter'
 import type { Committed, SegmentStore } from '@sluice/segments'
 import { entryBytes, eventBytes, takersEnd, takersKey, writeEntry } from './entry.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import type { Health } from './health.ts'
 import type { Indexes } from './indexes.ts'
+import { Laggards } from './laggards.ts'
 import type { LogLimits } from './limits.ts'
 import type { ProgressHead } from './progress-codec.ts'
 import type { Progress } from './progress.ts'
 import { Publication, type Appended } from './publication.ts'
-import { unopenedSaver, type SavedPending, type SavedState } from './saved.ts'
 import { Reader } from './reader.ts'
 import { closed, full, RETRY_AFTER_MS, tooSlow } from './refusals.ts'
 import { Saving } from './saving.ts'
 import { Space } from './space.ts'
-import { LogSubscription, type Ref } from './subscription.ts'
+import { Subscribers, type FoundSubscribers } from './subscribers.ts'
+import type { LogSubscription, Ref } from './subscription.ts'
 import type { WallClock } from './wall-clock.ts'
 
 /** What an open has found. */
-export interface LogParts {
+export interface LogParts extends FoundSubscribers {
   readonly clock: Clock
   readonly now: WallClock
   readonly limits: LogLimits
@@ -54,12 +52,6 @@ export interface LogParts {
   readonly indexes: Indexes
   readonly progress: Progress
   readonly health: Health
-  /** Subscriptions of processes that are gone. */
-  readonly saved: readonly SavedState[]
-  /** The next number that no subscription has had. */
-  readonly nextNumber: number
-  /** Progress was lost: whoever is not known begins at the earliest event. */
-  readonly isRewound: boolean
   /** Lets another process have it. */
   readonly unlock: () => Promise<void>
 }
@@ -70,27 +62,23 @@ export class LogChannel implements Channel {
   readonly now: WallClock
   readonly parking: ParkingLot<Ref>
   readonly reader: Reader
+  readonly laggards: Laggards = new Laggards()
+  isClosing = false
   readonly #limits: LogLimits
   readonly #store: SegmentStore<Appended>
   readonly #indexes: Indexes
   readonly #progress: Progress
   readonly #space: Space
   readonly #health: Health
-  readonly #filters = new FilterIndex<LogSubscription>()
-  readonly #subscriptions = new Map<string, LogSubscription>()
-  /** Of a process that is gone, until they are opened. */
-  readonly #saved: Map<string, SavedState>
-  readonly #isRewound: boolean
-  /** Ids that are being subscribed for the first time. */
-  readonly #opening = new Set<string>()
-  #nextNumber: number
   readonly #saving: Saving
+  readonly #subscribers: Subscribers
+  /** Those that judge what is not committed yet by themselves, once it is. */
+  readonly #awaiting = new Set<LogSubscription>()
   readonly #unlock: () => Promise<void>
-  #isClosing = false
   #closing: Promise<void> | undefined
 
   constructor(parts: LogParts) {
-    const { clock, now, limits, store, indexes, progress, health, saved, nextNumber, isRewound, unlock } = parts
+    const { clock, now, limits, store, indexes, progress, health, unlock } = parts
     this.#unlock = unlock
     this.clock = clock
     this.now = now
@@ -100,9 +88,6 @@ export class LogChannel implements Channel {
     this.#indexes = indexes
     this.#progress = progress
     this.#health = health
-    this.#saved = new Map(saved.map((state) => [state.id, state]))
-    this.#nextNumber = nextNumber
-    this.#isRewound = isRewound
     this.reader = new Reader(store, indexes, clock, (error) => {
       health.set('reading', error && `The log can't be read: ${error.message}`)
     })
@@ -111,9 +96,10 @@ export class LogChannel implements Channel {
       everyMs: limits.progressMs,
       progress,
       head: () => this.#head,
-      savers: () => [...this.#subscriptions.values(), ...Array.from(this.#saved.values(), unopenedSaver)],
+      savers: () => this.#subscribers.savers(),
       saved: ({ committed }) => this.#tidy(committed),
     })
+    this.#subscribers = new Subscribers(this, this.#saving, parts)
     this.#space = new Space(store, indexes, now, limits)
     this.capabilities = capabilitiesOf(limits)
   }
@@ -141,7 +127,7 @@ export class LogChannel implements Channel {
     const size = eventBytes(event)
     const refusal = this.#refusal(size, limit)
     if (refusal !== undefined) return publication.refused(place, refusal)
-    const takers = this.#filters.match(event)
+    const takers = this.#subscribers.filters.match(event)
     const store = this.#store
     const start = store.begin(entryBytes(size, takers))
     const end = writeEntry(store.buffer, start, time, takers, event)
@@ -150,10 +136,11 @@ export class LogChannel implements Channel {
   }
 
   #refusal(bytes: number, limit: number): SluiceError | undefined {
-    if (this.#isClosing) return closed()
+    if (this.isClosing) return closed()
     if (bytes > this.#limits.eventBytesMax) return eventTooLarge(bytes, this.#limits.eventBytesMax)
     if (this.#store.failure !== undefined) return this.#store.failure
-    if (this.#saved.size > 0 && !this.#progress.hasBegun) return unjudged(this.#saved.size)
+    const { unopened } = this.#subscribers
+    if (unopened > 0 && !this.#progress.hasBegun) return unjudged(unopened)
     if (this.#store.pendingBytes > this.#limits.pendingBytesMax) return tooSlow(this.#store.pendingBytes)
     return this.#hasRoom(bytes, limit) ? undefined : full(this.#space.owed, limit)
   }
@@ -178,137 +165,51 @@ export class LogChannel implements Channel {
       publication.stored(place, first + i)
       for (const taker of takers) taker.offer(first + i, segment, offsets[i]!, bytes, time, event)
     }
-    for (const subscription of this.#subscriptions.values()) {
-      if (subscription.cursor.awaited(first)) subscription.wake()
-    }
+    this.#wakeAwaiting()
     this.#saving.soon()
+  }
+
+  /** It waits for something to be committed. */
+  wakeOnCommit(subscription: LogSubscription): void {
+    this.#awaiting.add(subscription)
+  }
+
+  #wakeAwaiting(): void {
+    if (this.#awaiting.size === 0) return
+    const awaiting = [...this.#awaiting]
+    this.#awaiting.clear()
+    for (const subscription of awaiting) subscription.wake()
   }
 
   /** From the store: these events could not be stored. */
   failed(entries: readonly Appended[], error: SluiceError): void {
     for (const { publication, place } of entries) publication.refused(place, error)
-    for (const { cursor } of this.#subscriptions.values()) cursor.takeBack(this.nextSeq)
+    for (const { cursor } of this.#subscribers) cursor.takeBack(this.nextSeq)
   }
 
   // --- Subscriptions ---
 
   async subscribe(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Promise<Subscription> {
-    if (this.#isClosing) throw closed()
-    const known = this.#subscriptions.get(spec.id)
-    if (known !== undefined) {
-      if (known.open) throw alreadySubscribed(spec.id)
-      this.#filters.add(known, spec.filter)
-      known.start(spec, deliver)
-      return known
-    }
-    const saved = this.#saved.get(spec.id)
-    return saved === undefined ? await this.#subscribeNew(spec, deliver) : this.#takeUp(saved, spec, deliver)
+    if (this.isClosing) throw closed()
+    return await this.#subscribers.subscribe(spec, deliver)
   }
 
-  async #subscribeNew(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Promise<Subscription> {
-    const { id } = spec
-    const { maxSubscriptions } = this.capabilities
-    if (this.#subscriptions.size >= maxSubscriptions) {
-      throw unsupported('maxSubscriptions', `This channel takes at most ${maxSubscriptions} subscriptions.`)
-    }
-    if (this.#opening.has(id)) throw alreadySubscribed(id)
-    this.#opening.add(id)
-    try {
-      const start = this.#isRewound ? 'earliest' : (spec.start ?? 'latest')
-      const position = start === 'latest' ? undefined : await this.reader.findStart(start)
-      const subscription = new LogSubscription(this, spec, this.#nextNumber++, deliver)
-      if (position !== undefined) subscription.cursor.moveTo(position)
-      this.#join(subscription)
-      subscription.open = true
-      await this.#storeStart(subscription)
-      if (!this.#isClosing) subscription.start(spec, deliver) // else the next process hands out
-      return subscription
-    } finally {
-      this.#opening.delete(id)
-    }
-  }
-
-  async #storeStart(subscription: LogSubscription): Promise<void> {
-    try {
-      await this.saved()
-    } catch (error) {
-      this.#leave(subscription)
-      this.#saving.forget(subscription.number)
-      throw channelUnavailable(`The subscription can't be stored: ${(error as Error).message}`, RETRY_AFTER_MS, error)
-    }
-  }
-
-  #takeUp(saved: SavedState, spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Subscription {
-    this.#saved.delete(spec.id)
-    const subscription = new LogSubscription(this, spec, saved.number, deliver)
-    const refs: Ref[] = []
-    const gone: number[] = []
-    for (const pending of [...saved.pending.values()].toSorted((one, other) => one.seq - other.seq)) {
-      const ref = this.#refOf(pending)
-      if (ref === undefined) gone.push(pending.seq)
-      else refs.push(ref)
-    }
-    subscription.restore({ ...saved, missed: this.#missed(saved) }, refs, gone)
-    this.#join(subscription)
-    if (saved.isRewound) subscription.saveAll()
-    subscription.start(spec, deliver)
-    return subscription
-  }
-
-  /** From here on it is judged for as all others are. */
-  #missed({ missed }: SavedState): SavedState['missed'] {
-    if (missed === undefined) return undefined
-    const until = Math.min(missed.until, this.nextSeq)
-    return missed.from < until ? { from: missed.from, until } : undefined
-  }
-
-  #join(subscription: LogSubscription): void {
-    this.#subscriptions.set(subscription.id, subscription)
-    this.#filters.add(subscription, subscription.filter)
-    this.progressChanged(subscription)
-  }
-
-  #leave(subscription: LogSubscription): number {
-    this.#subscriptions.delete(subscription.id)
-    this.#filters.remove(subscription)
-    return subscription.discard()
-  }
-
-  judge(subscription: LogSubscription): void {
-    this.#filters.add(subscription, subscription.filter)
-  }
-
-  async remove(id: string): Promise<{ discarded: number }> {
-    const number = this.#subscriptions.get(id)?.number ?? this.#saved.get(id)?.number
-    if (number === undefined) return { discarded: 0 }
-    void this.#subscriptions.get(id)?.close()
-    let discarded = 0
-    try {
-      await this.#saving.remove(number, () => (discarded = this.#discard(id)))
-    } catch (error) {
-      this.#subscriptions.get(id)?.saveFailed()
-      throw error
-    }
-    return { discarded }
-  }
-
-  #discard(id: string): number {
-    const subscription = this.#subscriptions.get(id)
-    if (subscription !== undefined) return this.#leave(subscription)
-    const saved = this.#saved.get(id)
-    this.#saved.delete(id)
-    return saved === undefined ? 0 : saved.pending.size + saved.waiting
+  remove(id: string): Promise<{ discarded: number }> {
+    return this.#subscribers.remove(id)
   }
 
   subscriptions(): string[] {
-    return [...this.#subscriptions.keys(), ...this.#saved.keys()]
+    return this.#subscribers.ids()
+  }
+
+  judge(subscription: LogSubscription): void {
+    this.#subscribers.judge(subscription)
   }
 
   // --- Progress ---
 
   progressChanged(subscription: LogSubscription): void {
-    if (this.#subscriptions.get(subscription.id) !== subscription) return
-    this.#saving.changed(subscription.number, subscription)
+    if (this.#subscribers.has(subscription)) this.#saving.changed(subscription.number, subscription)
   }
 
   /** Resolves once all progress made up to now is saved. */
@@ -317,33 +218,19 @@ export class LogChannel implements Channel {
   }
 
   get #head(): ProgressHead {
-    return { nextNumber: this.#nextNumber, committed: this.#store.last, savedAt: this.now() }
+    return { nextNumber: this.#subscribers.nextNumber, committed: this.#store.last, savedAt: this.now() }
   }
 
   /** What nobody needs any more may go: neither now, nor by what is saved, up to `committed`, should the process end. */
   async #tidy(committed: number): Promise<void> {
     let lowest = Math.min(this.#lowest(), committed + 1)
-    for (const { savedLowest } of this.#subscriptions.values()) lowest = Math.min(lowest, savedLowest)
+    for (const { savedLowest } of this.#subscribers) lowest = Math.min(lowest, savedLowest)
     await this.#space.tidy(lowest).catch(() => {}) // nothing depends on it: what can't be removed now is removed later
   }
 
   /** The lowest sequence number that anybody still needs. */
   #lowest(): number {
-    let lowest = this.#store.last + 1
-    for (const subscription of this.#subscriptions.values()) lowest = Math.min(lowest, subscription.lowest())
-    for (const { position, pending } of this.#saved.values()) {
-      lowest = Math.min(lowest, position)
-      for (const seq of pending.keys()) lowest = Math.min(lowest, seq)
-    }
-    return lowest
-  }
-
-  /** `undefined`: its segment is gone. */
-  #refOf(pending: SavedPending): Ref | undefined {
-    const segment = this.reader.segmentOf(pending.seq)
-    if (segment === undefined || pending.seq < segment.first) return undefined
-    const time = this.reader.timeFrom(pending.seq) ?? segment.created
-    return { ...pending, segment, time, event: undefined, isSaved: true }
+    return Math.min(this.#store.last + 1, this.#subscribers.lowest())
   }
 
   get nextSeq(): number {
@@ -376,9 +263,9 @@ export class LogChannel implements Channel {
   }
 
   async #close(deadlineMs: number): Promise<void> {
-    this.#isClosing = true
+    this.isClosing = true
     this.reader.close()
-    const drained = [...this.#subscriptions.values()].map((subscription) => subscription.drained())
+    const drained = Array.from(this.#subscribers, (subscription) => subscription.drained())
     await within(this.clock, deadlineMs, Promise.all(drained))
     await this.#store.flushed()
     await this.#saving.stop()

@@ -8,6 +8,7 @@ import { readEvent } from './entry.ts'
 import type { Indexes } from './indexes.ts'
 import type { Appended } from './publication.ts'
 import type { SegmentIndex } from './segment-index.ts'
+import { Shelf } from './shelf.ts'
 
 /** A frame in the log. */
 export interface Place {
@@ -23,6 +24,9 @@ export class Reader {
   readonly #indexes: Indexes
   readonly #clock: Clock
   readonly #failing: (error: Error | undefined) => void
+  readonly #shelf = new Shelf()
+  /** Events being read, by sequence number. */
+  readonly #loading = new Map<number, Promise<Event | 'damaged' | undefined>>()
   /** Reads that wait to be tried again. */
   readonly #waiting = new Map<Timer, () => void>()
   /** Reads that have failed and not succeeded since. */
@@ -85,9 +89,11 @@ export class Reader {
 
   /** The event, if it is in memory; else, or where it is damaged there, `undefined`. */
   eventAt({ segment, offset, seq }: Place): Event | undefined {
+    const known = this.#shelf.get(seq)
+    if (known !== undefined) return known
     try {
       const entry = this.#store.read(segment, offset, seq)
-      return entry && readEvent(entry)
+      return entry && this.#shelve(seq, entry)
     } catch (error) {
       if (isDamage(error)) return undefined // `loadEvent` says so
       throw error
@@ -98,15 +104,31 @@ export class Reader {
    * The event from the disk. `damaged`: it can't be read any more. Resolves with `undefined` only once the log is closed,
    * or the segment is removed.
    */
-  async loadEvent({ segment, offset, seq }: Place): Promise<Event | 'damaged' | undefined> {
-    return await this.#untilRead(segment, async () => {
+  loadEvent(place: Place): Promise<Event | 'damaged' | undefined> {
+    const { seq } = place
+    let loading = this.#loading.get(seq)
+    if (loading === undefined) {
+      loading = this.#loadEvent(place).finally(() => this.#loading.delete(seq))
+      this.#loading.set(seq, loading)
+    }
+    return loading
+  }
+
+  #loadEvent({ segment, offset, seq }: Place): Promise<Event | 'damaged' | undefined> {
+    return this.#untilRead(segment, async () => {
       try {
-        return readEvent(await this.#store.load(segment, offset, seq))
+        return this.#shelve(seq, await this.#store.load(segment, offset, seq))
       } catch (error) {
         if (isDamage(error)) return 'damaged'
         throw error
       }
     })
+  }
+
+  #shelve(seq: number, entry: Buffer): Event {
+    const event = readEvent(entry)
+    this.#shelf.put(seq, event, entry.length)
+    return event
   }
 
   /** A disk that can't be read now may be read later; what is not read is not lost. */

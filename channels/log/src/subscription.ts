@@ -57,6 +57,8 @@ export class LogSubscription implements Subscription, Saver {
   /** Offered while the window was full; newer than all that was taken, older than the cursor. */
   readonly #ahead = new Fifo<Ref>()
   #aheadBytes = 0
+  /** It has something out that was read for it. */
+  #isLaggard = false
   /** Everything taken and not settled, in the order of taking. */
   readonly #pending = new Set<Ref>()
   /** A seek has mixed the order of `#pending`: the first is not the oldest. */
@@ -153,6 +155,19 @@ export class LogSubscription implements Subscription, Saver {
   }
 
   #next(): Ref | undefined {
+    const isBehind = this.#again.length > 0 || (this.#ahead.length === 0 && this.cursor.isBehind)
+    if (isBehind && !this.#channel.laggards.hasRoom(this.#handover.inFlight, this.#handover.bytesInFlight)) {
+      return undefined // and what is out wakes it
+    }
+    const ref = this.#take()
+    if (isBehind && ref !== undefined && !this.#isLaggard) {
+      this.#isLaggard = true
+      this.#channel.laggards.enter()
+    }
+    return ref
+  }
+
+  #take(): Ref | undefined {
     const again = this.#again.shift()
     if (again !== undefined) return again // pending since it was restored
     let ref = this.#ahead.shift()
@@ -195,7 +210,7 @@ export class LogSubscription implements Subscription, Saver {
     ref.due = this.#channel.now() + delayMs
     ref.key = this.#order === 'key' ? orderingKey(event) : undefined
     this.#unsaved.add(ref)
-    this.changed()
+    this.#afterOut()
   }
 
   #forget(ref: Ref): void {
@@ -203,6 +218,14 @@ export class LogSubscription implements Subscription, Saver {
     if (ref.isSaved) this.#settledSaved.push(ref.seq)
     this.#unsaved.delete(ref)
     if (this.#pending.size === 0) this.#isMixed = false
+    this.#afterOut()
+  }
+
+  #afterOut(): void {
+    if (this.#isLaggard && this.#handover.inFlight === 0) {
+      this.#isLaggard = false
+      this.#channel.laggards.leave()
+    }
     this.changed()
   }
 
@@ -359,6 +382,7 @@ export class LogSubscription implements Subscription, Saver {
     this.#removed = true
     this.#handover.remove()
     this.#takeWaiting()
+    this.#afterOut()
     this.cursor.stop()
     return events - inFlight
   }

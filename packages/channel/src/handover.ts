@@ -95,6 +95,11 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
     return this.#out.length + this.#loading.length
   }
 
+  /** Bytes of those. */
+  get bytesInFlight(): number {
+    return this.#outBytes
+  }
+
   /** Events parked, due or held: taken from the backlog, and not out. */
   get waiting(): number {
     return this.parkedHandles.length + this.deferred
