@@ -70,6 +70,7 @@ function upCommand(ready: (at: Addresses) => void): Command {
         .choices(['any', 'public'])
         .default('any', 'any'),
     )
+    .addOption(flag('--no-watch', 'apply files that change on SIGHUP only'))
     .addOption(
       flag('--data <dir>', 'folder of what outlives the process; one process at a time')
         .default('.sluice', '.sluice')
@@ -177,14 +178,14 @@ function isLogForMachines(): boolean {
 function readSwitches(command: Command): void {
   for (const option of command.options) {
     const name = option.attributeName()
-    if (!option.isBoolean() || command.getOptionValueSource(name) !== 'env') continue
+    if (!(option.isBoolean() || option.negate) || command.getOptionValueSource(name) !== 'env') continue
     const value = process.env[option.envVar ?? ''] ?? ''
     if (!['true', 'false', '1', '0', ''].includes(value)) {
       command.error(
         `error: option '${option.flags}' value '${value}' from env '${option.envVar}' is invalid. Write true or false.`,
       )
     }
-    command.setOptionValue(name, value === 'true' || value === '1')
+    command.setOptionValue(name, (value === 'true' || value === '1') !== option.negate)
   }
 }
 

@@ -1,6 +1,6 @@
 // `sluice up`: read the files, start, say where, and stop in good order.
 
-import { statSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { systemClock } from '@sluice/clock'
 import {
   dataDirectory,
@@ -24,6 +24,7 @@ import {
 import { isLoopback, metrics, openServer, storageLog, withLog, type Address, type SluiceServer } from '@sluice/server'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
+import { keepUp, type LiveFiles } from './live-files.ts'
 import { openLog } from './log.ts'
 import { noteParents } from './parents.ts'
 import { fail, tellMachines, tellPeople, type Tell } from './tell.ts'
@@ -45,6 +46,8 @@ export interface UpOptions {
   grace: number
   logLevel: string
   logFormat: 'text' | 'json'
+  /** Whether files that change are applied by themselves. */
+  watch: boolean
 }
 
 interface Running {
@@ -52,6 +55,7 @@ interface Running {
   readonly controller: Controller
   readonly data: DataDirectory
   readonly server: SluiceServer
+  readonly files: LiveFiles
   readonly deliveries: Deliverer
   readonly log: Logger
   readonly tell: Tell
@@ -73,9 +77,9 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
   report(loaded.problems, tell)
   if (loaded.files.length === 0) fail(NOTHING_TO_RUN, tell)
   try {
-    const running = await start(loaded, options, log, tell)
+    const running = await start(paths, loaded, options, log, tell)
     stopOnSignal(running, watchParents) // before anybody is told that it is there
-    tellReady(running, loaded, options.data)
+    tellReady(running, loaded, options)
     return running.at
   } catch (error) {
     if (error instanceof SluiceError) fail(`sluice up: ${error.message}${hintFor(error)}`, tell)
@@ -114,7 +118,13 @@ function refuseFileAsData(path: string, tell: Tell): void {
   fail(`sluice up: --data ${path} is no folder. Name one, or a path where there is nothing yet.`, tell)
 }
 
-async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell): Promise<Running> {
+async function start(
+  paths: readonly string[],
+  loaded: Loaded,
+  options: UpOptions,
+  log: Logger,
+  tell: Tell,
+): Promise<Running> {
   const clock = systemClock
   const counted = metrics()
   const data = dataDirectory({ path: options.data, clock })
@@ -141,17 +151,27 @@ async function start(loaded: Loaded, options: UpOptions, log: Logger, tell: Tell
   const at = await server.listen({ ingress: options.listen, api: options.api })
   const base = options.publicUrl?.replace(/\/+$/, '') ?? at.ingress
   report(await controller.apply(loaded.resources, { base, locate: loaded.locate }), tell)
-  return { at, controller, data, server, deliveries, log, tell, graceMs: options.grace * 1000 }
+  const applied = (broken: string | undefined): void => server.setBroken(broken)
+  applied(undefined)
+  const files = await keepUp({ paths, loaded, controller, base, clock, tell, watch: options.watch, applied })
+  return { at, controller, data, server, files, deliveries, log, tell, graceMs: options.grace * 1000 }
 }
 
 /** The line that programs wait for; then what a person wants to know: what runs, what doesn't, and what to try. */
-function tellReady({ controller, server, at, tell }: Running, { files, resources }: Loaded, data: string): void {
+function tellReady(
+  { controller, server, at, tell }: Running,
+  { files, resources }: Loaded,
+  { data, watch }: UpOptions,
+): void {
   server.setState('ready')
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${data}\n`)
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
   for (const line of standstills(resources.map(({ resource }) => resource))) lines.push(`  ${line}`)
   lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
+  lines.push(
+    watch ? '  Files that change are applied at once.' : '  Files that change are applied on SIGHUP (--no-watch).',
+  )
   tell.lines('info', lines)
 }
 
@@ -164,7 +184,7 @@ function standstills(resources: readonly Resource[]): string[] {
   const paused = triggers.filter((trigger) => triggerSettings(trigger).paused).map(titleOf)
   const lines: string[] = []
   if (brokers.length === 0) {
-    lines.push('No Broker is declared, so nothing takes events. Add one to the files, and start again.')
+    lines.push('No Broker is declared, so nothing takes events. Add one to the files.')
   }
   if (idle.length > 0) lines.push(`No Trigger is declared for Broker ${few(idle)}: what is sent there goes nowhere.`)
   if (paused.length > 0)
@@ -183,7 +203,7 @@ function few(names: readonly string[]): string {
 
 const NAMES_MAX = 5
 
-/** SIGINT, SIGTERM or the end of npx: finish within the grace. A second signal ends it at once. */
+/** SIGINT, SIGTERM or the end of npx: finish within the grace. A second signal ends it at once. SIGHUP reads the files. */
 function stopOnSignal(running: Running, watchParents: ReturnType<typeof noteParents>): void {
   let stoppedAtMs: number | undefined
   const stop = (why: string): void => {
@@ -201,10 +221,24 @@ function stopOnSignal(running: Running, watchParents: ReturnType<typeof notePare
   }
   process.on('SIGINT', () => stop('SIGINT'))
   process.on('SIGTERM', () => stop('SIGTERM'))
+  const hadTerminal = hasTerminal()
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !hasTerminal()) stop('its terminal was closed')
+    else running.files.reload()
+  })
   watchParents(() => {
     // After a Ctrl-C they end first, while this one still finishes its work: that is no second signal.
     if (stoppedAtMs === undefined) stop('the process that started it has ended')
   })
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A Ctrl-C goes to every process of its group, and comes twice where one that started this one passes it on. */
@@ -217,9 +251,10 @@ function whatBecomesOfEvents(controller: Controller): string {
 }
 
 /** Not ready first, then brokers finish what is under way, then connections close. */
-async function shutDown({ controller, data, server, deliveries, log, graceMs }: Running): Promise<void> {
+async function shutDown({ controller, data, server, files, deliveries, log, graceMs }: Running): Promise<void> {
   const endMs = systemClock.monotonic() + graceMs
   server.setState('draining')
+  await files.close()
   await controller.close({ deadlineMs: graceMs })
   tellKept(controller, log)
   await data.close()

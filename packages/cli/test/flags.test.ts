@@ -45,6 +45,7 @@ test('sluice up has the flags of SURFACE, as far as this version does what they 
     '--public-url',
     '--allow-anonymous',
     '--targets',
+    '--no-watch',
     '--data',
     '--channel',
     '--max-event-bytes',
@@ -99,6 +100,16 @@ describe('what is wrong with a flag is told with its name, and how to write it',
   ])('--public-url %s', async (url) => {
     expect(await refusal(['up', '--public-url', url])).toMatch(/https:\/\/events/)
   })
+})
+
+test.each([
+  ['true', false],
+  ['false', true],
+])('SLUICE_NO_WATCH=%s is what --no-watch says', async (value, watches) => {
+  const up = vi.spyOn(await import('../src/up.ts'), 'up')
+  up.mockRejectedValue(new Error('far enough'))
+  expect(await refusal(['up'], { SLUICE_NO_WATCH: value })).toBe('far enough')
+  expect(up.mock.calls[0]![1].watch).toBe(watches)
 })
 
 describe('SLUICE_ALLOW_ANONYMOUS opens nothing by accident', () => {

@@ -1,7 +1,9 @@
-// Which files a list of paths means, and their text.
+// Which files a list of paths means, and their text. Next: load.ts reads resources out of it; watch.ts tells when it is
+// another, by what was seen on the way.
 
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { extname, isAbsolute, join, relative, resolve } from 'node:path'
+import { noteFolder, noteStamp, noteWay, type Sight } from './sight.ts'
 
 /** A file that was found; or why not. */
 export type Found =
@@ -28,17 +30,19 @@ export interface FileLimits {
  * Reads files, and directories with all that is in them, sorted by name: .yaml, .yml and .json, without hidden names
  * and node_modules. Links are followed; a file or directory that is reached twice is read once, so that links may make
  * circles. A file that is named itself is read whatever its name. `file` is relative to the working directory where it
- * lies below, else absolute.
+ * lies below, else absolute. `sight` takes what the answer depends on.
  */
 export async function* readFiles(
   paths: readonly string[],
   { fileBytesMax, filesMax }: FileLimits,
+  sight: Sight,
 ): AsyncGenerator<Found, void> {
   const seen = new Set<string>()
   let count = 0
   for (const path of paths) {
     let found = 0
-    for await (const file of walk(resolve(path), true, seen)) {
+    await noteWay(resolve(path), sight)
+    for await (const file of walk(resolve(path), true, seen, sight)) {
       found++
       if (typeof file !== 'string') yield file
       else if (++count > filesMax) {
@@ -63,23 +67,42 @@ async function isSeen(path: string, seen: ReadonlySet<string>): Promise<boolean>
   return !(await stat(path)).isDirectory() && seen.has(await realpath(path))
 }
 
-async function* walk(path: string, named: boolean, seen: Set<string>): AsyncGenerator<string | Found, void> {
+async function* walk(
+  path: string,
+  named: boolean,
+  seen: Set<string>,
+  sight: Sight,
+): AsyncGenerator<string | Found, void> {
   try {
     const real = await realpath(path)
     if (seen.has(real)) return
-    const stats = await stat(real)
+    const stats = await stat(real, { bigint: true })
     if (stats.isDirectory()) {
       seen.add(real)
-      for (const name of (await readdir(path)).toSorted()) {
-        if (!name.startsWith('.') && name !== 'node_modules') yield* walk(join(path, name), false, seen)
+      noteFolder(path, stats, sight)
+      for (const entry of (await readdir(path, { withFileTypes: true })).toSorted(byName)) {
+        const { name } = entry
+        if (name.startsWith('.') || name === 'node_modules') continue
+        if (entry.isSymbolicLink()) await noteWay(join(path, name), sight)
+        yield* walk(join(path, name), false, seen, sight)
       }
-    } else if (named || (stats.isFile() && EXTENSIONS.has(extname(path)))) {
+    } else if (named || (stats.isFile() && isRead(path))) {
       seen.add(real)
+      noteStamp(path, stats, sight)
       yield path
     }
   } catch (error) {
     yield unreadable(path, error)
   }
+}
+
+function byName(a: { name: string }, b: { name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+}
+
+/** Whether a file of that name is read where it is found in a folder. */
+export function isRead(name: string): boolean {
+  return EXTENSIONS.has(extname(name))
 }
 
 const EXTENSIONS = new Set(['.yaml', '.yml', '.json'])

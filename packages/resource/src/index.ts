@@ -18,7 +18,7 @@ export type { LogChannelLimits } from './kinds/log-channel.ts'
 export { triggerSettings, type TriggerSettings } from './kinds/trigger-annotations.ts'
 export { isTrigger, trigger as triggerKind, type Trigger, type TriggerSpec } from './kinds/trigger.ts'
 export { didYouMean } from './nearest.ts'
-export { loadFiles, type Loaded, type LoadLimits } from './load.ts'
+export { loadFiles, type FileText, type Loaded, type LoadLimits } from './load.ts'
 export { formatProblems, pathText, toldAs, type Finding, type Path, type Problem, type Severity } from './problem.ts'
 export {
   groupOf,
@@ -34,6 +34,9 @@ export {
   type Resource,
   type Status,
 } from './resource.ts'
+export { rereader, type Reading, type Rereader } from './reread.ts'
 export { jsonSchema } from './schema.ts'
 export { resourceStore, type Applied, type ApplyOptions, type Change, type ResourceStore } from './store.ts'
+export type { Sight } from './sight.ts'
+export { watchFiles, type FileWatch, type WatchOptions } from './watch.ts'
 export { YAML_LIMITS, type YamlLimits } from './yaml-limits.ts'

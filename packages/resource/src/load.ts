@@ -3,11 +3,12 @@
 // resource twice, and pointers to what isn't there.
 
 import { admit } from './admit.ts'
-import { readFiles } from './files.ts'
+import { readFiles, type Found } from './files.ts'
 import { isJsonFile, readJson } from './json.ts'
 import { identityOf, isRecord, nameOf, resourceKey, type Declared, type Identity, type Origin } from './resource.ts'
 import { pathText, type Finding, type Path, type Problem } from './problem.ts'
 import { missingReferences, type Names } from './references.ts'
+import { newSight, type Sight } from './sight.ts'
 import { readDocuments, type YamlDocument } from './yaml.ts'
 import { YAML_LIMITS, type YamlLimits } from './yaml-limits.ts'
 
@@ -19,8 +20,18 @@ export interface Loaded {
   readonly problems: readonly Problem[]
   /** The files that were read. */
   readonly files: readonly string[]
+  /** Their texts, as far as they could be read. */
+  readonly texts: readonly FileText[]
+  /** What the files were found by: what has to be watched. */
+  readonly sight: Sight
   /** The place of a path inside a resource of this load, for what is found out later. Parses its document again. */
   readonly locate: (declared: Declared, path: Path) => Origin
+}
+
+/** A file and what stands in it. */
+export interface FileText {
+  readonly file: string
+  readonly text: string
 }
 
 /** Bounds of a load, each with a default. */
@@ -55,25 +66,48 @@ interface Place {
  * anchors and `kind: List` are taken. Nothing is applied; hand the resources to a store.
  */
 export async function loadFiles(paths: readonly string[], limits: LoadLimits = {}): Promise<Loaded> {
-  const { problemsMax = PROBLEMS_MAX, filesMax = FILES_MAX, ...rest } = limits
+  const sight = newSight()
+  return { ...(await loadTexts(findFiles(paths, sight, limits), limits)), sight }
+}
+
+/** The files of a load, one after the other; what they are found by is noted in `sight`. */
+export function findFiles(
+  paths: readonly string[],
+  sight: Sight,
+  limits: LoadLimits = {},
+): AsyncGenerator<Found, void> {
+  const { fileBytesMax = YAML_LIMITS.fileBytesMax, filesMax = FILES_MAX } = limits
+  return readFiles(paths, { fileBytesMax, filesMax }, sight)
+}
+
+/** As {@link loadFiles}, of texts that were read already. */
+export async function loadTexts(
+  found: AsyncIterable<Found> | Iterable<Found>,
+  limits: LoadLimits = {},
+): Promise<Omit<Loaded, 'sight'>> {
+  const { problemsMax = PROBLEMS_MAX, filesMax: _, ...rest } = limits
   const yamlLimits = { ...YAML_LIMITS, ...rest }
   const load = newLoad(problemsMax)
   const files: string[] = []
-  for await (const found of readFiles(paths, { fileBytesMax: yamlLimits.fileBytesMax, filesMax })) {
-    if ('fault' in found) {
-      load.add({ ...found.fault, file: found.file, line: 0, column: 0 })
+  const texts: FileText[] = []
+  for await (const each of found) {
+    if ('fault' in each) {
+      load.add({ ...each.fault, file: each.file, line: 0, column: 0 })
       continue
     }
-    files.push(found.file)
-    const source = { ...found, secret: SECRET.test(found.text), lineStarts: undefined }
-    const documents = isJsonFile(found.file) ? readJson : readDocuments
-    for (const document of documents(found.text, yamlLimits)) readDocument(document, source, load)
+    const { file, text } = each
+    files.push(file)
+    texts.push(each)
+    const source = { file, text, secret: SECRET.test(text), lineStarts: undefined }
+    const documents = isJsonFile(file) ? readJson : readDocuments
+    for (const document of documents(text, yamlLimits)) readDocument(document, source, load)
   }
   warnOfMissing(load)
   return {
     resources: load.resources,
     problems: sorted(load, files),
     files,
+    texts,
     locate: (declared, path) => locateAgain(load.places.get(declared), declared, path),
   }
 }

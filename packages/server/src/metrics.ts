@@ -16,6 +16,8 @@ export interface Metrics {
   readonly observer: Observer
   /** A log has made one write and its sync, in so many ms. */
   synced(ms: number): void
+  /** Files that have changed were applied; or they are broken, and were not. */
+  reloaded(isApplied: boolean, nowMs: number): void
   /**
    * The text of `/metrics`, with lag and sizes read off the running brokers. Who asks while it is being written gets
    * the same text.
@@ -50,6 +52,8 @@ const BOX_EVENTS = gauge('sluice_dead_letter_box_events', 'Dead letters in the b
 const BOX_BYTES = gauge('sluice_dead_letter_box_bytes', 'Bytes of dead letters in the box.')
 const CHANNEL_BYTES = gauge('sluice_channel_bytes', 'Bytes that the channel holds and not every trigger has settled.')
 const CHANNEL_READY = gauge('sluice_channel_ready', '1 while the channel works; 0 also where it could not be opened.')
+const RELOADED = gauge('sluice_config_last_reload_successful', '0 while the files are broken and were not applied.')
+const RELOADED_AT = gauge('sluice_config_last_reload_success_timestamp_seconds', 'When the files were applied last.')
 const SYNC: Family = {
   name: 'sluice_log_sync_seconds',
   type: 'histogram',
@@ -60,7 +64,7 @@ const SYNC: Family = {
 const FAMILIES: readonly Family[] = [
   ...[ACCEPTED, REFUSED, DELIVERIES, DISPATCH, LOST, DISCARDED],
   ...[LAG, OLDEST, IN_FLIGHT, PARKED, WINDOW, STATE],
-  ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY, SYNC],
+  ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY, SYNC, RELOADED, RELOADED_AT],
 ]
 const STATES = { Healthy: 0, Throttled: 1, Down: 2 } as const
 
@@ -95,6 +99,7 @@ export function metrics(): Metrics {
   const lost = new Map<string, number>()
   const discarded = new Map<string, number>()
   const syncs = new Histogram(SYNC_BUCKETS)
+  let reloaded = { isApplied: true, atMs: 0 }
   let rendering: Promise<string> | undefined
 
   return {
@@ -118,6 +123,7 @@ export function metrics(): Metrics {
       discarded: (_trigger, events) => add(discarded, 'deleted', events),
     },
     synced: (ms) => syncs.observe(ms / 1000),
+    reloaded: (isApplied, nowMs) => void (reloaded = { isApplied, atMs: isApplied ? nowMs : reloaded.atMs }),
     render(controller, clock) {
       return (rendering ??= render(controller, clock).finally(() => (rendering = undefined)))
     },
@@ -144,6 +150,10 @@ export function metrics(): Metrics {
     for (const [cause, events] of lost) to.sample(LOST, labelText({ cause }), events)
     for (const [cause, events] of discarded) to.sample(DISCARDED, labelText({ cause }), events)
     syncs.write(to, SYNC)
+    if (reloaded.atMs > 0) {
+      to.sample(RELOADED, '', reloaded.isApplied ? 1 : 0)
+      to.sample(RELOADED_AT, '', reloaded.atMs / 1000)
+    }
     for (const { namespace, name } of controller.waiting()) {
       to.sample(CHANNEL_READY, labelText({ namespace, broker: name }), 0)
     }

@@ -29,6 +29,8 @@ export interface SluiceServer {
   listen(addresses: { ingress: Address; api: Address }): Promise<{ ingress: string; api: string }>
   /** Ready takes events; anything else answers 503, with Retry-After, and is not ready on `/readyz`. */
   setState(state: ServerState): void
+  /** Why the files can't be applied any more, in one line; `undefined` once they are. It changes nothing but what is said. */
+  setBroken(why: string | undefined): void
   /** Lets answers under way finish, for `deadlineMs` at most, and closes. */
   close(options: { deadlineMs: number }): Promise<void>
 }
@@ -38,6 +40,7 @@ export function openServer(options: ServerOptions): SluiceServer {
   const { controller, metrics, clock, version } = options
   const limits = serverLimits(options.limits)
   let state: ServerState = 'starting'
+  let broken: string | undefined
 
   const events = openListener(
     clock,
@@ -62,7 +65,12 @@ export function openServer(options: ServerOptions): SluiceServer {
   )
   let apiIsLocal = true
   answerToLocalNamesOnly(api.routes, () => apiIsLocal)
-  for (const listener of [events, api]) mountHealth(listener, () => state)
+  for (const listener of [events, api])
+    mountHealth(
+      listener,
+      () => state,
+      () => broken,
+    )
   api.routes.get('/version', () => ({ gitVersion: `v${version}`, sluice: version }))
   mountResources(api.routes, controller)
   api.routes.get('/metrics', async (_request, reply) => {
@@ -78,18 +86,26 @@ export function openServer(options: ServerOptions): SluiceServer {
     setState(next) {
       state = next
     },
+    setBroken(why) {
+      broken = why
+      metrics.reloaded(why === undefined, clock.now())
+    },
     async close(deadline) {
       await Promise.all([events.close(deadline), api.close(deadline)])
     },
   }
 }
 
-/** `/healthz`, `/livez`: the process answers. `/readyz`: it takes events. */
-function mountHealth({ routes }: Listener, state: () => ServerState): void {
+/**
+ * `/healthz`, `/livez`: the process answers. `/readyz`: it takes events. It does so by what it applied last where the files
+ * are broken now, and stays ready: else one mistake would take every process that has these files out of service.
+ */
+function mountHealth({ routes }: Listener, state: () => ServerState, broken: () => string | undefined): void {
   for (const path of ['/healthz', '/livez']) routes.get(path, () => 'ok\n')
   routes.get('/readyz', (_request, reply) => {
     if (state() !== 'ready') void reply.code(503)
-    return `${state()}\n`
+    const why = broken()
+    return why === undefined ? `${state()}\n` : `${state()}\nfiles broken, what was applied before runs on: ${why}\n`
   })
 }
 
