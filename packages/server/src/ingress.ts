@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Broker } from '@sluice/broker'
 import { SluiceError, decodeHttp, type DecodeLimits, type Event } from '@sluice/event'
 import { answer, answerError, answerStored } from './answer.ts'
+import { announcedBytes, checkHead, readBody, type Reading } from './body.ts'
 import type { ServerLimits } from './limits.ts'
 
 /** Finds the broker of a path, or throws a SluiceError: 404 for none, 503 while it can't be opened, starting or stopping. */
@@ -17,9 +18,8 @@ export type Ingress = (request: IncomingMessage, response: ServerResponse, expec
 /** Told of every event that a broker's path did not let in, with the status of the answer. */
 export type Refused = (broker: Broker, status: number) => void
 
-export function ingress(findBroker: FindBroker, limits: ServerLimits, refused: Refused): Ingress {
+export function ingress(findBroker: FindBroker, limits: ServerLimits, reading: Reading, refused: Refused): Ingress {
   const decodeLimits: Partial<DecodeLimits> = { maxEventBytes: limits.eventBytesMax }
-  const reading = { bytes: 0 }
 
   return (request, response, expectsContinue) => {
     const path = brokerPath(request.url as string)
@@ -46,7 +46,7 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, refused: R
   }
 
   function read(broker: Broker, request: IncomingMessage, response: ServerResponse, bytesMax: number): void {
-    readBody(request, bytesMax, reading, limits.readingBytesMax, {
+    readBody(request, bytesMax, reading, {
       done: (body) => accept(broker, request, response, body),
       refused: (error) => refuse(broker, request, response, error),
     })
@@ -93,82 +93,10 @@ export function brokerPath(url: string): { namespace: string; name: string } | u
 
 const SLASH = 0x2f
 
-/** What can be refused before a byte of the body is read. */
-function checkHead({ headers, rawHeaders }: IncomingMessage, limits: ServerLimits): void {
-  if (rawHeaders.length > limits.headersMax * 2) {
-    throw new SluiceError('SLUICE_REQUEST_HEADERS', `The request has more than ${limits.headersMax} header lines.`, {
-      status: 431,
-    })
-  }
-  const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new SluiceError(
-      'SLUICE_REQUEST_CONTENT_ENCODING',
-      `Content-Encoding is "${encoding}"; send the event uncompressed. Nothing was stored.`, // threat 12
-      { status: 415 },
-    )
-  }
-}
-
 function bodyBytesMax(request: IncomingMessage, limits: ServerLimits): number {
   const type = request.headers['content-type']
   const batch = type !== undefined && /^\s*application\/cloudevents-batch/i.test(type)
   return batch ? limits.batchBytesMax : limits.eventBytesMax
-}
-
-/** What Content-Length announces; 0 where the body comes in chunks. */
-function announcedBytes(request: IncomingMessage, bytesMax: number): number {
-  const length = request.headers['content-length']
-  if (length === undefined) return 0
-  const bytes = Number(length)
-  if (bytes > bytesMax) throw bodyTooLarge(bytesMax)
-  return bytes
-}
-
-/** How the reading of a body ends, unless its sender leaves. */
-interface BodyEnds {
-  done: (body: Buffer | undefined) => void
-  refused: (error: SluiceError) => void
-}
-
-/** Reads the body up to `bytesMax`, while no more than `readingBytesMax` bytes are being read in all. */
-function readBody(
-  request: IncomingMessage,
-  bytesMax: number,
-  reading: { bytes: number },
-  readingBytesMax: number,
-  { done, refused }: BodyEnds,
-): void {
-  let first: Buffer | undefined
-  let more: Buffer[] | undefined
-  let bytes = 0
-  let over = false
-
-  const end = (): void => {
-    over = true
-    reading.bytes -= bytes
-  }
-  const stop = (error: SluiceError): void => {
-    end()
-    refused(error)
-  }
-  request.on('data', (chunk: Buffer) => {
-    if (over) return
-    bytes += chunk.length
-    reading.bytes += chunk.length
-    if (bytes > bytesMax) return stop(bodyTooLarge(bytesMax))
-    if (reading.bytes > readingBytesMax) return stop(tooManyBodies(readingBytesMax))
-    if (first === undefined) first = chunk
-    else (more ??= [first]).push(chunk)
-  })
-  request.on('end', () => {
-    if (over) return
-    end()
-    done(more === undefined ? first : Buffer.concat(more, bytes))
-  })
-  request.on('close', () => {
-    if (!over) end() // a sender that left in the middle of its body: nothing is stored (fault 35)
-  })
 }
 
 function answerOther(request: IncomingMessage, response: ServerResponse): void {
@@ -189,21 +117,5 @@ function noRoom(namespace: string, name: string, retryAfterMs: number): SluiceEr
     'SLUICE_CHANNEL_FULL',
     `The channel of Broker ${namespace}/${name} is full: its triggers' subscribers are slower than its senders. Nothing was stored.`,
     { status: 429, retryable: true, retryAfterMs },
-  )
-}
-
-function bodyTooLarge(bytesMax: number): SluiceError {
-  return new SluiceError(
-    'SLUICE_EVENT_TOO_LARGE',
-    `The body has more than ${bytesMax} bytes (--max-event-bytes). Nothing was stored.`,
-    { status: 413 },
-  )
-}
-
-function tooManyBodies(bytesMax: number): SluiceError {
-  return new SluiceError(
-    'SLUICE_INGRESS_BUSY',
-    `Bodies of more than ${bytesMax} bytes are being read at once. Nothing was stored.`,
-    { status: 503, retryable: true, retryAfterMs: 1000 },
   )
 }

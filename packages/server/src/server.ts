@@ -54,6 +54,7 @@ export function openServer(options: ServerOptions): SluiceServer {
         return broker
       },
       limits,
+      { bytes: 0, bytesMax: limits.readingBytesMax },
       (broker, status) => metrics.observer.refused(broker, status, 1),
     ),
   )
