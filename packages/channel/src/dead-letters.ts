@@ -72,7 +72,7 @@ export interface NewDeadLetter {
 
 /** An entry of the box. */
 export interface DeadLetter extends NewDeadLetter {
-  /** Names the entry for good, over restarts too. Opaque: compare only for equality. */
+  /** Names the entry for good, over restarts too: letters, digits and `-`. Opaque: compare only for equality. */
   readonly id: string
   /** When it came into the box, wall-clock ms. */
   readonly time: number

@@ -5,6 +5,7 @@ import { parseBytes } from '@sluice/resource/quantity'
 import { parseAddress } from '@sluice/server/address'
 import { errorLine, EXIT, exitWith } from './exit.ts'
 import { checked, collect, clientWord, flag, parseBaseUrl, parseDirectory, wholeNumber, word } from './flags.ts'
+import { deadLettersCommand } from './operation-words.ts'
 import { VERSION } from './version.ts'
 
 /** Where a running Sluice answers. */
@@ -24,6 +25,7 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addCommand(upCommand(ready))
     .addCommand(validateCommand())
     .addCommand(sendCommand())
+    .addCommand(deadLettersCommand())
     .addCommand(logCommand())
     .addCommand(
       word('version', 'Print the version.').action(
@@ -38,6 +40,7 @@ Examples:
   sluice up shop/                  run them; Ctrl-C stops
   sluice send --type order.created --data '{"order": 1}'
                                    send an event to Broker default/default
+  sluice dead-letters list         what no subscriber took; show, redrive and purge follow
   sluice log check .sluice         what a data directory holds, and what of it is damaged
 
 Exit codes: 0 ok, 1 refused or failed, 2 wrong command line, 3 no server answers.`

@@ -21,11 +21,15 @@ export interface Listener {
   close(options: { deadlineMs: number }): Promise<void>
 }
 
+/** In a path: names of resources have 253, those of dead letters that of their broker and more. */
+const NAME_CHARACTERS_MAX = 500
+
 /** Makes a listener that is not open yet; `instead` tells who came to a path that nobody has where to go. */
 export function openListener(clock: Clock, limits: ServerLimits, instead: string, ahead?: Ahead): Listener {
   let server: Server | undefined
   const routes = fastify({
     logger: false,
+    routerOptions: { maxParamLength: NAME_CHARACTERS_MAX },
     forceCloseConnections: 'idle',
     // Such as a path that can't be percent-decoded.
     frameworkErrors: (_error, request, reply) => {

@@ -4,12 +4,14 @@ import type { Clock } from '@sluice/clock'
 import type { Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
 import { isLoopback, type Address } from './address.ts'
+import { refuseForeignOrigins } from './foreign-origins.ts'
 import { ingress } from './ingress.ts'
 import { serverLimits, type ServerLimits } from './limits.ts'
 import { openListener, type Listener } from './listener.ts'
 import { answerToLocalNamesOnly } from './local-names.ts'
 import type { Metrics } from './metrics.ts'
 import { mountResources } from './resources.ts'
+import { mountSluiceApi } from './sluice-api.ts'
 
 /** What it serves, and by which limits. */
 export interface ServerOptions {
@@ -61,11 +63,12 @@ export function openServer(options: ServerOptions): SluiceServer {
   const api = openListener(
     clock,
     limits,
-    'This is the API: /metrics, /healthz, /livez, /readyz, /version, /apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}. ' +
+    'This is the API: /metrics, /healthz, /livez, /readyz, /version, /apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}, /sluice/v1. ' +
       'Events go to the other listener (--listen).',
   )
   let apiIsLocal = true
   answerToLocalNamesOnly(api.routes, () => apiIsLocal)
+  refuseForeignOrigins(api.routes)
   for (const listener of [events, api])
     mountHealth(
       listener,
@@ -74,6 +77,7 @@ export function openServer(options: ServerOptions): SluiceServer {
     )
   api.routes.get('/version', () => ({ gitVersion: `v${version}`, sluice: version }))
   mountResources(api.routes, controller)
+  mountSluiceApi(api.routes, controller)
   api.routes.get('/metrics', async (_request, reply) => {
     void reply.type(metrics.contentType)
     return metrics.render(controller, clock)

@@ -1,0 +1,44 @@
+// The words for what people do to a running sluice beside changing its resources.
+
+import { Option, type Command } from 'commander'
+import { allNamespacesFlag, clientWord, outputFlag, wholeNumber, word } from './flags.ts'
+
+/** `sluice dead-letters list | show | redrive | purge`. */
+export function deadLettersCommand(): Command {
+  const list = clientWord('list', 'What is in the dead-letter boxes, the oldest first.')
+    .addOption(allNamespacesFlag())
+    .addOption(triggerFlag())
+    .addOption(brokerFlag())
+    .addOption(new Option('--limit <n>', 'how many, 1 to 500').default(100).argParser(wholeNumber(1, 500)))
+    .addOption(outputFlag())
+    .action(async (options) => (await import('./dead-letters.ts')).listDeadLetters(options))
+  const show = clientWord('show', 'One dead letter: its event with the data, and what went wrong.')
+    .argument('<id>', 'as the list has it')
+    .addOption(outputFlag())
+    .action(async (id: string, options) => (await import('./dead-letters.ts')).showDeadLetter(id, options))
+  const redrive = clientWord('redrive', 'Send dead letters to their triggers once more.')
+    .argument('[ids...]', 'as the list has them')
+    .addOption(triggerFlag())
+    .action(async (ids: string[], options) => (await import('./dead-letters.ts')).redriveDeadLetters(ids, options))
+  const purge = clientWord('purge', 'Remove dead letters for good.')
+    .argument('[ids...]', 'as the list has them')
+    .addOption(triggerFlag())
+    .addOption(brokerFlag())
+    .option('--all', 'all of the namespace; with -A, of every namespace')
+    .addOption(allNamespacesFlag())
+    .option('--yes', 'at a terminal: yes, for good')
+    .action(async (ids: string[], options) => (await import('./dead-letters.ts')).purgeDeadLetters(ids, options))
+  return word('dead-letters', 'Events that no subscriber took: look, send once more, remove.')
+    .addCommand(list)
+    .addCommand(show)
+    .addCommand(redrive)
+    .addCommand(purge)
+}
+
+function triggerFlag(): Option {
+  return new Option('--trigger <name>', 'of this Trigger alone')
+}
+
+function brokerFlag(): Option {
+  return new Option('--broker <name>', 'of this Broker alone')
+}
