@@ -156,14 +156,14 @@ export class LogSubscription implements Subscription, Saver {
 
   #next(): Ref | undefined {
     const isBehind = this.#again.length > 0 || (this.#ahead.length === 0 && this.cursor.isBehind)
-    if (isBehind && !this.#channel.laggards.hasRoom(this.#handover.inFlight, this.#handover.bytesInFlight)) {
-      return undefined // and what is out wakes it
-    }
+    if (!isBehind) return this.#take()
+    const { laggards } = this.#channel
+    if (!laggards.admits(this, this.#handover.inFlight, this.#handover.bytesInFlight)) return undefined
     const ref = this.#take()
-    if (isBehind && ref !== undefined && !this.#isLaggard) {
-      this.#isLaggard = true
-      this.#channel.laggards.enter()
-    }
+    if (ref === undefined) return undefined
+    laggards.took()
+    if (!this.#isLaggard) laggards.enter()
+    this.#isLaggard = true
     return ref
   }
 

@@ -28,8 +28,7 @@ test('subscriptions that lag have a bounded number of events out, all together, 
   while (got.some((events) => events < EVENTS)) {
     if (held.every((deliveries) => deliveries.length === 0)) await arrived.promise
     arrived = Promise.withResolvers()
-    await idle()
-    const out = subscriptions.reduce((sum, subscription) => sum + subscription.lag().inFlight, 0)
+    const out = await allOut(subscriptions)
     if (got.every((events) => events > 0)) mostOut = Math.max(mostOut, out)
     for (const [index, deliveries] of held.entries()) {
       got[index]! += deliveries.length
@@ -58,6 +57,25 @@ test('subscriptions that catch up together share each event that was read', asyn
   expect(Math.max(...decoded)).toBe(1)
 })
 
+test('a backlog takes a bounded part of each turn of the event loop, and leaves the rest to what comes in', async () => {
+  const channel = await openLog()
+  let handedOut = 0
+  const [subscription] = await behind(channel, (index, delivery) => {
+    if (index === 0) handedOut++
+    delivery.settle()
+  })
+  subscription!.resume()
+  const inTurns: number[] = []
+  for (let before = 0; before < EVENTS;) {
+    inTurns.push(handedOut - before)
+    before = handedOut
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const [first, ...others] = inTurns
+  expect(first).toBeLessThanOrEqual(64 + 40) // 64 were kept ahead, in memory
+  expect(Math.max(...others)).toBeLessThanOrEqual(40)
+})
+
 async function openLog(): Promise<Channel> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-log-'))
   const { channel } = await openLogChannel({ folder })
@@ -79,7 +97,12 @@ async function behind(channel: Channel, deliver: (index: number, delivery: Deliv
   return subscriptions
 }
 
-/** Whatever follows from what was settled has happened, but for what waits for the disk. */
-async function idle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve))
+/** How many events they have out, once no turn of the event loop brings more. */
+async function allOut(subscriptions: readonly Subscription[]): Promise<number> {
+  for (let before = -1, turns = 0; ; turns++) {
+    const out = subscriptions.reduce((sum, subscription) => sum + subscription.lag().inFlight, 0)
+    if (out === before && turns > 1) return out
+    before = out
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }
