@@ -3,7 +3,15 @@
 import type { Channel } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
 import { systemClock, type Clock } from '@sluice/clock'
-import { diskFailed, openStore, systemDisk, type Disk, type Recovery, type SegmentStore } from '@sluice/segments'
+import {
+  diskFailed,
+  openStore,
+  systemDisk,
+  type Disk,
+  type Problem,
+  type Recovery,
+  type SegmentStore,
+} from '@sluice/segments'
 import { Health } from './health.ts'
 import { addEntry, Indexes } from './indexes.ts'
 import { limitsOf, type LogLimits } from './limits.ts'
@@ -24,6 +32,10 @@ export interface LogChannelOptions extends Partial<LogLimits> {
   segmentBytes?: { first: number; max: number }
   /** One write and sync took so many ms. */
   synced?: (ms: number) => void
+  /** The disk has failed a write or its sync; what was to be stored is written once more, into a new file. */
+  retrying?: (failure: SluiceError) => void
+  /** What was durable turns out to be unreadable, beyond what {@link LogRecovery} tells. */
+  damaged?: (problem: Problem, store: 'events' | 'progress') => void
 }
 
 export interface OpenedLog {
@@ -66,7 +78,7 @@ export async function openLogChannel(options: LogChannelOptions): Promise<Opened
 type Known = Pick<LogParts, 'clock' | 'limits' | 'unlock'> & { readonly disk: Disk }
 
 async function openLocked(options: LogChannelOptions, { disk, clock, limits, unlock }: Known): Promise<OpenedLog> {
-  const { folder, segmentBytes = { first: MIB, max: 64 * MIB }, synced } = options
+  const { folder, segmentBytes = { first: MIB, max: 64 * MIB }, synced, retrying, damaged } = options
   const now = wallClock(clock)
   const health = new Health()
   const { progress, saved, recovery } = await openProgress({
@@ -75,6 +87,8 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
     folder: `${folder}/progress`,
     segmentBytes: { first: segmentBytes.first / 8, max: segmentBytes.max / 16 },
     changed: (failure) => health.set('progress', failure?.message),
+    ...(retrying !== undefined && { retrying }),
+    damaged: (problem) => damaged?.(problem, 'progress'),
   })
   let channel: LogChannel | undefined
   let store: SegmentStore<Appended> | undefined
@@ -93,6 +107,8 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
     failed: (entries, error) => channel!.failed(entries, error),
     changed: (failure) => health.set('events', failure?.message),
     ...(synced !== undefined && { synced }),
+    ...(retrying !== undefined && { retrying }),
+    damaged: (problem) => damaged?.(problem, 'events'),
     // What the progress knows to be stored was durable: where it is missing, it is lost, and its numbers are used up.
     durable: saved.committed,
     recovered: (segment, frame, buffer, offset) => addEntry(indexes.forWriting(segment), frame, buffer, offset),

@@ -3,7 +3,7 @@
 
 import type { Clock } from '@sluice/clock'
 import type { SluiceError } from '@sluice/event'
-import { openStore, type Disk, type Recovery, type SegmentStore } from '@sluice/segments'
+import { openStore, type Disk, type Problem, type Recovery, type SegmentStore } from '@sluice/segments'
 import {
   SavedProgress,
   decodeProgress,
@@ -28,6 +28,9 @@ export interface ProgressOptions {
   segmentBytes: { first: number; max: number }
   /** The disk fails, or works again (`undefined`). */
   changed: (failure: SluiceError | undefined) => void
+  /** As the store's. */
+  retrying?: (failure: SluiceError) => void
+  damaged?: (problem: Problem) => void
 }
 
 /** Opens the store and reads what it says. */

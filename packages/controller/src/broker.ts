@@ -18,7 +18,7 @@ import {
   type StorageProblem,
   type StorageRecovery,
 } from './drivers.ts'
-import { damageIn, foundSomething } from './losses.ts'
+import { DamageNoted, foundSomething } from './losses.ts'
 import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
 import type { TriggerPlan } from './trigger.ts'
 import { Triggers } from './triggers.ts'
@@ -51,6 +51,10 @@ export interface StorageObserver {
   synced?(ms: number): void
   /** A Broker's storage is open, and held something of a process that is gone. */
   recovered?(broker: BrokerName, recovery: StorageRecovery): void
+  /** The disk has failed a write, in words; it is made once more, in a new file. */
+  retrying?(broker: BrokerName, what: string): void
+  /** Its channel doesn't work as it should, for this reason; or (`undefined`) it does again. */
+  degraded?(broker: BrokerName, why: string | undefined): void
   /** Something of its storage turned out to be damaged while it is open. */
   damaged?(broker: BrokerName, problem: StorageProblem): void
   /** The data of a Broker that was deleted waits in the trash. */
@@ -82,12 +86,11 @@ interface Running {
 export class DeclaredBroker {
   /** Once it takes events. */
   broker: Broker | undefined
-  /** What its channel had lost when it was opened, in words. */
-  damage: string | undefined
   readonly #identity: BrokerIdentity
   readonly #options: ControllerOptions
   readonly #changed: () => void
   readonly #retry: Retry
+  readonly #damage = new DamageNoted()
   /** Of its triggers, as they are declared. */
   #plans: readonly TriggerPlan[] = []
   /** As it is declared. */
@@ -152,7 +155,8 @@ export class DeclaredBroker {
         limits: channel.limits,
         data,
         synced: told?.synced && ((ms) => told.synced!(ms)),
-        damaged: told?.damaged && ((problem) => told.damaged!(this.name, problem)),
+        retrying: told?.retrying && ((what) => told.retrying!(this.name, what)),
+        damaged: (problem) => this.#damaged(problem),
       })
       if (this.#isGone) return await closeStorage(storage)
     } catch (error) {
@@ -171,9 +175,15 @@ export class DeclaredBroker {
     const { data, storage } = this.#options
     const { uid } = this.#identity
     if (recovery !== undefined && foundSomething(recovery)) storage?.recovered?.(this.name, recovery)
-    this.damage = recovery && damageIn(recovery)
+    recovery?.problems.forEach((problem) => this.#damage.add(problem))
     if (channel.capabilities.durable || !data?.holds(uid)) return
     storage?.unread?.(this.name, data.brokerFolder(uid))
+  }
+
+  #damaged(problem: StorageProblem): void {
+    this.#damage.add(problem)
+    this.#options.storage?.damaged?.(this.name, problem)
+    this.#tell()
   }
 
   #run({ channel, box }: BrokerStorage, settings: ChannelSettings): Running {
@@ -182,6 +192,9 @@ export class DeclaredBroker {
     const triggers = new Triggers(broker, this.#options.observer)
     const running: Running = { broker, channel: settings, triggers, state: { state: 'ready' } }
     channel.onState((state) => {
+      const isNews = state.state === 'degraded' || running.state.state === 'degraded'
+      if (isNews && !this.#isGone)
+        this.#options.storage?.degraded?.(this.name, 'reason' in state ? state.reason : undefined)
       running.state = state
       this.#tell()
     })
@@ -202,7 +215,7 @@ export class DeclaredBroker {
   /** What fails again as before is nothing new. */
   #tell(): void {
     const missing = this.#running?.triggers.waitsFor
-    const now = JSON.stringify([this.state, missing === undefined ? '' : inWords(missing)])
+    const now = JSON.stringify([this.state, missing === undefined ? '' : inWords(missing), this.damage])
     if (now === this.#told) return
     this.#told = now
     this.#changed()
@@ -212,6 +225,11 @@ export class DeclaredBroker {
     const running = this.#running
     if (running !== undefined) return this.#settle(running, running.triggers.retry())
     return (this.#opening = this.#open())
+  }
+
+  /** What of its storage is lost, in words. */
+  get damage(): string | undefined {
+    return this.#damage.words
   }
 
   get name(): BrokerName {

@@ -22,6 +22,8 @@ export interface StorageSettings {
   readonly data: DataDirectory | undefined
   /** One write and sync took so many ms. */
   readonly synced: ((ms: number) => void) | undefined
+  /** A write has failed, in words; it is made once more, in a new file. */
+  readonly retrying: ((what: string) => void) | undefined
   /** Something turned out to be damaged after it was opened. */
   readonly damaged: ((problem: StorageProblem) => void) | undefined
 }
@@ -93,6 +95,7 @@ export interface LogSettings extends Pick<StorageSettings, 'clock'> {
   readonly boxBytes?: StorageSettings['boxBytes']
   readonly limits?: StorageSettings['limits']
   readonly synced?: StorageSettings['synced']
+  readonly retrying?: StorageSettings['retrying']
   readonly damaged?: StorageSettings['damaged']
   /** Default: the machine's. */
   readonly disk?: Disk
@@ -101,10 +104,18 @@ export interface LogSettings extends Pick<StorageSettings, 'clock'> {
 /** In one folder: `segments` and `progress` of the log, `dead-letters` of the box. */
 export async function openLogIn(folder: string, settings: LogSettings): Promise<Required<BrokerStorage>> {
   const { openLogChannel } = await import('@sluice/channel-log')
-  const { clock, limits, synced, disk } = settings
+  const { clock, limits, synced, retrying, damaged, disk } = settings
   const opened = await diskBox(boxOptions(`${folder}/dead-letters`, settings))
   try {
-    const given = { ...(synced !== undefined && { synced }), ...(disk !== undefined && { disk }) }
+    const given = {
+      ...(synced !== undefined && { synced }),
+      ...(retrying !== undefined && { retrying: ({ message }: Error) => retrying(message) }),
+      ...(damaged !== undefined && {
+        damaged: (problem: Problem, store: 'events' | 'progress') =>
+          damaged(store === 'events' ? withEvents(problem) : { ...problem, events: 0 }),
+      }),
+      ...(disk !== undefined && { disk }),
+    }
     const log = await openLogChannel({ folder, clock, ...limits, ...given })
     const { events, progress, isRewound } = log.recovery
     const { box, recovery } = opened

@@ -51,12 +51,24 @@ export function foundSomething({ events, deadLetters, tornBytes, isRewound, prob
   return events + deadLetters > 0 || tornBytes > 0 || isRewound || problems.length > 0
 }
 
-/** What an open has found to be lost, in words; `undefined`: nothing. */
-export function damageIn({ problems }: StorageRecovery): string | undefined {
-  const lost = problems.filter(({ events }) => events > 0)
-  if (lost.length === 0) return undefined
-  const events = lost.reduce((sum, problem) => sum + problem.events, 0)
-  const [{ path, what }] = lost as [StorageProblem]
-  const more = lost.length === 1 ? '' : `, and ${lost.length - 1} more`
-  return `Up to ${events} stored events can't be read any more (${path}: ${what}${more}). What follows them is delivered.`
+/** What of a Broker's storage is lost: found when it was opened, or since then. */
+export class DamageNoted {
+  #first: StorageProblem | undefined
+  #problems = 0
+  #events = 0
+
+  add(problem: StorageProblem): void {
+    if (problem.events === 0) return
+    this.#first ??= problem
+    this.#problems++
+    this.#events += problem.events
+  }
+
+  /** In words; `undefined`: nothing. */
+  get words(): string | undefined {
+    if (this.#first === undefined) return undefined
+    const { path, what } = this.#first
+    const more = this.#problems === 1 ? '' : `, and ${this.#problems - 1} more`
+    return `Up to ${this.#events} stored events can't be read any more (${path}: ${what}${more}). What follows them is delivered.`
+  }
 }

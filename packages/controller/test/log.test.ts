@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { manualClock } from '@sluice/clock'
 import { channelUnavailable, type Channel } from '@sluice/channel'
-import { dataDirectory, DRIVERS, type Discarded, type Drivers, type StorageRecovery } from '@sluice/controller'
+import {
+  dataDirectory,
+  DRIVERS,
+  type Discarded,
+  type Drivers,
+  type StorageProblem,
+  type StorageRecovery,
+} from '@sluice/controller'
 import { systemDisk } from '@sluice/segments'
 import { temporaryFolder } from './folders.ts'
 import {
@@ -145,6 +152,33 @@ describe('events of a Broker', () => {
       /^Up to 1 events were lost and will not be delivered; the last at 2026-01-01T.*, cause: damage\.$/,
     )
     expect(condition(after.trigger('t'), 'Ready')).toBe('True')
+  })
+
+  test('that were damaged where a start does not read are told the same way, once they are met', async () => {
+    const folder = temporaryFolder()
+    const taker = await subscriber()
+    const segments = `${folder}/brokers/${uidOf(broker())}/segments`
+    for (const ids of [['1', 'damaged', '3'], ['4']]) {
+      const before = processOn(folder)
+      await before.apply(broker(), trigger('t', taker.url, {}, PAUSED))
+      for (const id of ids) await before.send('t', id)
+      await before.end()
+    }
+    const path = `${segments}/0000000001.seg`
+    const bytes = readFileSync(path)
+    bytes[bytes.indexOf('damaged')]! ^= 1
+    writeFileSync(path, bytes)
+
+    const damaged: StorageProblem[] = []
+    const after = processOn(folder, { storage: { damaged: (_broker, problem) => damaged.push(problem) } })
+    await after.apply(broker(), trigger('t', taker.url))
+    await after.until(() => taker.got.length === 3 && after.lost.length === 1)
+    expect(taker.got.map(({ id }) => id)).toEqual(['1', '3', '4'])
+    expect(damaged).toMatchObject([{ path, events: 1, lost: [2, 2] }])
+    await after.until(() => conditionOf(after.broker(), 'EventsKept') !== undefined)
+    expect(conditionOf(after.broker(), 'EventsKept').message).toContain(
+      `Up to 1 stored events can't be read any more (${path}: `,
+    )
   })
 
   test('wait where their channel is in memory now, and that is told', async () => {

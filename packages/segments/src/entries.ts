@@ -2,6 +2,7 @@
 // the disk. Hot path (bench/append.ts).
 
 import type { Blocks } from './blocks.ts'
+import type { Damages } from './damages.ts'
 import { recordDamaged } from './explain.ts'
 import { FRAME_HEAD, announcedLength, newFrame, readFrame } from './frame.ts'
 import type { Recent } from './recent.ts'
@@ -10,14 +11,13 @@ import type { Segment } from './segment.ts'
 export class Entries {
   readonly #recent: Recent
   readonly #blocks: Blocks
-  readonly #damaged: (segment: Segment) => void
+  readonly #damages: Damages
   readonly #frame = newFrame()
 
-  /** @param damaged told each time that an entry is found damaged */
-  constructor(recent: Recent, blocks: Blocks, damaged: (segment: Segment) => void) {
+  constructor(recent: Recent, blocks: Blocks, damages: Damages) {
     this.#recent = recent
     this.#blocks = blocks
-    this.#damaged = damaged
+    this.#damages = damages
   }
 
   read(segment: Segment, at: number, seq?: number): Buffer | undefined {
@@ -34,22 +34,22 @@ export class Entries {
     if (known !== undefined) return known
     const head = await this.#blocks.load(segment, at, at + FRAME_HEAD)
     const length = head.length < FRAME_HEAD ? 0 : announcedLength(head, 0, segment.salt)
-    if (length === 0) throw this.#lost(segment, at)
+    if (length === 0) throw this.#lost(segment, at, seq)
     const end = at + FRAME_HEAD + length
     // A length beyond the end of the file is a broken one, and no reason to make room for so much.
-    if (end > Math.max(segment.bytes, segment.size)) throw this.#lost(segment, at)
+    if (end > Math.max(segment.bytes, segment.size)) throw this.#lost(segment, at, seq)
     return this.#payload(await this.#blocks.load(segment, at, end), 0, segment, at, seq)
   }
 
   #payload(bytes: Buffer, at: number, segment: Segment, offset: number, seq: number | undefined): Buffer {
     const frame = this.#frame
     const isGood = readFrame(bytes, at, frame, segment.salt) && (seq === undefined || frame.seq === seq)
-    if (!isGood) throw this.#lost(segment, offset)
+    if (!isGood) throw this.#lost(segment, offset, seq)
     return Buffer.from(bytes.subarray(frame.start, frame.start + frame.length))
   }
 
-  #lost(segment: Segment, at: number): Error {
-    this.#damaged(segment)
+  #lost(segment: Segment, at: number, seq: number | undefined): Error {
+    this.#damages.met(segment, at, seq)
     return recordDamaged(segment.path, at)
   }
 }

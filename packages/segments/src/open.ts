@@ -2,9 +2,10 @@
 // costs the tail, not the whole; and doing it again comes to the same.
 
 import type { SluiceError } from '@sluice/event'
+import { inWords } from './damages.ts'
 import { diskFailed } from './explain.ts'
 import { clearUnreadable, findSegments, type Found, type Problem } from './find.ts'
-import { scan, type Damage, type ScanOptions, type ScanResult } from './scan.ts'
+import { scan, type ScanOptions, type ScanResult } from './scan.ts'
 import type { Segment } from './segment.ts'
 import { SegmentStore, type StoreOptions } from './store.ts'
 
@@ -43,7 +44,12 @@ export async function openStore<Entry>(
     // What a process made or removed before it was killed may still be on its way to the disk.
     await disk.syncFolder(folder)
     const { segments, lastNumber, problems } = found
-    const store = new SegmentStore<Entry>(options, { segments, next: Math.max(last, durable) + 1, lastNumber })
+    const store = new SegmentStore<Entry>(options, {
+      segments,
+      next: Math.max(last, durable) + 1,
+      lastNumber,
+      problems,
+    })
     return { store, recovery: { segments: segments.length, tornBytes, problems } }
   } catch (error) {
     if ((error as SluiceError).code?.startsWith('SLUICE_')) throw error
@@ -96,10 +102,4 @@ async function recoverSegment<Entry>(
 /** Whether what follows the last good frame was durable once. */
 function isDamaged({ last, damages }: ScanResult): boolean {
   return damages.length > 0 && damages.at(-1)!.lost[1] > last
-}
-
-function inWords({ from, to, lost }: Damage): string {
-  return from === to
-    ? `it lacks the entries ${lost[0]} to ${lost[1]}, at byte ${from}`
-    : `damaged from byte ${from} to ${to}`
 }

@@ -11,9 +11,11 @@ import type { Clock, Timer } from '@sluice/clock'
 import type { SluiceError } from '@sluice/event'
 import type { Batch, Committed } from './batch.ts'
 import { Blocks } from './blocks.ts'
+import { Damages } from './damages.ts'
 import type { Disk } from './disk.ts'
 import { Entries } from './entries.ts'
 import { diskFailed } from './explain.ts'
+import type { Found, Problem } from './find.ts'
 import { FRAME_HEAD, announcedLength, frameBytes, sealFrame } from './frame.ts'
 import { quarantine } from './quarantine.ts'
 import { Recent, type Slab } from './recent.ts'
@@ -39,10 +41,14 @@ export interface StoreOptions<Entry> {
   committed: (batch: Committed<Entry>) => void
   /** These could not be stored; nothing of them counts. */
   failed: (entries: readonly Entry[], error: SluiceError) => void
+  /** The disk has failed a write or its sync; what was to be stored is written once more, into a new file. */
+  retrying?: (failure: SluiceError) => void
   /** The disk fails, or works again (`undefined`). */
   changed?: (failure: SluiceError | undefined) => void
   /** One write and sync took so many ms. */
   synced?: (ms: number) => void
+  /** What was durable turns out to be unreadable, beyond what the open has told. */
+  damaged?: (problem: Problem) => void
 }
 
 const RETRY_MS = 1000
@@ -62,8 +68,7 @@ export class SegmentStore<Entry> {
   readonly #blocks: Blocks
   readonly #entries: Entries
   readonly #writer: SegmentWriter
-  /** Something in them can't be read. */
-  readonly #damaged = new Set<Segment>()
+  readonly #damages: Damages
   /** No longer among the segments, and still on the disk: the oldest first. */
   readonly #removed: Segment[] = []
   #next: number
@@ -81,8 +86,9 @@ export class SegmentStore<Entry> {
   #isClosed = false
 
   /** @param found from ./open.ts: what is there, and the first sequence number that is free */
-  constructor(options: StoreOptions<Entry>, found: { segments: Segment[]; next: number; lastNumber: number }) {
+  constructor(options: StoreOptions<Entry>, found: Omit<Found, 'gaps' | 'unreadable'> & { next: number }) {
     this.#options = options
+    this.#damages = new Damages(found.problems, options.damaged)
     this.segments = found.segments
     this.#next = found.next
     this.#committed = found.next - 1
@@ -90,7 +96,7 @@ export class SegmentStore<Entry> {
     this.#nextSize = options.segmentBytes.first / 2
     this.#recent = new Recent(options.slabBytes, options.recentBytes)
     this.#blocks = new Blocks(options.disk, options.cacheBytes)
-    this.#entries = new Entries(this.#recent, this.#blocks, (segment) => this.#damaged.add(segment))
+    this.#entries = new Entries(this.#recent, this.#blocks, this.#damages)
     this.#writer = new SegmentWriter(options.disk, options.folder)
   }
 
@@ -269,6 +275,7 @@ export class SegmentStore<Entry> {
     this.#tail = undefined
     this.#next = batch.first
     for (const each of batches) this.pendingBytes -= each.end - each.start - each.headBytes
+    if (!batch.isSecondTry) this.#options.retrying?.(diskFailed(batch.segment.path, error))
     if (batch.isSecondTry) this.#giveUp(batches, error)
     else for (const each of batches) this.#appendAgain(each)
     for (const { slab } of batches) slab.pins-- // not before: their bytes were still needed
@@ -339,7 +346,7 @@ export class SegmentStore<Entry> {
     const file = await this.#options.disk.open(path, 'read')
     try {
       const result = await scan(file, { first, salt, before: next?.first ?? this.#committed + 1, visit })
-      if (result.damages.length > 0) this.#damaged.add(segment)
+      this.#damages.scanned(segment, result.damages)
       if (next !== undefined) segment.bytes = result.end // it was only the size of the file until now
       return result
     } finally {
@@ -359,11 +366,9 @@ export class SegmentStore<Entry> {
     this.#removed.push(oldest)
     await this.#writer.removeLeftovers()
     for (let next = this.#removed[0]; next !== undefined; next = this.#removed[0]) {
-      const removal = this.#damaged.has(next)
-        ? quarantine(disk, folder, next.path, clock.now())
-        : disk.remove(next.path)
+      const removal = this.#damages.in(next) ? quarantine(disk, folder, next.path, clock.now()) : disk.remove(next.path)
       await removal.catch(forgiveMissing)
-      this.#damaged.delete(next)
+      this.#damages.forget(next)
       this.#removed.shift()
       await disk.syncFolder(folder)
     }

@@ -372,6 +372,52 @@ describe('files (fault 15)', () => {
     await to.store.close()
   })
 
+  test('with damage in them are kept beside also where only the open has met it', async () => {
+    const disk = quickDisk()
+    const first = await opened(disk)
+    await appendEach(first, texts(5), 200)
+    await first.store.close()
+    disk.damage(file(1), offsetOf(disk, file(1), ' '.repeat(100)))
+    const to = await opened(disk)
+    expect(to.recovery.problems).toMatchObject([{ path: file(1), lost: [1, 1] }])
+    await appendAll(to, ['later'])
+    await to.store.scan(to.store.segments[0]!, () => {})
+    expect(to.damaged).toEqual([]) // it was told by the open
+    await to.store.removeOldest()
+    expect(await names(disk, `${FOLDER}/damaged`)).toHaveLength(1)
+    await to.store.close()
+  })
+
+  test('with damage that the open has not read are told once somebody reads them, once', async () => {
+    const disk = quickDisk()
+    const small: Options = { segmentBytes: { first: 1024, max: 1024 } }
+    const first = await opened(disk, small)
+    await appendEach(first, texts(20), 200)
+    await first.store.close()
+    const at = offsetOf(disk, file(2), ' '.repeat(100))
+    disk.damage(file(2), at)
+    const to = await opened(disk, small)
+    expect([to.recovery.problems, to.damaged]).toEqual([[], []])
+    const [, second] = to.store.segments
+    const lost: [number, number] = [second!.first, second!.first]
+    for (let times = 0; times < 2; times++) {
+      await to.store.scan(second!, () => {})
+      expect(to.damaged).toMatchObject([{ path: file(2), what: expect.stringMatching(/^damaged from byte/), lost }])
+    }
+    await to.store.close()
+
+    const again = await opened(disk, small)
+    const segment = again.store.segments[1]!
+    const offset = at - 27 // its frame's head, and its text
+    for (let times = 0; times < 2; times++) {
+      await expect(again.store.load(segment, offset, segment.first)).rejects.toMatchObject({
+        code: 'SLUICE_RECORD_DAMAGED',
+      })
+      expect(again.damaged).toEqual([{ path: file(2), what: `the entry at byte ${offset} is damaged`, lost }])
+    }
+    await again.store.close()
+  })
+
   test('that were given up count for nothing, even where their beginning is gone', async () => {
     const clock = manualClock()
     const disk = quickDisk()

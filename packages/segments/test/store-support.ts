@@ -3,7 +3,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { manualClock, type ManualClock } from '@sluice/clock'
 import type { SluiceError } from '@sluice/event'
-import { openStore, type Disk, type OpenOptions, type Recovery, type SegmentStore } from '@sluice/segments'
+import {
+  openStore,
+  type Disk,
+  type OpenOptions,
+  type Problem,
+  type Recovery,
+  type SegmentStore,
+} from '@sluice/segments'
 import { simulatedDisk, type SimulatedDisk } from '@sluice/segments/simulation'
 
 export const FOLDER = '/store'
@@ -17,6 +24,10 @@ export interface Opened {
   readonly failed: string[]
   /** The code of each failure that was told, `ok` where it was over. */
   readonly states: string[]
+  /** The code of each failure after which a batch was written once more. */
+  readonly retried: string[]
+  /** What turned out to be damaged after the open. */
+  readonly damaged: Problem[]
   /** The last segment's entries, as the open read them. */
   readonly recovered: string[]
 }
@@ -25,7 +36,14 @@ export type Options = Partial<OpenOptions<string>>
 
 /** Opens the store; what it tells is kept. */
 export async function opened(disk: Disk, options: Options = {}): Promise<Opened> {
-  const told = { committed: [] as string[], failed: [] as string[], states: [] as string[], recovered: [] as string[] }
+  const told = {
+    committed: [] as string[],
+    failed: [] as string[],
+    states: [] as string[],
+    retried: [] as string[],
+    damaged: [] as Problem[],
+    recovered: [] as string[],
+  }
   const { store, recovery } = await openStore<string>({
     disk,
     clock: manualClock(),
@@ -38,6 +56,8 @@ export async function opened(disk: Disk, options: Options = {}): Promise<Opened>
     committed: ({ entries, first }) => entries.forEach((text, i) => told.committed.push(`${first + i} ${text}`)),
     failed: (entries) => told.failed.push(...entries),
     changed: (failure) => told.states.push(codeOf(failure)),
+    retrying: (failure) => told.retried.push(codeOf(failure)),
+    damaged: (problem) => told.damaged.push(problem),
     recovered: (_, { seq, start, length }, buffer) => {
       told.recovered.push(`${seq} ${buffer.toString('utf8', start, start + length).trimEnd()}`)
     },

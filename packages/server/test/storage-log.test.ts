@@ -71,3 +71,26 @@ test('data in the trash is told with where it is and until when; a log that nobo
     ],
   ])
 })
+
+test('a disk that fails, a channel that does not work and works again, and damage that shows itself later', () => {
+  const { storage, lines } = logged()
+  const broker = 'default/shop'
+  storage.retrying(SHOP, 'd/1.seg: the disk failed (EIO).')
+  storage.degraded(SHOP, 'd: the disk is full.')
+  storage.degraded(SHOP, undefined)
+  storage.damaged(SHOP, { path: 'd/1.seg', what: 'damaged from byte 8 to 16', events: 1, lost: [2, 2] })
+  expect(lines).toEqual([
+    [
+      'warn',
+      { broker, what: 'd/1.seg: the disk failed (EIO).' },
+      'the disk failed; what it was to store goes into a new file',
+    ],
+    ['warn', { broker, why: 'd: the disk is full.' }, 'the channel does not work as it should'],
+    ['info', { broker }, 'the channel works again'],
+    [
+      'warn',
+      { broker, path: 'd/1.seg', what: 'damaged from byte 8 to 16', events: 1 },
+      "stored events can't be read any more; what follows them is delivered",
+    ],
+  ])
+})
