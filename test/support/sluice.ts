@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll } from 'vitest'
+import { atEnd } from './cleanup.ts'
 import { collectText, type Text } from './text.ts'
 
 /** The command, as `node` runs it. */
@@ -45,7 +45,7 @@ const started = new Set<ChildProcessWithoutNullStreams>()
 const folders = new Set<string>()
 
 // Whatever becomes of the tests of a file, nothing of theirs outlives them.
-afterAll(async () => {
+atEnd(async () => {
   await Promise.all([...started].map(end))
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
@@ -76,12 +76,15 @@ export interface StartOptions {
   readonly cwd?: string
   /** Default: the `sluice` command. */
   readonly script?: string
+  /** A command that runs it in its own place: `['strace', '-D', ...]`. The process that is told of is the program's. */
+  readonly through?: readonly string[]
 }
 
 /** Starts `sluice WORDS`, as it is. */
 export function startProgram(words: readonly string[], options: StartOptions = {}): Program {
-  const { env = {}, cwd = folderOf({}), script = SLUICE } = options
-  const child = spawn(process.execPath, [script, ...words], { env: { ...cleanEnvironment(), ...env }, cwd })
+  const { env = {}, cwd = folderOf({}), script = SLUICE, through = [] } = options
+  const [command, ...rest] = [...through, process.execPath, script, ...words] as [string, ...string[]]
+  const child = spawn(command, rest, { env: { ...cleanEnvironment(), ...env }, cwd })
   started.add(child)
   const exited = once(child, 'exit').then(([code, signal]): Exit => ({ code, signal }))
   return { process: child, stdout: collectText(child.stdout), stderr: collectText(child.stderr), exited }

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net'
 import { once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
-import { afterAll } from 'vitest'
+import { atEnd } from './cleanup.ts'
 
 /** One request as it came. */
 export interface Received {
@@ -42,7 +42,7 @@ export interface Subscriber {
 }
 
 const open = new Set<Subscriber>()
-afterAll(async () => {
+atEnd(async () => {
   await Promise.all([...open].map((each) => each.close()))
 })
 

@@ -1,0 +1,82 @@
+// A disk that is full, in a volume of the process's own (faults 9, 10).
+
+import { describe, expect, test } from 'vitest'
+import { conditionOf, readMetric, readResource } from '../support/ops.ts'
+import type { Sluice } from '../support/sluice.ts'
+import { MOUNTING } from './machine.ts'
+import { startProducers } from './producers.ts'
+import { openScene, type Scene } from './scene.ts'
+import { mountVolume, type Volume } from './volume.ts'
+
+const MIB = 1024 * 1024
+const KEYS = 8
+
+/** A process on a volume of 8 MiB. What is delivered is not kept, so that its space comes back. */
+async function onSmallVolume(): Promise<{ volume: Volume; scene: Scene; sluice: Sluice }> {
+  const volume = await mountVolume(8 * MIB)
+  const scene = await openScene({ data: `${volume.path}/data`, limits: '{retention: {bytes: 1}}' })
+  return { volume, scene, sluice: await scene.start(volume.inside) }
+}
+
+/** Resolves once so many more events were refused with 503, and none was acknowledged after the first of these. */
+async function refused(sluice: Sluice, n: number): Promise<void> {
+  const count = (): Promise<number> => readMetric(sluice.api, 'sluice_events_refused_total', { code: '503' })
+  const before = await count()
+  while ((await count()) < before + n);
+}
+
+describe.skipIf(MOUNTING.isMissing)(`the disk is full${MOUNTING.why}`, () => {
+  test('new events get 503, what is stored is delivered, the status says why, and it goes on by itself (fault 9)', async () => {
+    const { volume, scene, sluice } = await onSmallVolume()
+    const { ledger, plain, ordered } = scene
+    const gate = Promise.withResolvers<number>()
+    plain.answer(() => gate.promise)
+    ordered.answer(() => gate.promise)
+    const producers = startProducers(ledger, sluice.broker, { keys: KEYS, bytes: () => 2000 })
+    await ledger.ackedAtLeast(300)
+    volume.fill()
+    await refused(sluice, 20)
+    const stored = ledger.acked
+    await refused(sluice, 5)
+    expect(ledger.acked).toBe(stored)
+    const status = await readResource(sluice.api, 'brokers', 'default')
+    expect(conditionOf(status, 'Ready')).toBe('False ChannelNotReady')
+    expect(JSON.stringify(status.status)).toContain('the disk is full. Make space; Sluice goes on by itself.')
+
+    gate.resolve(202) // all that was stored is delivered meanwhile
+    await ledger.allEnded()
+    expect(ledger.acked).toBe(stored)
+
+    volume.free()
+    await ledger.ackedAtLeast(stored + 300)
+    await producers.stop()
+    expect((await scene.verify(sluice)).duplicates).toBe(0)
+    expect(conditionOf(await readResource(sluice.api, 'brokers', 'default'), 'Ready')).toBe('True')
+  })
+
+  test('also when it fills up while segments and journals roll, the process is killed, and starts on it (fault 10)', async () => {
+    const { volume, scene, sluice } = await onSmallVolume()
+    const { ledger } = scene
+    const producers = startProducers(ledger, sluice.broker, { keys: KEYS, bytes: () => 4000 })
+    await ledger.ackedAtLeast(100)
+    for (const more of [300, 700]) {
+      volume.fill(64 * 1024 * Math.floor(8 * Math.random())) // with more or less left for what is smaller
+      await refused(sluice, 5)
+      volume.free()
+      await ledger.ackedAtLeast(more)
+    }
+    volume.fill()
+    await refused(sluice, 5)
+    ledger.killed()
+    await sluice.stop('SIGKILL')
+
+    producers.aim(undefined)
+    const again = await scene.start(volume.inside)
+    producers.aim(again.broker)
+    await refused(again, 5)
+    volume.free()
+    await ledger.ackedAtLeast(ledger.acked + 300)
+    await producers.stop()
+    await scene.verify(again)
+  })
+})
