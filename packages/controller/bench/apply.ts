@@ -7,7 +7,7 @@ import { NO_OBSERVER } from '@sluice/broker'
 import { systemClock } from '@sluice/clock'
 import { openController } from '@sluice/controller'
 import { deliverer } from '@sluice/delivery'
-import { admit, type Declared } from '@sluice/resource'
+import { admit, identityOf, type Declared } from '@sluice/resource'
 
 const GROUP = 'eventing.knative.dev'
 const BASE = 'http://127.0.0.1:8080'
@@ -26,6 +26,16 @@ await measure('first apply', () => declared())
 await measure('again, nothing changed', () => declared())
 let round = 0
 await measure('again, one filter changed', () => declared({ 7: `changed.${++round}` }))
+let written = 0
+await measure('one filter, through the API', undefined, async () => {
+  const spec = {
+    broker: 'default',
+    filters: [{ exact: { type: `written.${++written}` } }],
+    subscriber: { uri: `${BASE}/x` },
+  }
+  const { resource } = declare('Trigger', 'written', spec)
+  await controller.writer.write(identityOf(resource), () => resource)
+})
 await measure('list, with statuses', undefined, async () => void controller.list({ group: GROUP, kind: 'Trigger' }))
 await measure('all removed', () => [])
 await controller.close({ deadlineMs: 0 })

@@ -23,13 +23,31 @@ export class Addresses {
   /** Where brokers are reached: their addresses are `{base}/{namespace}/{name}`. */
   base = ''
   readonly #store: ResourceStore
+  #noted: Set<string> | undefined
 
   constructor(store: ResourceStore) {
     this.#store = store
   }
 
   find(identity: Identity): Resource | undefined {
-    return this.#store.get(resourceKey(identity))
+    return this.get(resourceKey(identity))
+  }
+
+  /** By resource key. */
+  get(key: string): Resource | undefined {
+    this.#noted?.add(key)
+    return this.#store.get(key)
+  }
+
+  /** What `make` returns, and the keys of all that it looked for. */
+  noting<T>(make: () => T): { value: T; keys: Set<string> } {
+    const keys = new Set<string>()
+    this.#noted = keys
+    try {
+      return { value: make(), keys }
+    } finally {
+      this.#noted = undefined
+    }
   }
 
   /** The Broker that a Trigger names, where there is one. */

@@ -20,6 +20,7 @@ import {
 } from './drivers.ts'
 import { DamageNoted, foundSomething } from './losses.ts'
 import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
+import type { TriggerChanges } from './plans.ts'
 import type { TriggerPlan } from './trigger.ts'
 import { Triggers } from './triggers.ts'
 
@@ -63,6 +64,7 @@ export interface StorageObserver {
   unread?(broker: BrokerName, folder: string): void
 }
 
+const NO_CHANNEL = { kind: 'none' } as const
 /** What a sender is told to wait for a broker that is being opened right now. */
 const OPENING_RETRY_MS = 1000
 /** And for one that waits for a person. */
@@ -92,7 +94,7 @@ export class DeclaredBroker {
   readonly #retry: Retry
   readonly #damage = new DamageNoted()
   /** Of its triggers, as they are declared. */
-  #plans: readonly TriggerPlan[] = []
+  #plans = new Map<string, TriggerPlan>()
   /** As it is declared. */
   #channel: ChannelSettings
   #running: Running | undefined
@@ -118,26 +120,43 @@ export class DeclaredBroker {
    * themselves. `after`: what has to be over before.
    */
   open(plans: readonly TriggerPlan[], after?: Promise<unknown>): Promise<void> {
-    this.#plans = plans
+    this.#plans = new Map(plans.map((plan) => [plan.trigger.metadata.uid, plan]))
+    return this.#openAfter(after)
+  }
+
+  #openAfter(after: Promise<unknown> | undefined): Promise<void> {
     this.#opening = after === undefined ? this.#open() : after.then(() => this.#open())
     return this.#opening
   }
 
   /**
-   * Makes these its triggers: at once, as {@link Triggers.set}, or when it opens. What its channel refuses for now is
-   * tried again. Its channel stays as it was opened.
+   * Changes what it is: its triggers at once, as {@link Triggers.change}, or when it opens. What its channel refuses for
+   * now is tried again. Its channel stays as it was opened; absent: as it was declared before.
    */
-  async set(channel: ChannelSettings, plans: readonly TriggerPlan[]): Promise<void> {
-    const mayOpen = this.#running === undefined && this.#channel.kind === 'none' && channel.kind !== 'none'
-    this.#channel = channel
-    if (mayOpen) return this.open(plans, this.#opening)
-    await this.setTriggers(plans)
+  async change(channel: ChannelSettings | undefined, { set, removed }: TriggerChanges): Promise<void> {
+    for (const plan of set) this.#plans.set(plan.trigger.metadata.uid, plan)
+    for (const uid of removed) this.#plans.delete(uid)
+    const mayOpen =
+      this.#running === undefined && this.#channel.kind === 'none' && (channel ?? NO_CHANNEL).kind !== 'none'
+    if (channel !== undefined) this.#channel = channel
+    if (mayOpen) return this.#openAfter(this.#opening)
+    const running = this.#running
+    if (running !== undefined && set.length + removed.length > 0) {
+      await this.#settle(running, running.triggers.change(set, removed))
+    }
   }
 
-  /** As {@link set}, with its channel. */
-  async setTriggers(plans: readonly TriggerPlan[]): Promise<void> {
-    this.#plans = plans
-    if (this.#running !== undefined) await this.#settle(this.#running, this.#running.triggers.set(plans))
+  /** Removes all of its triggers. As {@link change}. */
+  async removeTriggers(): Promise<void> {
+    const removed = [...this.#plans.keys()]
+    this.#plans.clear()
+    if (this.#running !== undefined) await this.#settle(this.#running, this.#running.triggers.change([], removed))
+  }
+
+  /** Asks again for what its channel has refused. As {@link change}. */
+  async askAgain(): Promise<void> {
+    const running = this.#running
+    if (running?.triggers.hasRefused === true) await this.#settle(running, running.triggers.askAgain())
   }
 
   async #open(): Promise<void> {
@@ -168,7 +187,7 @@ export class DeclaredBroker {
     this.#failure = undefined
     this.#tellFound(storage)
     this.#running = this.#run(storage, channel)
-    await this.#settle(this.#running, this.#running.triggers.set(this.#plans))
+    await this.#settle(this.#running, this.#running.triggers.set([...this.#plans.values()]))
   }
 
   #tellFound({ channel, recovery }: BrokerStorage): void {

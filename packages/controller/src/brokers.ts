@@ -7,6 +7,7 @@ import { within, type ChannelState } from '@sluice/channel'
 import { DeclaredBroker, type ControllerOptions } from './broker.ts'
 import type { ChannelSettings } from './channels.ts'
 import type { BrokerIdentity } from './data.ts'
+import type { TriggerChanges } from './plans.ts'
 import type { TriggerPlan } from './trigger.ts'
 
 /** For a broker that was taken out of the files: what is under way may finish. */
@@ -17,6 +18,13 @@ const CLOSED: ChannelState = { state: 'degraded', reason: 'The broker is closed.
 export interface Declaration {
   readonly identity: BrokerIdentity
   readonly channel: ChannelSettings
+}
+
+/** What a commit changes of a Broker. */
+export interface BrokerChange {
+  /** Absent: it is as it was. */
+  declared?: Declaration | 'removed'
+  triggers: TriggerChanges
 }
 
 /** By `namespace/name`. */
@@ -55,21 +63,30 @@ export class Brokers {
   }
 
   /**
-   * Makes these all there are, with their triggers. All changes begin in this tick: a removed broker is not found any
-   * more. Resolves once each is made, or has failed for the first time; never rejects.
+   * Takes a commit in. All changes begin in this tick: a removed broker is not found any more. `plansOf`: all triggers
+   * of a broker that is new. Resolves once each is made, or has failed for the first time; never rejects.
    */
-  set(declared: ReadonlyMap<string, Declaration>, plansOf: (path: string) => readonly TriggerPlan[]): Promise<unknown> {
-    const changes: Promise<unknown>[] = []
-    for (const [path, broker] of this.#declared) if (!declared.has(path)) changes.push(this.#remove(path, broker))
-    for (const [path, declaration] of declared) {
+  change(changes: ReadonlyMap<string, BrokerChange>, plansOf: (path: string) => TriggerPlan[]): Promise<unknown> {
+    const begun: Promise<unknown>[] = []
+    for (const [path, { declared }] of changes) {
       const known = this.#declared.get(path)
-      const plans = plansOf(path)
-      changes.push(known ? known.set(declaration.channel, plans) : this.#add(path, declaration, plans))
+      if (declared === 'removed' && known !== undefined) begun.push(this.#remove(path, known))
     }
-    return Promise.all(changes)
+    for (const [path, { declared, triggers }] of changes) {
+      const known = this.#declared.get(path)
+      if (known !== undefined)
+        begun.push(known.change(declared === 'removed' ? undefined : declared?.channel, triggers))
+      else if (declared !== undefined && declared !== 'removed') begun.push(this.#add(path, declared, plansOf(path)))
+    }
+    return Promise.all(begun)
   }
 
-  #add(path: string, { identity, channel }: Declaration, plans: readonly TriggerPlan[]): Promise<void> {
+  /** Asks again for what channels have refused. As {@link change}. */
+  askAgain(): Promise<unknown> {
+    return Promise.all(Array.from(this.#declared.values(), (broker) => broker.askAgain()))
+  }
+
+  #add(path: string, { identity, channel }: Declaration, plans: TriggerPlan[]): Promise<void> {
     const broker = new DeclaredBroker(identity, channel, this.#options, () => this.#changed(path))
     this.#declared.set(path, broker)
     return broker.open(plans, this.#occupied.get(path))
@@ -84,7 +101,7 @@ export class Brokers {
     const { clock } = this.#options
     const endMs = clock.monotonic() + REMOVED_DEADLINE_MS
     const close = (): Promise<void> => broker.delete({ deadlineMs: Math.max(0, endMs - clock.monotonic()) })
-    const discarded = broker.holdsData ? undefined : within(clock, REMOVED_DEADLINE_MS, broker.setTriggers([]))
+    const discarded = broker.holdsData ? undefined : within(clock, REMOVED_DEADLINE_MS, broker.removeTriggers())
     const closed = (discarded === undefined ? close() : discarded.then(close))
       .catch((error: unknown) => process.emitWarning(error as Error)) // it is gone for everybody else
       .finally(() => {

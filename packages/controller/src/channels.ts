@@ -10,6 +10,7 @@ import {
   resourceKey,
   type ApplyOptions,
   type Broker,
+  type Change,
   type Declared,
   type Identity,
   type LogChannelLimits,
@@ -79,6 +80,30 @@ export function channelChanges(
       },
     ]
   })
+}
+
+/** Whether it has a part in which channel a Broker has. */
+export function isOfChannels(resource: Resource): boolean {
+  return isBroker(resource) || isConfigMap(resource)
+}
+
+function isConfigMap({ apiVersion, kind }: Resource): boolean {
+  return apiVersion === 'v1' && kind === 'ConfigMap'
+}
+
+/** The Brokers that a commit changes, by themselves or by their ConfigMaps; removed ones too. `brokers`: all there are. */
+export function brokersConcerned({ added, updated, removed }: Change, brokers: () => Resource[]): Broker[] {
+  const written = updated.filter(({ before, after }) => before.status === after.status).map(({ after }) => after)
+  const all = [...removed, ...added, ...written]
+  const concerned = all.filter(isBroker)
+  const configMaps = new Set(all.filter(isConfigMap).map(keyOf))
+  if (configMaps.size === 0) return concerned
+  const known = new Set(concerned.map(keyOf))
+  const configured = brokers().filter((broker): broker is Broker => {
+    const config = isBroker(broker) && !known.has(keyOf(broker)) ? channelConfigOf(broker) : undefined
+    return config !== undefined && configMaps.has(resourceKey(config))
+  })
+  return [...concerned, ...configured]
 }
 
 const CHANNELS = { log: 'a log', memory: 'in memory' } as const

@@ -1,40 +1,47 @@
 // Turns resources into running brokers and triggers, and writes into their status what runs.
 //
-// From: an apply of files (cli/src/up.ts). Next: brokers.ts makes what runs equal to what is declared. All changes of
-// an apply begin in the tick of its commit: an event sees the old configuration or the new one, never half of it.
+// From: an apply of files (cli/src/up.ts), or a write of the API. Next: plans.ts says what a commit changes, and brokers.ts
+// makes what runs equal to it. All of it begins in the tick of the commit: an event sees the old configuration or the new
+// one, never half of it.
 
-import { setImmediate } from 'node:timers/promises'
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
 import {
+  API_SOURCE,
   isBroker,
   isTrigger,
   keyOf,
+  resourceFolder,
   resourceKey,
   resourceStore,
+  resourceWriter,
   type ApplyOptions,
-  type Broker as BrokerResource,
+  type Change,
   type Declared,
   type Identity,
   type Problem,
   type Resource,
+  type ResourceFolder,
   type ResourceStore,
-  type Trigger,
+  type ResourceWriter,
 } from '@sluice/resource'
 import { Addresses, brokerPathOf, BROKERS, pathOf, TRIGGERS } from './addresses.ts'
 import type { ControllerOptions } from './broker.ts'
-import { Brokers, type Declaration } from './brokers.ts'
-import { channelChanges, channelSettings } from './channels.ts'
+import { Brokers, type BrokerChange } from './brokers.ts'
+import { brokersConcerned, channelChanges, channelSettings, isOfChannels } from './channels.ts'
 import type { ChannelKind } from './drivers.ts'
 import { Losses } from './losses.ts'
+import { isReadyAsBefore, Plans, type TriggerChanges } from './plans.ts'
 import { brokerStatus, summary, triggerStatus, whyFull } from './status.ts'
-import { planTrigger, type TriggerPlan } from './trigger.ts'
+import { Statuses } from './statuses.ts'
 
 /** Runs what is declared. One of its kind in a process. */
 export interface Controller {
   /** Read it through {@link get} and {@link list}, which bring the statuses up to now. */
   readonly store: ResourceStore
+  /** Writes one resource at a time, as the API does. What it writes runs as what is applied does, from its commit on. */
+  readonly writer: ResourceWriter
   /** The broker that takes events at this path now. */
   broker(namespace: string, name: string): Broker | undefined
   /**
@@ -78,29 +85,46 @@ export function openController(options: ControllerOptions): Controller {
 
 /** So long an apply waits for channels, before the next may have its turn. */
 const APPLY_MS_MAX = 10_000
-/** Statuses written before others on the event loop have their turn. */
-const STATUSES_AT_ONCE = 500
+const FILES_SOURCE = 'files'
 
 class RunningController implements Controller {
   readonly store: ResourceStore
+  readonly writer: ResourceWriter
   readonly #options: ControllerOptions
   readonly #addresses: Addresses
   readonly #brokers: Brokers
   readonly #losses: Losses
-  /** What each declared trigger comes to, by resource key. */
-  #plans = new Map<string, TriggerPlan>()
+  readonly #plans: Plans
+  readonly #statuses: Statuses
   #lastApply: Promise<unknown> = Promise.resolve()
   #isApplying = false
+  /** What the commits of the apply that is under way have begun. */
+  #begun: Promise<unknown>[] = []
+  #isRestored = false
   #isSwept = false
   #isClosed = false
 
   constructor(options: ControllerOptions) {
+    const { clock } = options
     this.#options = options
-    this.store = resourceStore({ clock: options.clock })
+    // No number of an earlier process: who watches, or holds an old one, is told so.
+    this.store = resourceStore({ clock, version: Math.floor(clock.now()) * 1000 })
+    this.writer = resourceWriter({
+      store: this.store,
+      folder: () => this.#folderToWrite(),
+      refuse: (resource) => this.#refuse(resource),
+    })
     this.#addresses = new Addresses(this.store)
-    this.#losses = new Losses(options.clock)
-    const observer = this.#losses.noting(options.observer)
-    this.#brokers = new Brokers({ ...options, observer }, (path) => void this.#brokerChanged(path))
+    this.#plans = new Plans(this.#addresses)
+    this.#losses = new Losses(clock)
+    this.#statuses = new Statuses(clock, {
+      broker: (path) => this.#writeBrokerStatus(path),
+      trigger: (key) => this.#writeTriggerStatus(key),
+      keyOf: (uid) => this.#plans.keyOf(uid),
+    })
+    const observer = this.#losses.noting(this.#statuses.marking(options.observer))
+    this.#brokers = new Brokers({ ...options, observer }, (path) => this.#brokerChanged(path))
+    this.store.subscribe((change) => this.#committed(change))
   }
 
   broker(namespace: string, name: string): Broker | undefined {
@@ -133,22 +157,95 @@ class RunningController implements Controller {
 
   async #apply(declared: readonly Declared[], { base, ...options }: ApplyFiles): Promise<readonly Problem[]> {
     if (this.#isClosed) throw draining()
-    const byDefault = this.#channelByDefault
-    const open = (path: string): ChannelKind | undefined => this.#brokers.get(path)?.openKind
-    const changes = channelChanges(declared, open, { byDefault, ...options })
-    if (changes.length > 0) return changes
-    const { problems } = this.store.apply(declared, { source: 'files', ...options })
-    if (problems !== undefined) return problems
-    this.#addresses.base = base
-    this.#isApplying = true
+    const restored = await this.#restore()
+    if (restored.problems.length > 0) return restored.problems
+    const problems = await this.writer.exclusively(() => this.#commit(declared, restored.resources, base, options))
+    if (problems.length > 0) return problems
     try {
-      await within(this.#options.clock, APPLY_MS_MAX, this.#run()) // begins everything in the tick of the commit
+      await within(this.#options.clock, APPLY_MS_MAX, Promise.all([...this.#begun, this.#brokers.askAgain()]))
     } finally {
       this.#isApplying = false
     }
     await this.#discardUndeclared()
-    await this.#writeStatuses()
+    await this.#statuses.flush()
     return []
+  }
+
+  /** Stores what the files say, and at the first time what the API had stored; or neither. */
+  #commit(
+    declared: readonly Declared[],
+    restored: readonly Declared[],
+    base: string,
+    options: Pick<ApplyOptions, 'locate'>,
+  ): readonly Problem[] {
+    const files = { source: FILES_SOURCE, ...options }
+    const all = [...this.#ofApi(), ...declared]
+    const changes = channelChanges(all, this.#openKind, { byDefault: this.#channelByDefault, ...options })
+    const clashes = restored.length > 0 ? this.#clashes(restored, declared, files) : []
+    if (changes.length + clashes.length > 0) return [...changes, ...clashes]
+    this.#isApplying = true
+    this.#begun = []
+    if (this.#addresses.base !== base) {
+      this.#addresses.base = base
+      this.#begin(changesOf(this.#plans.takeAll()))
+    }
+    if (restored.length > 0) this.store.apply(restored, { source: API_SOURCE })
+    const { problems = [] } = this.store.apply(declared, files) // next: #committed
+    if (problems.length > 0) this.#isApplying = false
+    return problems
+  }
+
+  /** What the files declare and the API has stored as well. */
+  #clashes(restored: readonly Declared[], declared: readonly Declared[], files: ApplyOptions): readonly Problem[] {
+    const trial = resourceStore(this.#options)
+    trial.apply(restored, { source: API_SOURCE })
+    return trial.apply(declared, files).problems ?? []
+  }
+
+  /** What came through the API. */
+  #ofApi(): Declared[] {
+    const ofApi = (resource: Resource): boolean => this.store.source(keyOf(resource)) === API_SOURCE
+    return this.store.list().flatMap((resource) => (ofApi(resource) ? [{ resource }] : []))
+  }
+
+  readonly #openKind = (path: string): ChannelKind | undefined => this.#brokers.get(path)?.openKind
+
+  get #channelByDefault(): ChannelKind {
+    return this.#options.channel ?? 'memory'
+  }
+
+  /** Begins, in the tick of a commit, everything that it changes. */
+  #committed(change: Change): void {
+    const changes = changesOf(this.#plans.take(change))
+    const find = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
+    for (const broker of brokersConcerned(change, () => this.store.list(BROKERS))) {
+      const isThere = this.#addresses.get(keyOf(broker)) !== undefined
+      const channel = channelSettings(broker, find, this.#channelByDefault)
+      changeOf(changes, pathOf(broker)).declared = isThere ? { identity: broker.metadata, channel } : 'removed'
+    }
+    for (const { metadata } of change.removed) this.#losses.forget(metadata.uid)
+    for (const { before, after } of change.updated) {
+      if (isReadyAsBefore(before, after)) continue
+      for (const key of this.#plans.pointingAt(keyOf(after))) this.#statuses.markTrigger(key)
+    }
+    if (changes.size > 0) this.#begin(changes)
+  }
+
+  /** Of what an apply begins, it writes the statuses itself. */
+  #begin(changes: ReadonlyMap<string, BrokerChange>): void {
+    const begun = this.#brokers.change(changes, (path) => this.#plans.ofBroker(path))
+    const mark = (): void => {
+      for (const [path, { declared, triggers }] of changes) {
+        if (declared !== undefined) this.#statuses.markBroker(path)
+        for (const { trigger } of triggers.set) this.#statuses.markTrigger(keyOf(trigger))
+      }
+    }
+    mark()
+    if (this.#isApplying) this.#begun.push(begun)
+    void begun.then(() => {
+      mark()
+      if (!this.#isApplying) void this.#statuses.flush()
+    })
   }
 
   /** Once: data of Brokers that were taken out of the files while no process ran. Later ones go as they are removed. */
@@ -160,31 +257,36 @@ class RunningController implements Controller {
     for (const discarded of await data.discardOthers(uids)) storage?.discarded?.(discarded)
   }
 
-  /** Makes what runs equal to what is declared. */
-  #run(): Promise<unknown> {
-    const plans = new Map<string, TriggerPlan>()
-    const ofBroker = new Map<string, TriggerPlan[]>()
-    for (const trigger of this.store.list(TRIGGERS).filter(isTrigger)) {
-      const plan = planTrigger(trigger, this.#addresses)
-      const path = brokerPathOf(trigger)
-      plans.set(keyOf(trigger), plan)
-      const beside = ofBroker.get(path)
-      if (beside === undefined) ofBroker.set(path, [plan])
-      else beside.push(plan)
-    }
-    this.#plans = plans
-    this.#losses.keep(new Set(Array.from(plans.values(), ({ trigger }) => trigger.metadata.uid)))
-    const find = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
-    const declared = new Map<string, Declaration>()
-    for (const broker of this.store.list(BROKERS).filter(isBroker)) {
-      const channel = channelSettings(broker, find, this.#channelByDefault)
-      declared.set(pathOf(broker), { identity: broker.metadata, channel })
-    }
-    return this.#brokers.set(declared, (path) => ofBroker.get(path) ?? [])
+  // --- What came through the API ---
+
+  /** What a write would do to a Broker that runs, and may not. */
+  #refuse(resource: Resource): readonly Problem[] {
+    if (!isOfChannels(resource)) return []
+    const key = keyOf(resource)
+    const others = this.store.list().filter((other) => isOfChannels(other) && keyOf(other) !== key)
+    const all = [...others, resource].map((each) => ({ resource: each }))
+    return channelChanges(all, this.#openKind, { byDefault: this.#channelByDefault })
   }
 
-  get #channelByDefault(): ChannelKind {
-    return this.#options.channel ?? 'memory'
+  /** Once: what the API had stored in processes that are gone. */
+  async #restore(): Promise<{ resources: readonly Declared[]; problems: readonly Problem[] }> {
+    const { data } = this.#options
+    if (data === undefined || this.#isRestored) return NOTHING
+    const folder = resourceFolder(data.resourcesFolder)
+    const isEmpty = await folder.isEmpty()
+    if (!isEmpty) await data.open()
+    const loaded = isEmpty ? NOTHING : await folder.load()
+    this.#isRestored = loaded.problems.length === 0
+    return loaded
+  }
+
+  /** It is made by the first write, in the data directory, which is this process's alone from then on. */
+  async #folderToWrite(): Promise<ResourceFolder | undefined> {
+    const { data } = this.#options
+    if (this.#isClosed) throw draining()
+    if (this.#addresses.base === '') throw starting() // what was written before is not known yet
+    await data?.open()
+    return data && resourceFolder(data.resourcesFolder)
   }
 
   // --- Statuses ---
@@ -193,15 +295,17 @@ class RunningController implements Controller {
     const key = resourceKey(identity)
     const resource = this.store.get(key)
     if (resource === undefined) return undefined
-    const broker = isTrigger(resource) ? this.#addresses.brokerOf(resource) : undefined
-    if (broker !== undefined) this.#writeStatus(broker)
-    this.#writeStatus(resource)
+    if (isBroker(resource)) this.#writeBrokerStatus(pathOf(resource))
+    if (isTrigger(resource)) {
+      this.#writeBrokerStatus(brokerPathOf(resource))
+      this.#writeTriggerStatus(key)
+    }
     return this.store.get(key)
   }
 
   list(of: { group: string; kind: string }): Resource[] {
-    if (of.kind === TRIGGERS.kind && of.group === TRIGGERS.group) this.#writeBrokerStatuses()
-    for (const resource of this.store.list(of)) this.#writeStatus(resource)
+    for (const broker of this.store.list(BROKERS)) this.#writeBrokerStatus(pathOf(broker))
+    this.#statuses.writeNow()
     return this.store.list(of)
   }
 
@@ -210,35 +314,18 @@ class RunningController implements Controller {
   }
 
   /** Between applies: it has opened, its channel is gone or back, or more is known of why it can't open. */
-  async #brokerChanged(path: string): Promise<void> {
-    if (this.#isApplying) return // which writes them all
-    await this.#writeStatuses(path)
+  #brokerChanged(path: string): void {
+    this.#statuses.markBroker(path)
+    for (const { trigger } of this.#plans.ofBroker(path)) this.#statuses.markTrigger(keyOf(trigger))
+    if (!this.#isApplying) void this.#statuses.flush()
   }
 
-  /** Of everything, or of one broker and its triggers. Brokers first: a trigger says what its broker does. */
-  async #writeStatuses(path?: string): Promise<void> {
-    this.#writeBrokerStatuses(path)
-    let written = 0
-    for (const trigger of this.store.list(TRIGGERS).filter(isTrigger)) {
-      if (path !== undefined && brokerPathOf(trigger) !== path) continue
-      this.#writeTriggerStatus(trigger)
-      if (++written % STATUSES_AT_ONCE === 0) await setImmediate()
-    }
-  }
-
-  #writeBrokerStatuses(path?: string): void {
-    for (const broker of this.store.list(BROKERS)) {
-      if (path === undefined || pathOf(broker) === path) this.#writeStatus(broker)
-    }
-  }
-
-  #writeStatus(resource: Resource): void {
-    if (isBroker(resource)) this.#writeBrokerStatus(resource)
-    else if (isTrigger(resource)) this.#writeTriggerStatus(resource)
-  }
-
-  #writeBrokerStatus(resource: BrokerResource): void {
-    const declared = this.#brokers.get(pathOf(resource))
+  /** Returns whether it changes without being marked: room comes back by itself. */
+  #writeBrokerStatus(path: string): boolean {
+    const [namespace = '', name = ''] = path.split('/')
+    const resource = this.#addresses.find({ ...BROKERS, namespace, name })
+    if (resource === undefined || !isBroker(resource)) return false
+    const declared = this.#brokers.get(path)
     const sink = resource.spec.delivery?.deadLetterSink
     const resolved = sink && this.#addresses.resolve(sink, resource.metadata.namespace, 'deadLetterSink')
     const full = declared?.broker && whyFull(declared.broker)
@@ -246,29 +333,47 @@ class RunningController implements Controller {
     const warnings = { full, damage: declared?.damage, otherChannel: declared?.otherChannel }
     const url = this.#addresses.urlOf(resource)
     this.store.setStatus(keyOf(resource), brokerStatus(resource, url, state, resolved, warnings))
+    return full !== undefined
   }
 
-  #writeTriggerStatus(trigger: Trigger): void {
-    const key = keyOf(trigger)
+  /** As {@link #writeBrokerStatus}; so does a dead-letter box. */
+  #writeTriggerStatus(key: string): boolean {
     const plan = this.#plans.get(key)
-    if (plan === undefined) return
+    if (plan === undefined) return false
+    const { trigger } = plan
     const { uid } = trigger.metadata
     const triggers = this.#brokers.get(brokerPathOf(trigger))?.triggers
-    const subscription = {
-      running: triggers?.status(uid),
-      refusal: triggers?.refusal(uid),
-      lost: this.#losses.of(uid),
-    }
+    const running = triggers?.status(uid)
+    const subscription = { running, refusal: triggers?.refusal(uid), lost: this.#losses.of(uid) }
     const lookup = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
     this.store.setStatus(key, triggerStatus(plan, this.#addresses.brokerOf(trigger), subscription, lookup))
+    return running?.boxFull === true
   }
 
   // --- The end ---
 
   async close(options: { deadlineMs: number }): Promise<void> {
     this.#isClosed = true
+    this.#statuses.close()
     await this.#brokers.close(options)
   }
+}
+
+const NOTHING = { resources: [], problems: [] }
+
+function changesOf(triggers: ReadonlyMap<string, TriggerChanges>): Map<string, BrokerChange> {
+  return new Map(Array.from(triggers, ([path, changes]) => [path, { triggers: changes }]))
+}
+
+function changeOf(changes: Map<string, BrokerChange>, path: string): BrokerChange {
+  let change = changes.get(path)
+  if (change === undefined) changes.set(path, (change = { triggers: { set: [], removed: [] } }))
+  return change
+}
+
+function starting(): SluiceError {
+  const message = 'Sluice is starting: nothing can be written yet. Nothing was changed.'
+  return new SluiceError('SLUICE_STARTING', message, { status: 503, retryable: true, retryAfterMs: 1000 })
 }
 
 function draining(): SluiceError {

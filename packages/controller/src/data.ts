@@ -2,6 +2,7 @@
 //
 //     LOCK                  held as long as it is open
 //     format                the version of this layout
+//     resources/            what came through the API (@sluice/resource)
 //     brokers/<uid>/        of a Broker: `name`, and what its driver keeps there
 //     trash/<uid>-<time>/   of a Broker that was deleted, for 24 h
 //
@@ -135,6 +136,11 @@ export class DataDirectory {
       `The data directory ${this.path} can't be used: ${message}. Make it writable, or name another one (--data).`,
       { status: 503, retryable: true, cause: error },
     )
+  }
+
+  /** Where resources that came through the API are kept; it may not be there yet. */
+  get resourcesFolder(): string {
+    return `${this.path}/resources`
   }
 
   /** The folder of a Broker, made where it isn't there; the directory is opened for it. Rejects as {@link open}. */

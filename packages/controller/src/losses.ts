@@ -40,9 +40,9 @@ export class Losses {
     return `Up to ${events} events were lost and will not be delivered; the last at ${when}, cause: ${cause}.`
   }
 
-  /** Forgets all but these triggers. */
-  keep(ids: ReadonlySet<string>): void {
-    for (const id of this.#lost.keys()) if (!ids.has(id)) this.#lost.delete(id)
+  /** The trigger is gone. */
+  forget(id: string): void {
+    this.#lost.delete(id)
   }
 }
 

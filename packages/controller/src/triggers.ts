@@ -58,34 +58,60 @@ export class Triggers {
    * that is gone and is declared no more is removed. Resolves once each is made or refused; never rejects.
    */
   set(plans: readonly TriggerPlan[]): Promise<unknown> {
-    const changes: Promise<void>[] = []
-    const declared = new Set<string>()
-    for (const plan of plans) {
-      const { uid } = plan.trigger.metadata
-      declared.add(uid)
-      const trigger = this.#find(uid)
-      trigger.plan = plan
-      if (trigger.asked === undefined || !samePlan(trigger.asked.plan, plan)) changes.push(this.#ask(trigger, plan))
-      else if (!isUnderWay(trigger)) trigger.refusal = undefined // a change that was refused was taken back
-    }
+    const declared = new Set(plans.map(({ trigger }) => trigger.metadata.uid))
+    const changes = plans.map((plan) => this.#set(plan))
     for (const id of this.#left) this.#find(id)
-    for (const trigger of this.#all.values()) {
-      const isGone = trigger.plan === undefined && trigger.turn > 0 && !isRefused(trigger)
-      if (declared.has(trigger.id) || isGone) continue
-      trigger.plan = undefined
-      changes.push(this.#change(trigger, undefined))
+    for (const trigger of this.#all.values()) if (!declared.has(trigger.id)) changes.push(this.#unset(trigger))
+    return Promise.all(changes)
+  }
+
+  /** Adds, changes and removes these; all others stay as they are. As {@link set}. */
+  change(plans: readonly TriggerPlan[], removed: readonly string[]): Promise<unknown> {
+    const changes = plans.map((plan) => this.#set(plan))
+    for (const id of removed) {
+      const trigger = this.#all.get(id)
+      if (trigger !== undefined) changes.push(this.#unset(trigger))
     }
     return Promise.all(changes)
   }
 
+  async #set(plan: TriggerPlan): Promise<void> {
+    const trigger = this.#find(plan.trigger.metadata.uid)
+    trigger.plan = plan
+    if (trigger.asked === undefined || !samePlan(trigger.asked.plan, plan)) await this.#ask(trigger, plan)
+    else if (!isUnderWay(trigger)) trigger.refusal = undefined // a change that was refused was taken back
+  }
+
+  async #unset(trigger: DeclaredTrigger): Promise<void> {
+    const isGone = trigger.plan === undefined && trigger.turn > 0 && !isRefused(trigger)
+    if (isGone) return
+    trigger.plan = undefined
+    await this.#change(trigger, undefined)
+  }
+
+  /** Asks again for what was refused, for now or for good. As {@link set}. */
+  askAgain(): Promise<unknown> {
+    return this.#again(() => true)
+  }
+
   /** Asks again for what was refused for now. As {@link set}. */
   retry(): Promise<unknown> {
+    return this.#again(({ isRetried }) => isRetried)
+  }
+
+  #again(chosen: (refusal: Refusal) => boolean): Promise<unknown> {
     const changes: Promise<void>[] = []
     for (const trigger of this.#all.values()) {
-      if (!isRefused(trigger) || !trigger.refusal!.isRetried) continue
+      if (!isRefused(trigger) || !chosen(trigger.refusal!)) continue
       changes.push(trigger.plan ? this.#ask(trigger, trigger.plan) : this.#change(trigger, undefined))
     }
     return Promise.all(changes)
+  }
+
+  /** Whether anything was refused. */
+  get hasRefused(): boolean {
+    for (const trigger of this.#all.values()) if (isRefused(trigger)) return true
+    return false
   }
 
   /** Why something was refused for now, the first of it: then {@link retry} is due. */

@@ -9,6 +9,7 @@ import {
   conditionOf,
   event,
   ofType,
+  nextCommit,
   scene,
   serviceRef,
   subscriber,
@@ -158,8 +159,9 @@ describe('a Broker', () => {
     await here.apply(broker(), trigger('t', NOWHERE, {}, { 'sluice.dev/paused': 'true' }))
     await here.send('t')
     const removed = here.controller.broker('default', 'default')!
+    const committed = nextCommit(here.controller)
     const applied = here.apply(trigger('t', NOWHERE))
-    await Promise.resolve()
+    await committed
     expect(here.controller.broker('default', 'default')).toBeUndefined()
     await applied
     expect(condition(here.trigger('t'), 'Ready')).toBe('False BrokerDoesNotExist')

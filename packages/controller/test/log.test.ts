@@ -20,6 +20,7 @@ import {
   condition,
   conditionOf,
   ofType,
+  nextCommit,
   scene,
   service,
   serviceRef,
@@ -451,8 +452,9 @@ describe('a Broker that is deleted', () => {
     const here = processOn(temporaryFolder())
     await here.apply(broker(), trigger('t', NOWHERE))
     const removed = here.controller.broker('default', 'default')!
+    const committed = nextCommit(here.controller)
     const applied = here.apply(trigger('t', NOWHERE))
-    await Promise.resolve()
+    await committed
     expect(here.controller.broker('default', 'default')).toBeUndefined()
     expect(here.controller.unavailable('default', 'default')).toBeUndefined() // 404
     await applied

@@ -94,6 +94,16 @@ export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await setImmediate()
 }
 
+/** Resolves in the tick of the next commit of files, after everybody was told of it. */
+export function nextCommit({ store }: Controller): Promise<void> {
+  return new Promise((resolve) => {
+    const leave = store.subscribe(() => {
+      leave()
+      resolve()
+    })
+  })
+}
+
 export function event(type: string, id?: string): Event {
   return newEvent({ type, source: '/test', ...(id !== undefined && { id }) })
 }

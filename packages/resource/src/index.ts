@@ -36,7 +36,25 @@ export {
 } from './resource.ts'
 export { rereader, type Reading, type Rereader } from './reread.ts'
 export { jsonSchema } from './schema.ts'
-export { resourceStore, type Applied, type ApplyOptions, type Change, type ResourceStore } from './store.ts'
 export type { Sight } from './sight.ts'
 export { watchFiles, type FileWatch, type WatchOptions } from './watch.ts'
+export { resourceFolder, type ResourceFolder } from './folder.ts'
+export type { ResourceEvent } from './history.ts'
+export {
+  resourceStore,
+  type Applied,
+  type ApplyOptions,
+  type Change,
+  type Previewed,
+  type ResourceStore,
+  type StoreOptions,
+} from './store.ts'
+export {
+  API_SOURCE,
+  resourceWriter,
+  type Decide,
+  type ResourceWriter,
+  type WriteOptions,
+  type Written,
+} from './writer.ts'
 export { YAML_LIMITS, type YamlLimits } from './yaml-limits.ts'

@@ -27,14 +27,20 @@ export interface Metadata {
   readonly namespace: string
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
-  /** The same in every process that reads the same files: {@link resourceUid}. */
+  /** From a file: the same in every process that reads the same files, {@link resourceUid}. Through the API: at random. */
   readonly uid: string
   /** Counts the changes of what a person wrote; from 1, 0 = not stored yet. */
   readonly generation: number
-  /** Of the commit that stored it, as a decimal number; empty = not stored yet. */
+  /** Of its last change, as a decimal number; empty = not stored yet. */
   readonly resourceVersion: string
   /** RFC 3339, whole seconds; empty = not stored yet. */
   readonly creationTimestamp: string
+  /** The prefix that the name was made from. Through the API only, as all that follows. */
+  readonly generateName?: string
+  /** Kept as they were written; whoever writes them acts on them. */
+  readonly ownerReferences?: readonly unknown[]
+  /** Who wrote which field, as Kubernetes has it. */
+  readonly managedFields?: readonly unknown[]
 }
 
 /** What Sluice found, always about one generation of the resource (spec 83). */

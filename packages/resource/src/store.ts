@@ -1,41 +1,54 @@
-// What is configured: the one place where resources live. Files, the API and the CLI write through `apply`; the
-// controller listens, and writes what it found through `setStatus`. It knows no kind by name: what may not change
-// comes from the kind's form.
+// What is configured: the one place where resources live. Files write through `apply`, the API one by one through
+// writer.ts; the controller listens, and writes what it found through `setStatus`. It knows no kind by name: what may not
+// change comes from the kind's form (refusals.ts).
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '@sluice/clock'
 import type { Condition } from './conditions.ts'
-import { findKind } from './kinds/index.ts'
-import { pathText, type Path, type Problem } from './problem.ts'
-import { groupOf, identityOf, isRecord, keyOf, nameOf } from './resource.ts'
+import { History, type ResourceEvent } from './history.ts'
+import type { Path, Problem } from './problem.ts'
+import { refusals, type Entry } from './refusals.ts'
+import { groupOf, keyOf } from './resource.ts'
 import type { Declared, Metadata, Origin, Resource, Status } from './resource.ts'
-import { show } from './schema.ts'
 
 /** Resources by key, and who changes them. All of it is synchronous: nobody sees half of a commit. */
 export interface ResourceStore {
-  /** Of the last commit, as a decimal number; `0` before the first. */
+  /** Of the last change, as a decimal number. */
   readonly resourceVersion: () => string
   /** By `resourceKey`. */
   readonly get: (key: string) => Resource | undefined
   /** Where it came from; `undefined` when it is not there or came through the API. */
   readonly origin: (key: string) => Origin | undefined
+  /** Whose it is, as `source` of {@link ApplyOptions}; `undefined` when it is not there. */
+  readonly source: (key: string) => string | undefined
   /** In the order in which they were added; of one group and kind if asked. */
   readonly list: (of?: { readonly group: string; readonly kind: string }) => Resource[]
   /**
    * Makes `resources` all that comes from `source`: adds, updates, and removes what that source had and has no longer.
    * All or nothing: where one is refused (an immutable field changed, another source's resource, an old
-   * `resourceVersion`), nothing changes and the problems of all are returned. What changes gets one new
-   * resourceVersion; where nothing does, nobody is told.
+   * `resourceVersion`), nothing changes and the problems of all are returned. Each resource that changes gets a
+   * resourceVersion of its own; where nothing does, nobody is told.
    */
   readonly apply: (resources: readonly Declared[], options: ApplyOptions) => Applied
+  /** What would become of one resource by {@link put}. Changes nothing. */
+  readonly preview: (declared: Declared, options: ApplyOptions) => Previewed
+  /** Adds or replaces one resource, or refuses it as {@link apply} does. */
+  readonly put: (declared: Declared, options: ApplyOptions) => Applied
+  /** Removes one, whoever it belongs to; nothing where it is not there. */
+  readonly remove: (key: string) => Change
   /**
    * Replaces the status: conditions and `observedGeneration` together (spec 83). `lastTransitionTime` of a condition
    * moves only when its `status` does. Returns false, and changes nothing, when the resource is not there, when the
    * status is about an older generation than the one that stands there, or when it is the same.
    */
   readonly setStatus: (key: string, status: Status) => boolean
-  /** Calls `listener` after every commit, in their order, before `apply` or `setStatus` returns. Returns the way out. */
+  /** Calls `listener` after every commit, in their order, before the call that made it returns. Returns the way out. */
   readonly subscribe: (listener: (change: Change) => void) => () => void
+  /**
+   * The changes after this resourceVersion, in their order; `undefined` where some of them are forgotten already, or
+   * it is none that this store has given.
+   */
+  readonly since: (resourceVersion: string) => readonly ResourceEvent[] | undefined
 }
 
 /** Of {@link ResourceStore.apply}. */
@@ -51,8 +64,14 @@ export type Applied =
   | { readonly change: Change; readonly problems?: undefined }
   | { readonly change?: undefined; readonly problems: readonly Problem[] }
 
+/** What would be stored; the very resource that is, where nothing would change. */
+export type Previewed =
+  | { readonly resource: Resource; readonly problems?: undefined }
+  | { readonly resource?: undefined; readonly problems: readonly Problem[] }
+
 /** One commit. */
 export interface Change {
+  /** Of the store after it. */
   readonly resourceVersion: string
   readonly added: readonly Resource[]
   /** `specChanged`: its generation grew. Else labels, annotations or the status changed. */
@@ -60,71 +79,103 @@ export interface Change {
   readonly removed: readonly Resource[]
 }
 
-interface Entry {
-  readonly resource: Resource
-  readonly origin: Origin | undefined
-  readonly source: string
+/** Of {@link resourceStore}. */
+export interface StoreOptions {
+  readonly clock: Clock
+  /**
+   * The resourceVersion before the first change. Default 0. A number of no earlier process keeps those who watch, or
+   * hold an old resourceVersion, from taking this one's for that.
+   */
+  readonly version?: number
+  /** Changes that {@link ResourceStore.since} remembers. Default 10,000. */
+  readonly historyMax?: number
 }
 
+const HISTORY_MAX = 10_000
+
 /** An empty store. */
-export function resourceStore({ clock }: { readonly clock: Clock }): ResourceStore {
+export function resourceStore({ clock, version = 0, historyMax = HISTORY_MAX }: StoreOptions): ResourceStore {
   const entries = new Map<string, Entry>()
+  const byKind = new Map<string, Map<string, Resource>>()
   const listeners = new Set<(change: Change) => void>()
+  const history = new History(historyMax, version)
   const untold: Change[] = []
-  let version = 0
+  const first = version
   let telling = false
 
   return {
     resourceVersion: () => String(version),
     get: (key) => entries.get(key)?.resource,
     origin: (key) => entries.get(key)?.origin,
-    list: (of) => {
-      const all = Array.from(entries.values(), ({ resource }) => resource)
-      return of === undefined
-        ? all
-        : all.filter(({ kind, apiVersion }) => kind === of.kind && groupOf(apiVersion) === of.group)
-    },
+    source: (key) => entries.get(key)?.source,
+    list: (of) =>
+      of === undefined
+        ? Array.from(entries.values(), ({ resource }) => resource)
+        : [...(byKind.get(`${of.group}/${of.kind}`)?.values() ?? [])],
     apply,
+    preview,
+    put,
+    remove,
     setStatus,
     subscribe: (listener) => {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
+    since: (resourceVersion) => {
+      const after = Number(resourceVersion)
+      return /^\d{1,16}$/.test(resourceVersion) && after >= first && after <= version ? history.after(after) : undefined
+    },
   }
+
+  // --- Writing ---
 
   function apply(resources: readonly Declared[], options: ApplyOptions): Applied {
     const problems = resources.flatMap((declared) => refusals(declared, entries.get(keyOf(declared.resource)), options))
     if (problems.length > 0) return { problems }
-    const change = commit(resources, options.source)
-    tell(change)
-    return { change }
+    const kept = new Set(resources.map(({ resource }) => keyOf(resource)))
+    const gone = Array.from(entries).filter(([key, { source }]) => source === options.source && !kept.has(key))
+    const keys = gone.map(([key]) => key)
+    return { change: commit(resources, keys, options.source) }
   }
 
-  function commit(resources: readonly Declared[], source: string): Change {
-    const next = String(version + 1)
-    const now = timestamp()
-    const kept = new Set<string>()
+  function preview(declared: Declared, options: ApplyOptions): Previewed {
+    const stored = entries.get(keyOf(declared.resource))
+    const problems = refusals(declared, stored, options)
+    if (problems.length > 0) return { problems }
+    return { resource: nextOf(stored?.resource, declared.resource, version + 1) }
+  }
+
+  function put(declared: Declared, options: ApplyOptions): Applied {
+    const problems = refusals(declared, entries.get(keyOf(declared.resource)), options)
+    return problems.length > 0 ? { problems } : { change: commit([declared], [], options.source) }
+  }
+
+  function remove(key: string): Change {
+    return commit([], entries.has(key) ? [key] : [], '')
+  }
+
+  function commit(resources: readonly Declared[], gone: readonly string[], source: string): Change {
     const added: Resource[] = []
     const updated: Change['updated'][number][] = []
     for (const { resource, origin } of resources) {
       const key = keyOf(resource)
       const before = entries.get(key)?.resource
-      kept.add(key)
-      const after = before === undefined ? firstOf(resource, next, now) : successorOf(before, resource, next)
-      entries.set(key, { resource: after, origin, source })
-      if (before === undefined) added.push(after)
+      const after = nextOf(before, resource, version + 1)
+      set(key, { resource: after, origin, source })
+      if (before === undefined) added.push(noted({ type: 'added', version: ++version, resource: after }))
       else if (after !== before) {
+        noted({ type: 'updated', version: ++version, resource: after, before })
         updated.push({ before, after, specChanged: after.metadata.generation !== before.metadata.generation })
       }
     }
-    const removed: Resource[] = []
-    for (const [key, entry] of entries) {
-      if (entry.source !== source || kept.has(key)) continue
-      entries.delete(key)
-      removed.push(entry.resource)
-    }
-    if (added.length + updated.length + removed.length > 0) version++
-    return { resourceVersion: String(version), added, updated, removed }
+    const removed = gone.map((key) => {
+      const before = entries.get(key)!.resource
+      unset(key, before)
+      return noted({ type: 'removed', version: ++version, resource: atVersion(before, version), before })
+    })
+    const change = { resourceVersion: String(version), added, updated, removed }
+    tell(change)
+    return change
   }
 
   function setStatus(key: string, status: Status): boolean {
@@ -137,12 +188,38 @@ export function resourceStore({ clock }: { readonly clock: Clock }): ResourceSto
       conditions: dateConditions(status.conditions, before.status?.conditions ?? [], timestamp()),
     }
     if (isDeepStrictEqual(dated, before.status)) return false
-    version++
-    const metadata = { ...before.metadata, resourceVersion: String(version) }
-    const after = { ...before, metadata, status: dated }
-    entries.set(key, { ...entry, resource: after })
+    const after = { ...atVersion(before, ++version), status: dated }
+    set(key, { ...entry, resource: after })
+    noted({ type: 'updated', version, resource: after, before })
     tell({ resourceVersion: String(version), added: [], updated: [{ before, after, specChanged: false }], removed: [] })
     return true
+  }
+
+  // --- What that consists of ---
+
+  function set(key: string, entry: Entry): void {
+    entries.set(key, entry)
+    const { apiVersion, kind } = entry.resource
+    const group = `${groupOf(apiVersion)}/${kind}`
+    const ofKind = byKind.get(group)
+    if (ofKind === undefined) byKind.set(group, new Map([[key, entry.resource]]))
+    else ofKind.set(key, entry.resource)
+  }
+
+  function unset(key: string, { apiVersion, kind }: Resource): void {
+    entries.delete(key)
+    byKind.get(`${groupOf(apiVersion)}/${kind}`)?.delete(key)
+  }
+
+  function noted(event: ResourceEvent): Resource {
+    history.add(event)
+    return event.resource
+  }
+
+  function nextOf(before: Resource | undefined, written: Resource, next: number): Resource {
+    return before === undefined
+      ? firstOf(written, String(next), timestamp())
+      : successorOf(before, written, String(next))
   }
 
   /** A listener may write: what it commits is told after this change, so that everybody hears all in one order. */
@@ -166,96 +243,51 @@ export function resourceStore({ clock }: { readonly clock: Clock }): ResourceSto
   }
 }
 
-function firstOf(resource: Resource, resourceVersion: string, creationTimestamp: string): Resource {
-  return { ...resource, metadata: { ...resource.metadata, generation: 1, resourceVersion, creationTimestamp } }
+function atVersion(resource: Resource, version: number): Resource {
+  return { ...resource, metadata: { ...resource.metadata, resourceVersion: String(version) } }
 }
 
-/** The stored resource with what `written` changes; the stored one itself where that is nothing. */
+/** What was stored before, in a process that is gone, keeps its generation and when it was created. */
+function firstOf(resource: Resource, resourceVersion: string, now: string): Resource {
+  const { generation, creationTimestamp } = resource.metadata
+  return {
+    ...resource,
+    metadata: {
+      ...resource.metadata,
+      generation: Math.max(1, generation),
+      resourceVersion,
+      creationTimestamp: creationTimestamp === '' ? now : creationTimestamp,
+    },
+  }
+}
+
+/**
+ * The stored resource with what `written` changes; the stored one itself where that is nothing. A spec and annotations that
+ * don't change stay the same objects, so that looking is enough.
+ */
 function successorOf(before: Resource, written: Resource, resourceVersion: string): Resource {
-  const { labels, annotations } = written.metadata
+  const { uid, creationTimestamp, generation } = before.metadata
   const specChanged = !isDeepStrictEqual(contentOf(before), contentOf(written))
-  if (
-    !specChanged &&
-    isDeepStrictEqual(labels, before.metadata.labels) &&
-    isDeepStrictEqual(annotations, before.metadata.annotations)
-  ) {
-    return before
-  }
+  const sameAnnotations = isDeepStrictEqual(before.metadata.annotations, written.metadata.annotations)
   const metadata: Metadata = {
-    ...before.metadata,
-    labels,
-    annotations,
-    generation: before.metadata.generation + (specChanged ? 1 : 0),
-    resourceVersion,
+    ...written.metadata,
+    annotations: sameAnnotations ? before.metadata.annotations : written.metadata.annotations,
+    uid,
+    creationTimestamp,
+    generation: generation + (specChanged ? 1 : 0),
+    resourceVersion: before.metadata.resourceVersion,
   }
-  return { ...written, metadata, ...(before.status !== undefined && { status: before.status }) }
+  if (!specChanged && isDeepStrictEqual(metadata, before.metadata)) return before
+  return {
+    ...(specChanged ? written : before),
+    metadata: { ...metadata, resourceVersion },
+    ...(before.status !== undefined && { status: before.status }),
+  }
 }
 
 /** What a person writes beside metadata: the spec, or `data` and the like. */
 function contentOf({ metadata: _metadata, status: _status, ...content }: Resource): Record<string, unknown> {
   return content
-}
-
-/** Why the resource can't take the place of what stands there. */
-function refusals(declared: Declared, stored: Entry | undefined, { source, locate }: ApplyOptions): Problem[] {
-  const { resource } = declared
-  const place = (path: Path): Origin =>
-    locate?.(declared, path) ?? declared.origin ?? { file: source, line: 0, column: 0 }
-  const refuse = (code: string, path: Path, message: string, hint: string): Problem => ({
-    severity: 'error',
-    code,
-    ...place(path),
-    resource: nameOf(identityOf(resource)),
-    path: pathText(path),
-    message,
-    hint,
-  })
-  const { resourceVersion } = resource.metadata
-  const current = stored?.resource.metadata.resourceVersion
-  if (resourceVersion !== '' && resourceVersion !== current) {
-    return [
-      refuse(
-        'SLUICE_RESOURCE_CONFLICT',
-        ['metadata', 'resourceVersion'],
-        `The object has been modified: it is at resourceVersion ${current ?? 'none'}, not ${resourceVersion}.`,
-        'Get it again, and apply the change to that.',
-      ),
-    ]
-  }
-  if (stored === undefined) return []
-  if (stored.source !== source) {
-    const { origin } = stored
-    const owner = origin === undefined ? stored.source : `${origin.file}:${origin.line}`
-    return [
-      refuse(
-        'SLUICE_RESOURCE_OWNED',
-        ['metadata', 'name'],
-        `It belongs to ${owner} already.`,
-        'Change it there, or choose another name.',
-      ),
-    ]
-  }
-  const kind = findKind(groupOf(resource.apiVersion), resource.kind)
-  return (kind?.immutable ?? []).flatMap((path) => {
-    const [before, after] = [at(stored.resource, path), at(resource, path)]
-    if (isDeepStrictEqual(before, after)) return []
-    // Knative's text (A.3); spec 9, 10, 18.
-    const what = path[1] === 'annotations' ? 'annotations' : 'fields'
-    const shown = path[1] === 'annotations' ? 'annotations' : pathText(path)
-    const message = `Immutable ${what} changed (-old +new): ${shown}\n-${shortly(before)}\n+${shortly(after)}`
-    const hint = `${pathText(path)} can't be changed: delete the ${resource.kind} and create it again.`
-    return [refuse('SLUICE_RESOURCE_IMMUTABLE', path, message, hint)]
-  })
-}
-
-function at(resource: Resource, path: Path): unknown {
-  let value: unknown = resource
-  for (const step of path) value = isRecord(value) && Object.hasOwn(value, step) ? value[step] : undefined
-  return value
-}
-
-function shortly(value: unknown): string {
-  return isRecord(value) ? JSON.stringify(value).slice(0, 200) : show(value)
 }
 
 /** With the time of their last change of status. */

@@ -33,16 +33,16 @@ const trigger = (broker = 'default', path = ''): string =>
 const FILES = { source: 'files' }
 
 describe('apply', () => {
-  test('spec 81: gives generation, resourceVersion and creation time, and one commit has one resourceVersion', async () => {
+  test('spec 81: gives generation, resourceVersion and creation time, and every change has a resourceVersion of its own', async () => {
     const { store, changes } = open()
     store.apply(await declared(BROKER, trigger()), FILES)
     expect(
       store.list().map(({ metadata }) => [metadata.generation, metadata.resourceVersion, metadata.creationTimestamp]),
     ).toEqual([
       [1, '1', NOW],
-      [1, '1', NOW],
+      [1, '2', NOW],
     ])
-    expect(store.resourceVersion()).toBe('1')
+    expect(store.resourceVersion()).toBe('2')
     expect(changes.map(({ added }) => added.length)).toEqual([2])
   })
 
@@ -50,7 +50,7 @@ describe('apply', () => {
     const { store, changes } = open()
     store.apply(await declared(BROKER, trigger()), FILES)
     const { change } = store.apply(await declared(BROKER, trigger()), FILES)
-    expect(change).toEqual({ resourceVersion: '1', added: [], updated: [], removed: [] })
+    expect(change).toEqual({ resourceVersion: '2', added: [], updated: [], removed: [] })
     expect(changes).toHaveLength(1)
   })
 
@@ -59,12 +59,12 @@ describe('apply', () => {
     store.apply(await declared(BROKER, trigger()), FILES)
     const key = keyOf(store.list()[1]!)
     store.apply(await declared(BROKER, trigger('default', 'new')), FILES)
-    expect(store.get(key)?.metadata).toMatchObject({ generation: 2, resourceVersion: '2', creationTimestamp: NOW })
+    expect(store.get(key)?.metadata).toMatchObject({ generation: 2, resourceVersion: '3', creationTimestamp: NOW })
     store.apply(
       await declared(BROKER, trigger('default', 'new').replace('name: t', 'name: t\n  labels: {a: b}')),
       FILES,
     )
-    expect(store.get(key)?.metadata).toMatchObject({ generation: 2, resourceVersion: '3' })
+    expect(store.get(key)?.metadata).toMatchObject({ generation: 2, resourceVersion: '4' })
     expect(changes.slice(1).map(({ updated }) => updated.map(({ specChanged }) => specChanged))).toEqual([
       [true],
       [false],

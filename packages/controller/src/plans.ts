@@ -1,0 +1,167 @@
+// What every declared trigger comes to, and which of them a commit concerns: those that it changed, and those that point
+// at what it changed. So one change among ten thousand triggers costs what that one costs.
+//
+// From: controller.ts, at each commit. Next: brokers.ts makes what runs equal to it.
+
+import { isDeepStrictEqual } from 'node:util'
+import {
+  groupOf,
+  isBroker,
+  isTrigger,
+  keyOf,
+  readyCondition,
+  resourceKey,
+  type Change,
+  type Resource,
+  type Trigger,
+} from '@sluice/resource'
+import { brokerPathOf, type Addresses } from './addresses.ts'
+import { planTrigger, type TriggerPlan } from './trigger.ts'
+
+/** What becomes of the triggers of one broker. */
+export interface TriggerChanges {
+  readonly set: TriggerPlan[]
+  /** Uids. */
+  readonly removed: string[]
+}
+
+interface Planned {
+  readonly plan: TriggerPlan
+  /** Keys of the resources that it was made from, there or not. */
+  readonly sources: ReadonlySet<string>
+}
+
+export class Plans {
+  readonly #addresses: Addresses
+  readonly #all = new Map<string, Planned>()
+  readonly #keys = new Map<string, string>()
+  readonly #ofBroker = new Map<string, Map<string, TriggerPlan>>()
+  /** By the key of what they point at: keys of triggers. */
+  readonly #pointing = new Map<string, Set<string>>()
+
+  constructor(addresses: Addresses) {
+    this.#addresses = addresses
+  }
+
+  /** Of the trigger with this resource key. */
+  get(key: string): TriggerPlan | undefined {
+    return this.#all.get(key)?.plan
+  }
+
+  /** The resource key of the trigger with this uid. */
+  keyOf(uid: string): string | undefined {
+    return this.#keys.get(uid)
+  }
+
+  /** Those of a broker, by its path, whether or not that is there. */
+  ofBroker(path: string): TriggerPlan[] {
+    return [...(this.#ofBroker.get(path)?.values() ?? [])]
+  }
+
+  /** Keys of the triggers whose plan or status depends on the resource with this key. */
+  pointingAt(key: string): Iterable<string> {
+    return this.#pointing.get(key) ?? []
+  }
+
+  /** Takes a commit in. Returns what it changes, by path of broker. */
+  take({ added, updated, removed }: Change): Map<string, TriggerChanges> {
+    const changes = new Map<string, TriggerChanges>()
+    const concerned = new Set<string>()
+    const concern = (resource: Resource): void => {
+      const key = keyOf(resource)
+      if (isTrigger(resource)) concerned.add(key)
+      for (const pointing of this.pointingAt(key)) concerned.add(pointing)
+    }
+    for (const resource of removed) {
+      if (isTrigger(resource)) this.#forget(keyOf(resource), resource, changes)
+    }
+    for (const resource of removed) concern(resource)
+    for (const resource of added) concern(resource)
+    for (const { before, after } of updated) if (!isSameSource(before, after)) concern(after)
+    for (const key of concerned) {
+      const trigger = this.#addresses.get(key)
+      if (trigger !== undefined && isTrigger(trigger)) this.#plan(key, trigger, changes)
+    }
+    return changes
+  }
+
+  /** Plans all of them again: where brokers are reached has changed. */
+  takeAll(): Map<string, TriggerChanges> {
+    const changes = new Map<string, TriggerChanges>()
+    for (const [key, { plan }] of [...this.#all]) this.#plan(key, plan.trigger, changes)
+    return changes
+  }
+
+  #plan(key: string, trigger: Trigger, changes: Map<string, TriggerChanges>): void {
+    const path = brokerPathOf(trigger)
+    const { uid } = trigger.metadata
+    const before = this.#all.get(key)
+    const { value: plan, keys: sources } = this.#addresses.noting(() => planTrigger(trigger, this.#addresses))
+    const dependency = dependencyOf(trigger)
+    if (dependency !== undefined) sources.add(dependency)
+    this.#point(key, before?.sources, sources)
+    this.#all.set(key, { plan, sources })
+    this.#keys.set(uid, key)
+    const beside = this.#ofBroker.get(path)
+    if (beside === undefined) this.#ofBroker.set(path, new Map([[uid, plan]]))
+    else beside.set(uid, plan)
+    of(changes, path).set.push(plan)
+  }
+
+  #forget(key: string, trigger: Trigger, changes: Map<string, TriggerChanges>): void {
+    const path = brokerPathOf(trigger)
+    const { uid } = trigger.metadata
+    this.#point(key, this.#all.get(key)?.sources, NOTHING)
+    this.#all.delete(key)
+    this.#keys.delete(uid)
+    const beside = this.#ofBroker.get(path)
+    beside?.delete(uid)
+    if (beside?.size === 0) this.#ofBroker.delete(path)
+    of(changes, path).removed.push(uid)
+  }
+
+  #point(key: string, before: ReadonlySet<string> = NOTHING, after: ReadonlySet<string>): void {
+    for (const source of before) {
+      if (after.has(source)) continue
+      const pointing = this.#pointing.get(source)
+      pointing?.delete(key)
+      if (pointing?.size === 0) this.#pointing.delete(source)
+    }
+    for (const source of after) {
+      const pointing = this.#pointing.get(source)
+      if (pointing === undefined) this.#pointing.set(source, new Set([key]))
+      else pointing.add(key)
+    }
+  }
+}
+
+const NOTHING: ReadonlySet<string> = new Set()
+
+function of(changes: Map<string, TriggerChanges>, path: string): TriggerChanges {
+  let found = changes.get(path)
+  if (found === undefined) changes.set(path, (found = { set: [], removed: [] }))
+  return found
+}
+
+/** Whether nothing changed that a plan is made from: what was written, and, of all but Brokers, the address in the status. */
+function isSameSource(before: Resource, after: Resource): boolean {
+  if (before.metadata.generation !== after.metadata.generation) return false
+  if (before.metadata.annotations !== after.metadata.annotations) return false
+  if (isBroker(after) || before.status === after.status) return true
+  const fields = ['address', 'addresses']
+  return fields.every((field) => isDeepStrictEqual(before.status?.[field], after.status?.[field]))
+}
+
+/** Whether those that point at it say of it what they said. */
+export function isReadyAsBefore(before: Resource, after: Resource): boolean {
+  if (before.status === after.status) return true
+  return isDeepStrictEqual(readyCondition(before.status?.conditions), readyCondition(after.status?.conditions))
+}
+
+/** What the annotation `knative.dev/dependency` names; it was checked when it was applied. */
+function dependencyOf({ metadata }: Trigger): string | undefined {
+  const annotation = metadata.annotations['knative.dev/dependency']
+  if (annotation === undefined) return undefined
+  const { apiVersion, kind, name } = JSON.parse(annotation) as { apiVersion: string; kind: string; name: string }
+  return resourceKey({ group: groupOf(apiVersion), kind, namespace: metadata.namespace, name })
+}
