@@ -6,6 +6,7 @@ import { parseAddress } from '@sluice/server/address'
 import { errorLine, EXIT, exitWith } from './exit.ts'
 import { checked, collect, clientWord, flag, parseBaseUrl, parseDirectory, wholeNumber, word } from './flags.ts'
 import { deadLettersCommand } from './operation-words.ts'
+import { describeCommand, getCommand } from './resource-words.ts'
 import { VERSION } from './version.ts'
 
 /** Where a running Sluice answers. */
@@ -24,6 +25,8 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addHelpText('after', EXAMPLES)
     .addCommand(upCommand(ready))
     .addCommand(validateCommand())
+    .addCommand(getCommand())
+    .addCommand(describeCommand())
     .addCommand(sendCommand())
     .addCommand(deadLettersCommand())
     .addCommand(logCommand())
@@ -38,6 +41,8 @@ const EXAMPLES = `
 Examples:
   sluice validate shop/            what is wrong with these files, with file, line and column
   sluice up shop/                  run them; Ctrl-C stops
+  sluice get triggers              which there are, and whether they are ready
+  sluice describe trigger orders   all about one: where it sends, what waits, what went wrong
   sluice send --type order.created --data '{"order": 1}'
                                    send an event to Broker default/default
   sluice dead-letters list         what no subscriber took; show, redrive and purge follow

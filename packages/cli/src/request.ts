@@ -3,6 +3,7 @@
 
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 
 /** What is asked of it. */
@@ -39,4 +40,18 @@ export async function request(
     if (signal.aborted) throw new Error(`none within ${ANSWER_MS_MAX / 1000} s`, { cause: error })
     throw error
   }
+}
+
+/**
+ * Sends a GET and yields the lines of its answer as they come, for as long as it takes.
+ *
+ * @throws an Error as {@link request} does, also where the answer breaks off; of an answer that is no 200, with its body
+ */
+export async function* lines(url: string): AsyncGenerator<string, void> {
+  const send = url.startsWith('https:') ? httpsRequest : httpRequest
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    send(url, resolve).on('error', reject).end()
+  })
+  if (response.statusCode !== 200) throw new Error(`it answered ${response.statusCode}: ${await text(response)}`)
+  yield* createInterface({ input: response })
 }

@@ -40,18 +40,22 @@ export async function printValue(value: unknown, output: 'json' | 'yaml'): Promi
 
 /** Headings and rows, each column as wide as its widest cell. */
 export function tableOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = rows.map((row) => columns.map(({ of }) => printable(of(row)) || '<none>'))
-  const lines = [columns.map(({ title }) => title), ...cells]
-  const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]!.length)))
-  return lines
-    .map(
-      (line) =>
-        `${line
-          .map((cell, at) => cell.padEnd(widths[at]! + GAP))
-          .join('')
-          .trimEnd()}\n`,
-    )
-    .join('')
+  return growingTable(columns)(rows)
+}
+
+/** As {@link tableOf}, of rows that go on coming: headings come once, and columns get no narrower. */
+export function growingTable<Row>(columns: readonly Column<Row>[]): (rows: readonly Row[]) => string {
+  const widths = columns.map(() => 0)
+  let headings: string[][] = [columns.map(({ title }) => title)]
+  return (rows) => {
+    const lines = [...headings, ...rows.map((row) => columns.map(({ of }) => printable(of(row)) || '<none>'))]
+    headings = []
+    for (const [at] of columns.entries()) widths[at] = Math.max(widths[at]!, ...lines.map((line) => line[at]!.length))
+    return lines
+      .map((line) => line.map((cell, at) => cell.padEnd(widths[at]! + GAP)).join(''))
+      .map((line) => `${line.trimEnd()}\n`)
+      .join('')
+  }
 }
 
 /** Names and values, one a line, the values below each other. */

@@ -5,12 +5,14 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
 import { mountDeadLetters } from './dead-letters.ts'
+import { mountRunning } from './running.ts'
 
 export function mountSluiceApi(routes: FastifyInstance, controller: Controller): void {
   void routes.register(
     (scope, _options, done) => {
       scope.setErrorHandler((error, _request, reply) => sendError(reply, error))
       mountDeadLetters(scope, controller)
+      mountRunning(scope, controller)
       done()
     },
     { prefix: '/sluice/v1' },
