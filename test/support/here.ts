@@ -112,8 +112,8 @@ function recordSteps(to: Observer): Pick<Here, 'steps' | 'step'> & { observer: O
       to.targetChanged(trigger, state)
       note({ step: 'targetChanged', state })
     },
-    discarded(trigger, events) {
-      to.discarded(trigger, events)
+    discarded(trigger, events, cause) {
+      to.discarded(trigger, events, cause)
       note({ step: 'discarded', events })
     },
   }

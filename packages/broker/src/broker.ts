@@ -2,7 +2,7 @@
 //
 // From: server/src/ingress.ts. Next: the channel stores, judges the filters, and hands over to dispatch.ts.
 
-import type { Channel, DeadLetterBox, PublishResult } from '@sluice/channel'
+import type { Channel, DeadLetterBox, PublishResult, Start } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
 import { SluiceError, type Event } from '@sluice/event'
@@ -56,6 +56,12 @@ export interface Broker extends BrokerName {
    * again.
    */
   removeTrigger(id: string): Promise<void>
+  /**
+   * Sets what a trigger has still to get, as {@link Subscription.seek}: what was passed by is counted as discarded, and
+   * what comes again is judged by its filter of now. Rejects, with nothing changed, where the channel can't do it, with
+   * `SLUICE_TRIGGER_NOT_FOUND`, and while draining.
+   */
+  seekTrigger(id: string, start: Start): Promise<{ skipped: number }>
   /** `undefined`: no trigger of that id is set. */
   status(id: string): TriggerStatus | undefined
   /** Every trigger that is set now, with what it is doing. */
@@ -180,6 +186,10 @@ class RunningBroker implements Broker {
 
   removeTrigger(id: string): Promise<void> {
     return this.#triggers.remove(id)
+  }
+
+  seekTrigger(id: string, start: Start): Promise<{ skipped: number }> {
+    return this.#triggers.seek(id, start, () => this.#refuseWhileDraining())
   }
 
   status(id: string): TriggerStatus | undefined {

@@ -188,7 +188,7 @@ export class Dispatch {
     if (this.#failed !== undefined) return void this.#failed.push(delivery)
     delivery.release(0, 'unused')
     const isDiscarded = this.#phase === 'removed' && !(delivery instanceof Redriven)
-    if (isDiscarded) this.#context.observer.discarded(this.#context.trigger, 1)
+    if (isDiscarded) this.#context.observer.discarded(this.#context.trigger, 1, 'deleted')
   }
 
   // --- Control: the trigger is changed, paused, removed, closed ---

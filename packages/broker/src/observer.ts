@@ -49,10 +49,11 @@ export interface Observer {
   /** Events that were accepted and will not be delivered: taken by retention, or left in memory at the end. */
   lost(trigger: TriggerName, loss: Loss): void
   /**
-   * A trigger is deleted, and with it its backlog of so many events, possibly none. Once more for each attempt that was
-   * under way then and failed.
+   * `deleted`: a trigger is, and with it its backlog of so many events, possibly none; once more for each attempt that
+   * was under way then and failed. `seek`: a person has set the trigger past so many events that waited for it, without
+   * those that came in at the same moment.
    */
-  discarded(trigger: TriggerName, events: number): void
+  discarded(trigger: TriggerName, events: number, cause: 'deleted' | 'seek'): void
 }
 
 /** Listens to nothing. */

@@ -4,7 +4,7 @@
 // From: broker.ts. Next: the channel hands over to dispatch.ts.
 
 import type { Channel, Lag, PublishResult, Start, Subscription, Window } from '@sluice/channel'
-import type { Event } from '@sluice/event'
+import { SluiceError, type Event } from '@sluice/event'
 import type { Filter } from '@sluice/filter'
 import type { TargetState } from './congestion.ts'
 import { Dispatch, type DispatchContext, type Route } from './dispatch.ts'
@@ -157,11 +157,32 @@ export class Triggers {
     stop(running, 'removed')
     const { discarded } = await channel.remove(name.id)
     this.#running.delete(name.id) // not before: where the channel refused, the removal can be asked for again
-    observer.discarded(name, discarded + dispatch.giveBack())
+    observer.discarded(name, discarded + dispatch.giveBack(), 'deleted')
+  }
+
+  /** As {@link Broker.seekTrigger}. */
+  seek(id: string, start: Start, isRefused: () => void): Promise<{ skipped: number }> {
+    return this.#inTurn(id, async () => {
+      isRefused()
+      const running = this.#running.get(id)
+      if (running === undefined || running.isLeaving) throw noTrigger(id)
+      const { subscription } = running
+      // Paused, nothing but new events changes how many wait.
+      subscription.pause()
+      try {
+        const before = waiting(subscription)
+        await subscription.seek(start)
+        const skipped = Math.max(0, before - waiting(subscription))
+        if (skipped > 0) this.#context.observer.discarded(running.name, skipped, 'seek')
+        return { skipped }
+      } finally {
+        holdOrGo(running)
+      }
+    })
   }
 
   /** Changes of one trigger wait for each other: a removal never overtakes the opening of what it removes. */
-  #inTurn(id: string, change: () => Promise<void>): Promise<void> {
+  #inTurn<T>(id: string, change: () => Promise<T>): Promise<T> {
     const before = this.#changes.get(id) ?? Promise.resolve()
     const turn = before.then(change, change)
     this.#changes.set(id, turn)
@@ -244,6 +265,16 @@ export class Triggers {
       return { name, events: subscription.lag().events }
     })
   }
+}
+
+/** What is not out. */
+function waiting(subscription: Subscription): number {
+  const { events, inFlight } = subscription.lag()
+  return events - inFlight
+}
+
+function noTrigger(id: string): SluiceError {
+  return new SluiceError('SLUICE_TRIGGER_NOT_FOUND', `This broker runs no trigger with the uid ${id}.`, { status: 404 })
 }
 
 /** By a person, or because the box takes no more. */

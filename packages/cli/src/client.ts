@@ -65,6 +65,12 @@ interface Refusal {
   readonly message?: unknown
 }
 
+/** What `NAME` or `NAMESPACE/NAME` names; `undefined`: neither. */
+export function namedIn(text: string, namespace: string): { namespace: string; name: string } | undefined {
+  const [name = '', ns = namespace, ...more] = text.split('/').toReversed()
+  return name === '' || ns === '' || more.length > 0 ? undefined : { namespace: ns, name }
+}
+
 /** A JSON text's object; `undefined` where it is none. */
 export function jsonOf(body: string): object | undefined {
   try {

@@ -5,8 +5,8 @@ import { parseBytes } from '@sluice/resource/quantity'
 import { parseAddress } from '@sluice/server/address'
 import { errorLine, EXIT, exitWith } from './exit.ts'
 import { checked, collect, clientWord, flag, parseBaseUrl, parseDirectory, wholeNumber, word } from './flags.ts'
-import { deadLettersCommand } from './operation-words.ts'
 import { describeCommand, getCommand } from './resource-words.ts'
+import { deadLettersCommand, pauseCommand, resumeCommand, seekCommand } from './operation-words.ts'
 import { VERSION } from './version.ts'
 
 /** Where a running Sluice answers. */
@@ -29,6 +29,9 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addCommand(describeCommand())
     .addCommand(sendCommand())
     .addCommand(deadLettersCommand())
+    .addCommand(pauseCommand())
+    .addCommand(resumeCommand())
+    .addCommand(seekCommand())
     .addCommand(logCommand())
     .addCommand(
       word('version', 'Print the version.').action(

@@ -1,6 +1,6 @@
 // The words for what people do to a running sluice beside changing its resources.
 
-import { Option, type Command } from 'commander'
+import { Argument, Option, type Command } from 'commander'
 import { allNamespacesFlag, clientWord, outputFlag, wholeNumber, word } from './flags.ts'
 
 /** `sluice dead-letters list | show | redrive | purge`. */
@@ -33,6 +33,32 @@ export function deadLettersCommand(): Command {
     .addCommand(show)
     .addCommand(redrive)
     .addCommand(purge)
+}
+
+/** `sluice pause TRIGGER` */
+export function pauseCommand(): Command {
+  return clientWord('pause', 'Deliver nothing more of a Trigger until sluice resume; what matches is kept.')
+    .addArgument(triggerArgument())
+    .action(async (trigger: string, options) => (await import('./trigger-operations.ts')).pause(trigger, options))
+}
+
+/** `sluice resume TRIGGER` */
+export function resumeCommand(): Command {
+  return clientWord('resume', 'The end of sluice pause.')
+    .addArgument(triggerArgument())
+    .action(async (trigger: string, options) => (await import('./trigger-operations.ts')).resume(trigger, options))
+}
+
+/** `sluice seek TRIGGER --to earliest|latest|TIME` */
+export function seekCommand(): Command {
+  return clientWord('seek', 'Set a Trigger to an earlier or a later place among the stored events.')
+    .addArgument(triggerArgument())
+    .requiredOption('--to <place>', 'earliest, latest, or an RFC 3339 time such as 2026-11-24T18:48:23Z')
+    .action(async (trigger: string, options) => (await import('./trigger-operations.ts')).seek(trigger, options))
+}
+
+function triggerArgument(): Argument {
+  return new Argument('<trigger>', 'NAME or NAMESPACE/NAME')
 }
 
 function triggerFlag(): Option {

@@ -11,7 +11,7 @@ import {
   newEvent,
   type Event,
 } from '@sluice/event'
-import { jsonOf, messageOf, reach, whyRefused } from './client.ts'
+import { jsonOf, messageOf, namedIn, reach, whyRefused } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
 
 export interface SendOptions {
@@ -122,9 +122,10 @@ function isJson(data: Buffer): boolean {
 /** A whole URL is taken as it is; a name is looked up at the running Sluice. */
 async function brokerUrl(broker: string, { server, namespace }: SendOptions): Promise<string> {
   if (/^https?:\/\//.test(broker) && URL.canParse(broker)) return broker
-  const [name = '', ns = namespace, ...more] = broker.split('/').toReversed()
-  if (name === '' || ns === '' || more.length > 0)
+  const named = namedIn(broker, namespace)
+  if (named === undefined)
     exitWith(EXIT.usage, `sluice send: "${broker}" names no Broker. Write NAME, NAMESPACE/NAME, or a whole URL.`)
+  const { namespace: ns, name } = named
   const path = `/apis/eventing.knative.dev/v1/namespaces/${encodeURIComponent(ns)}/brokers/${encodeURIComponent(name)}`
   const found = await reach('sluice send', 'GET', server + path)
   const answer: BrokerAnswer | undefined = jsonOf(found.body)

@@ -168,6 +168,8 @@ function tellReady(
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
   for (const line of standstills(resources.map(({ resource }) => resource))) lines.push(`  ${line}`)
+  const paused = controller.list({ group: 'eventing.knative.dev', kind: 'Trigger' }).filter(isPausedByOperation)
+  if (paused.length > 0) lines.push(`  Paused by sluice pause: Trigger ${few(paused.map(titleOf))}.`)
   lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
   lines.push(
     watch ? '  Files that change are applied at once.' : '  Files that change are applied on SIGHUP (--no-watch).',
@@ -190,6 +192,10 @@ function standstills(resources: readonly Resource[]): string[] {
   if (paused.length > 0)
     lines.push(`Paused by sluice.dev/paused: Trigger ${few(paused)}; what matches is kept and waits.`)
   return lines
+}
+
+function isPausedByOperation({ status }: Resource): boolean {
+  return (status?.['paused'] as { by?: unknown } | undefined)?.by === 'operation'
 }
 
 function titleOf({ metadata: { namespace, name } }: Resource): string {

@@ -334,7 +334,7 @@ export class DeclaredBroker {
     } finally {
       await this.#opening
       const triggers = this.holdsData ? (this.#running?.broker.triggers() ?? []) : []
-      for (const { name, status } of triggers) observer.discarded(name, status.lag.events)
+      for (const { name, status } of triggers) observer.discarded(name, status.lag.events, 'deleted')
       const discarded = await data?.discard(this.#identity.uid)
       if (discarded !== undefined) storage?.discarded?.(discarded)
     }

@@ -5,6 +5,7 @@
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
 import { DeclaredBroker, type ControllerOptions } from './broker.ts'
+import { SluiceError } from '@sluice/event'
 import type { ChannelSettings } from './channels.ts'
 import type { BrokerIdentity } from './data.ts'
 import type { TriggerChanges } from './plans.ts'
@@ -45,6 +46,14 @@ export class Brokers {
 
   get(path: string): DeclaredBroker | undefined {
     return this.#declared.get(path)
+  }
+
+  /** The broker that takes events at this path. Throws why there is none. */
+  taking(path: string): Broker {
+    const declared = this.#declared.get(path)
+    if (declared?.broker !== undefined) return declared.broker
+    const unknown = new SluiceError('SLUICE_BROKER_UNKNOWN', `There is no Broker ${path}.`, { status: 404 })
+    throw declared?.unavailable() ?? unknown
   }
 
   channelState(broker: Broker): ChannelState {

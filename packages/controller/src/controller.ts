@@ -29,11 +29,14 @@ import {
 import { Addresses, brokerPathOf, BROKERS, pathOf, TRIGGERS } from './addresses.ts'
 import type { ControllerOptions } from './broker.ts'
 import { Brokers, type BrokerChange } from './brokers.ts'
-import { brokersConcerned, channelChanges, channelSettings, isOfChannels } from './channels.ts'
+import { brokersConcerned, channelChanges, channelSettings, isOfChannels, needsData } from './channels.ts'
 import type { ChannelKind } from './drivers.ts'
 import { Losses } from './losses.ts'
+import { OperationNotes } from './operation-notes.ts'
+import { Operations } from './operations.ts'
 import { isReadyAsBefore, Plans, type TriggerChanges } from './plans.ts'
-import { brokerStatus, summary, triggerStatus, whyFull } from './status.ts'
+import { summary } from './status.ts'
+import { StatusWriting } from './status-writing.ts'
 import { Statuses } from './statuses.ts'
 
 /** Runs what is declared. One of its kind in a process. */
@@ -66,6 +69,8 @@ export interface Controller {
   get(identity: Identity): Resource | undefined
   /** All of a kind, with their statuses as of now. */
   list(of: { group: string; kind: string }): Resource[]
+  /** What people do to triggers beside changing their resources. */
+  readonly operations: Operations
   /** A line for each broker and trigger: where it is or goes, and if it isn't ready, why. */
   summary(): string[]
   /** Drains and closes every broker, as its `close`. Removed ones that need longer than `deadlineMs` are left. */
@@ -90,12 +95,15 @@ const FILES_SOURCE = 'files'
 class RunningController implements Controller {
   readonly store: ResourceStore
   readonly writer: ResourceWriter
+  readonly operations: Operations
   readonly #options: ControllerOptions
   readonly #addresses: Addresses
   readonly #brokers: Brokers
   readonly #losses: Losses
+  readonly #notes: OperationNotes
   readonly #plans: Plans
   readonly #statuses: Statuses
+  readonly #writer: StatusWriting
   #lastApply: Promise<unknown> = Promise.resolve()
   #isApplying = false
   /** What the commits of the apply that is under way have begun. */
@@ -115,15 +123,31 @@ class RunningController implements Controller {
       refuse: (resource) => this.#refuse(resource),
     })
     this.#addresses = new Addresses(this.store)
-    this.#plans = new Plans(this.#addresses)
+    this.#notes = new OperationNotes(options.data)
+    this.#plans = new Plans(this.#addresses, (uid) => this.#notes.of(uid)?.paused !== undefined)
     this.#losses = new Losses(clock)
     this.#statuses = new Statuses(clock, {
-      broker: (path) => this.#writeBrokerStatus(path),
-      trigger: (key) => this.#writeTriggerStatus(key),
+      broker: (path) => this.#writer.broker(path),
+      trigger: (key) => this.#writer.trigger(key),
       keyOf: (uid) => this.#plans.keyOf(uid),
     })
     const observer = this.#losses.noting(this.#statuses.marking(options.observer))
     this.#brokers = new Brokers({ ...options, observer }, (path) => this.#brokerChanged(path))
+    this.#writer = new StatusWriting({
+      store: this.store,
+      addresses: this.#addresses,
+      plans: this.#plans,
+      brokers: this.#brokers,
+      losses: this.#losses,
+      notes: this.#notes,
+    })
+    this.operations = new Operations({
+      store: this.store,
+      clock,
+      notes: this.#notes,
+      runningBroker: (path) => this.#brokers.taking(path),
+      changed: (key) => this.#operated(key),
+    })
     this.store.subscribe((change) => this.#committed(change))
   }
 
@@ -159,6 +183,8 @@ class RunningController implements Controller {
     if (this.#isClosed) throw draining()
     const restored = await this.#restore()
     if (restored.problems.length > 0) return restored.problems
+    const all = [...restored.resources, ...declared]
+    if (this.#notes.mayLoad(() => needsData(all, this.#channelByDefault))) await this.#notes.load()
     const problems = await this.writer.exclusively(() => this.#commit(declared, restored.resources, base, options))
     if (problems.length > 0) return problems
     try {
@@ -167,6 +193,7 @@ class RunningController implements Controller {
       this.#isApplying = false
     }
     await this.#discardUndeclared()
+    this.#notes.sweep((uid) => this.#plans.keyOf(uid) !== undefined)
     await this.#statuses.flush()
     return []
   }
@@ -187,7 +214,7 @@ class RunningController implements Controller {
     this.#begun = []
     if (this.#addresses.base !== base) {
       this.#addresses.base = base
-      this.#begin(changesOf(this.#plans.takeAll()))
+      void this.#begin(changesOf(this.#plans.takeAll()))
     }
     if (restored.length > 0) this.store.apply(restored, { source: API_SOURCE })
     const { problems = [] } = this.store.apply(declared, files) // next: #committed
@@ -223,16 +250,19 @@ class RunningController implements Controller {
       const channel = channelSettings(broker, find, this.#channelByDefault)
       changeOf(changes, pathOf(broker)).declared = isThere ? { identity: broker.metadata, channel } : 'removed'
     }
-    for (const { metadata } of change.removed) this.#losses.forget(metadata.uid)
+    for (const { metadata } of change.removed) {
+      this.#losses.forget(metadata.uid)
+      this.#notes.forget(metadata.uid)
+    }
     for (const { before, after } of change.updated) {
       if (isReadyAsBefore(before, after)) continue
       for (const key of this.#plans.pointingAt(keyOf(after))) this.#statuses.markTrigger(key)
     }
-    if (changes.size > 0) this.#begin(changes)
+    if (changes.size > 0) void this.#begin(changes)
   }
 
   /** Of what an apply begins, it writes the statuses itself. */
-  #begin(changes: ReadonlyMap<string, BrokerChange>): void {
+  #begin(changes: ReadonlyMap<string, BrokerChange>): Promise<unknown> {
     const begun = this.#brokers.change(changes, (path) => this.#plans.ofBroker(path))
     const mark = (): void => {
       for (const [path, { declared, triggers }] of changes) {
@@ -246,6 +276,7 @@ class RunningController implements Controller {
       mark()
       if (!this.#isApplying) void this.#statuses.flush()
     })
+    return begun
   }
 
   /** Once: data of Brokers that were taken out of the files while no process ran. Later ones go as they are removed. */
@@ -255,6 +286,14 @@ class RunningController implements Controller {
     this.#isSwept = true
     const uids = new Set(this.store.list(BROKERS).map(({ metadata }) => metadata.uid))
     for (const discarded of await data.discardOthers(uids)) storage?.discarded?.(discarded)
+  }
+
+  // --- Operations ---
+
+  /** Somebody has paused the trigger, resumed it, or set it to another place. */
+  async #operated(key: string): Promise<void> {
+    await this.#begin(changesOf(this.#plans.takeOne(key)))
+    this.#writer.trigger(key)
   }
 
   // --- What came through the API ---
@@ -295,18 +334,18 @@ class RunningController implements Controller {
     const key = resourceKey(identity)
     const resource = this.store.get(key)
     if (resource === undefined) return undefined
-    if (isBroker(resource)) this.#writeBrokerStatus(pathOf(resource))
+    if (isBroker(resource)) this.#writer.broker(pathOf(resource))
     if (isTrigger(resource)) {
-      this.#writeBrokerStatus(brokerPathOf(resource))
-      this.#writeTriggerStatus(key)
+      this.#writer.broker(brokerPathOf(resource))
+      this.#writer.trigger(key)
     }
-    return this.store.get(key)
+    return this.#writer.withBacklog(this.store.get(key)!)
   }
 
   list(of: { group: string; kind: string }): Resource[] {
-    for (const broker of this.store.list(BROKERS)) this.#writeBrokerStatus(pathOf(broker))
+    for (const broker of this.store.list(BROKERS)) this.#writer.broker(pathOf(broker))
     this.#statuses.writeNow()
-    return this.store.list(of)
+    return this.store.list(of).map((resource) => this.#writer.withBacklog(resource))
   }
 
   summary(): string[] {
@@ -318,36 +357,6 @@ class RunningController implements Controller {
     this.#statuses.markBroker(path)
     for (const { trigger } of this.#plans.ofBroker(path)) this.#statuses.markTrigger(keyOf(trigger))
     if (!this.#isApplying) void this.#statuses.flush()
-  }
-
-  /** Returns whether it changes without being marked: room comes back by itself. */
-  #writeBrokerStatus(path: string): boolean {
-    const [namespace = '', name = ''] = path.split('/')
-    const resource = this.#addresses.find({ ...BROKERS, namespace, name })
-    if (resource === undefined || !isBroker(resource)) return false
-    const declared = this.#brokers.get(path)
-    const sink = resource.spec.delivery?.deadLetterSink
-    const resolved = sink && this.#addresses.resolve(sink, resource.metadata.namespace, 'deadLetterSink')
-    const full = declared?.broker && whyFull(declared.broker)
-    const state = declared?.state ?? { state: 'opening' }
-    const warnings = { full, damage: declared?.damage, otherChannel: declared?.otherChannel }
-    const url = this.#addresses.urlOf(resource)
-    this.store.setStatus(keyOf(resource), brokerStatus(resource, url, state, resolved, warnings))
-    return full !== undefined
-  }
-
-  /** As {@link #writeBrokerStatus}; so does a dead-letter box. */
-  #writeTriggerStatus(key: string): boolean {
-    const plan = this.#plans.get(key)
-    if (plan === undefined) return false
-    const { trigger } = plan
-    const { uid } = trigger.metadata
-    const triggers = this.#brokers.get(brokerPathOf(trigger))?.triggers
-    const running = triggers?.status(uid)
-    const subscription = { running, refusal: triggers?.refusal(uid), lost: this.#losses.of(uid) }
-    const lookup = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
-    this.store.setStatus(key, triggerStatus(plan, this.#addresses.brokerOf(trigger), subscription, lookup))
-    return running?.boxFull === true
   }
 
   // --- The end ---

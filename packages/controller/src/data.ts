@@ -4,6 +4,7 @@
 //     format                the version of this layout
 //     resources/            what came through the API (@sluice/resource)
 //     brokers/<uid>/        of a Broker: `name`, and what its driver keeps there
+//     operations/           what people did to triggers beside changing their resources (./operation-notes.ts)
 //     trash/<uid>-<time>/   of a Broker that was deleted, for 24 h
 //
 // Nothing is made before the first Broker, or `sluice up`, asks for it. A Broker's uid is the same in every process that
@@ -156,6 +157,10 @@ export class DataDirectory {
   /** Whether there is data of this Broker. */
   holds(uid: string): boolean {
     return existsSync(this.brokerFolder(uid))
+  }
+
+  get operationsFolder(): string {
+    return `${this.path}/operations`
   }
 
   brokerFolder(uid: string): string {

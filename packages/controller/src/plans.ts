@@ -33,14 +33,17 @@ interface Planned {
 
 export class Plans {
   readonly #addresses: Addresses
+  readonly #isPaused: (uid: string) => boolean
   readonly #all = new Map<string, Planned>()
   readonly #keys = new Map<string, string>()
   readonly #ofBroker = new Map<string, Map<string, TriggerPlan>>()
   /** By the key of what they point at: keys of triggers. */
   readonly #pointing = new Map<string, Set<string>>()
 
-  constructor(addresses: Addresses) {
+  /** `isPaused`: whether an operation has paused the trigger with this uid. */
+  constructor(addresses: Addresses, isPaused: (uid: string) => boolean) {
     this.#addresses = addresses
+    this.#isPaused = isPaused
   }
 
   /** Of the trigger with this resource key. */
@@ -92,11 +95,20 @@ export class Plans {
     return changes
   }
 
+  /** Plans one again: somebody has paused or resumed it. */
+  takeOne(key: string): Map<string, TriggerChanges> {
+    const changes = new Map<string, TriggerChanges>()
+    const plan = this.get(key)
+    if (plan !== undefined) this.#plan(key, plan.trigger, changes)
+    return changes
+  }
+
   #plan(key: string, trigger: Trigger, changes: Map<string, TriggerChanges>): void {
     const path = brokerPathOf(trigger)
     const { uid } = trigger.metadata
     const before = this.#all.get(key)
-    const { value: plan, keys: sources } = this.#addresses.noting(() => planTrigger(trigger, this.#addresses))
+    const isPaused = this.#isPaused(uid)
+    const { value: plan, keys: sources } = this.#addresses.noting(() => planTrigger(trigger, this.#addresses, isPaused))
     const dependency = dependencyOf(trigger)
     if (dependency !== undefined) sources.add(dependency)
     this.#point(key, before?.sources, sources)

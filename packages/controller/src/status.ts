@@ -9,6 +9,7 @@ import {
   nameOf,
   readyCondition,
   triggerKind,
+  triggerSettings,
   type Identity,
   type Kind,
   type Mark,
@@ -18,6 +19,7 @@ import {
   type Trigger,
 } from '@sluice/resource'
 import type { BrokerState } from './broker.ts'
+import type { OperationNote } from './operation-notes.ts'
 import type { TriggerPlan } from './trigger.ts'
 
 /** What is amiss with a Broker that is no reason not to be Ready, in words. */
@@ -86,6 +88,8 @@ export interface SubscriptionState {
   readonly refusal: string | undefined
   /** What it has lost, in words. */
   readonly lost: string | undefined
+  /** What people did to it beside changing its resource. */
+  readonly note: OperationNote | undefined
 }
 
 /**
@@ -95,7 +99,7 @@ export interface SubscriptionState {
 export function triggerStatus(
   plan: TriggerPlan,
   broker: Resource | undefined,
-  { running, refusal, lost }: SubscriptionState,
+  { running, refusal, lost, note }: SubscriptionState,
   lookup: (identity: Identity) => Resource | undefined,
 ): Status {
   const { trigger, subscriber, deadLetterSink } = plan
@@ -111,11 +115,14 @@ export function triggerStatus(
       DeadLetterSinkResolved: sinkMark(deadLetterSink, waits),
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
       ...warning('EventsKept', 'EventsLost', lost),
+      ...pausedMark(trigger, note),
     },
     {
       subscriberUri: subscriber.url ?? '', // spec 16
       ...sinkUri(deadLetterSink),
       ...(running !== undefined && { subscriber: subscriberStatus(running) }),
+      ...pausedStatus(trigger, note),
+      ...(note?.seek !== undefined && { lastSeek: note.seek }),
     },
   )
 }
@@ -123,6 +130,38 @@ export function triggerStatus(
 /** How deliveries go: `Healthy`, `Throttled` or `Down`, and the last failure (DESIGN "Delivery is per trigger"). */
 function subscriberStatus({ state, lastFailure }: TriggerStatus): object {
   return { state, ...(lastFailure !== undefined && { lastFailure }) }
+}
+
+/** What a Trigger has still to get; `oldest` is when the oldest of it was stored. */
+export function backlogStatus({ lag, redriving }: TriggerStatus): object {
+  const { events, bound, oldest, inFlight, parked } = lag
+  return {
+    events,
+    ...(bound !== 'exact' && { bound }),
+    ...(oldest !== undefined && { oldest: new Date(oldest).toISOString() }),
+    inFlight,
+    parked,
+    ...(redriving > 0 && { redriving }),
+  }
+}
+
+/** Whose the pause is: an annotation wins (DESIGN "Resources"). */
+function pausedStatus(trigger: Trigger, note: OperationNote | undefined): object {
+  const isAnnotated = triggerSettings(trigger).paused
+  if (!isAnnotated && note?.paused === undefined) return {}
+  return { paused: { by: isAnnotated ? 'annotation' : 'operation', ...note?.paused } }
+}
+
+/** Paused is as somebody wants it, and no reason not to be Ready: what matches is kept for it. */
+function pausedMark(trigger: Trigger, note: OperationNote | undefined): Record<string, Mark> {
+  const isAnnotated = triggerSettings(trigger).paused
+  if (!isAnnotated && note?.paused === undefined) return {}
+  const { namespace, name } = trigger.metadata
+  const since = note?.paused === undefined ? '' : ` since ${note.paused.since}`
+  const message = isAnnotated
+    ? 'Its annotation sluice.dev/paused says so, and wins over sluice resume. What matches is kept and waits.'
+    : `An operation has paused it${since}. What matches is kept and waits: sluice resume ${namespace}/${name}.`
+  return { Delivering: { status: 'False', severity: 'Info', reason: 'Paused', message } }
 }
 
 const TRUE: Mark = { status: 'True' }

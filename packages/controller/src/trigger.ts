@@ -22,16 +22,19 @@ export interface TriggerPlan {
   /** `undefined`: neither the trigger nor its broker has one. */
   readonly deadLetterSink: Resolved | undefined
   readonly policy: DeliveryPolicy
+  /** By an operation, beside what its annotation says. */
+  readonly isPaused: boolean
 }
 
-/** Everything about a trigger that its resource, its broker's and those it points at decide. */
-export function planTrigger(trigger: Trigger, addresses: Addresses): TriggerPlan {
+/** Everything about a trigger that its resource, its broker's, those it points at, and people's operations decide. */
+export function planTrigger(trigger: Trigger, addresses: Addresses, isPaused: boolean): TriggerPlan {
   const { namespace } = trigger.metadata
   const broker = addresses.brokerOf(trigger)
   const { policy, deadLetterSink } = effectiveDelivery(trigger.spec.delivery, broker?.spec?.delivery)
   return {
     trigger,
     policy,
+    isPaused,
     subscriber: addresses.resolve(trigger.spec.subscriber, namespace, 'subscriber'),
     deadLetterSink: deadLetterSink && addresses.resolve(deadLetterSink, namespace, 'deadLetterSink'),
   }
@@ -82,7 +85,7 @@ export function triggerConfig(
     },
     order: settings.order,
     window: { events: window, bytes: WINDOW_DEFAULT.bytes },
-    paused: settings.paused || !known,
+    paused: settings.paused || plan.isPaused || !known,
     start: startOf(settings.from),
   }
 }
@@ -105,6 +108,7 @@ export function samePlan(before: TriggerPlan, after: TriggerPlan): boolean {
   return (
     before.trigger.spec === after.trigger.spec &&
     before.trigger.metadata.annotations === after.trigger.metadata.annotations &&
+    before.isPaused === after.isPaused &&
     before.subscriber.url === after.subscriber.url &&
     (before.deadLetterSink === undefined) === (after.deadLetterSink === undefined) &&
     before.deadLetterSink?.url === after.deadLetterSink?.url &&

@@ -209,7 +209,11 @@ export class Triggers {
     const { id } = trigger
     const { discarded } = await this.#broker.channel.remove(id)
     trigger.isLeft = false
-    this.#observer.discarded({ id, namespace: this.#broker.namespace, name: id, broker: this.#broker }, discarded)
+    this.#observer.discarded(
+      { id, namespace: this.#broker.namespace, name: id, broker: this.#broker },
+      discarded,
+      'deleted',
+    )
   }
 }
 

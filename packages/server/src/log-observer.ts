@@ -48,12 +48,17 @@ export function withLog(observer: Observer, log: EventLog, clock: Clock): Observ
       observer.lost(trigger, loss)
       log.error({ ...named(trigger), events: loss.events, cause: loss.cause }, 'events lost')
     },
-    discarded(trigger, events) {
-      observer.discarded(trigger, events)
-      if (events > 0) log.warn({ ...named(trigger), events }, 'trigger deleted; its backlog was discarded')
+    discarded(trigger, events, cause) {
+      observer.discarded(trigger, events, cause)
+      if (events > 0) log.warn({ ...named(trigger), events }, DISCARDED[cause])
     },
   }
 }
+
+const DISCARDED = {
+  deleted: 'trigger deleted; its backlog was discarded',
+  seek: 'trigger was set past events that waited for it',
+} as const
 
 function named({ namespace, name, broker }: TriggerName): object {
   return { trigger: `${namespace}/${name}`, broker: broker.name }

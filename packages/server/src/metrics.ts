@@ -120,7 +120,7 @@ export function metrics(): Metrics {
       deadLettered: (trigger, _event, into) => void ofTrigger(trigger)[into === 'sink' ? 'deadLettered' : 'boxed']++,
       targetChanged() {},
       lost: (_trigger, { events, cause }) => add(lost, cause, events),
-      discarded: (_trigger, events) => add(discarded, 'deleted', events),
+      discarded: (_trigger, events, cause) => add(discarded, cause, events),
     },
     synced: (ms) => syncs.observe(ms / 1000),
     reloaded: (isApplied, nowMs) => void (reloaded = { isApplied, atMs: isApplied ? nowMs : reloaded.atMs }),

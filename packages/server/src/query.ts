@@ -1,7 +1,7 @@
 // What a request to `/sluice/v1` asks for behind its `?`. Strict: a slip of the pen must not widen what is asked for.
 
 import type { FastifyRequest } from 'fastify'
-import { SluiceError } from '@sluice/event'
+import { isTimestamp, SluiceError } from '@sluice/event'
 
 /** The parameters by these names, each at most once and not empty. Throws `SLUICE_QUERY_INVALID`, 400. */
 export function queryOf<Name extends string>(
@@ -25,6 +25,11 @@ export function limitOf(text: string | undefined, byDefault: number, max: number
   const limit = Number(text)
   if (Number.isInteger(limit) && limit >= 1 && limit <= max) return limit
   throw invalidQuery('limit', `limit is ${shown(text)}; it has to be a whole number from 1 to ${max}.`)
+}
+
+/** Wall-clock ms of an RFC 3339 time; `undefined`: it is none. */
+export function timeOf(text: string): number | undefined {
+  return isTimestamp(text) ? Date.parse(text) : undefined
 }
 
 /** A parameter that can't be used: 400. */

@@ -77,7 +77,7 @@ export function openServer(options: ServerOptions): SluiceServer {
     )
   api.routes.get('/version', () => ({ gitVersion: `v${version}`, sluice: version }))
   mountResources(api.routes, controller)
-  mountSluiceApi(api.routes, controller)
+  mountSluiceApi(api.routes, controller, clock)
   api.routes.get('/metrics', async (_request, reply) => {
     void reply.type(metrics.contentType)
     return metrics.render(controller, clock)

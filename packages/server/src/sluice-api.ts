@@ -2,17 +2,20 @@
 // them: `{ code, message, subject? }`.
 
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Clock } from '@sluice/clock'
 import type { Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
 import { mountDeadLetters } from './dead-letters.ts'
 import { mountRunning } from './running.ts'
+import { mountTriggerOperations } from './trigger-operations.ts'
 
-export function mountSluiceApi(routes: FastifyInstance, controller: Controller): void {
+export function mountSluiceApi(routes: FastifyInstance, controller: Controller, clock: Clock): void {
   void routes.register(
     (scope, _options, done) => {
       scope.setErrorHandler((error, _request, reply) => sendError(reply, error))
       mountDeadLetters(scope, controller)
       mountRunning(scope, controller)
+      mountTriggerOperations(scope, controller, clock)
       done()
     },
     { prefix: '/sluice/v1' },

@@ -102,8 +102,8 @@ test('a subscriber that goes down is one line, and one when it is back; being th
 test('losses are errors; a backlog that goes with its trigger is a warning, an empty one nothing', () => {
   const { observer, lines } = logged()
   observer.lost(TRIGGER, { events: 3, cause: 'shutdown' })
-  observer.discarded(TRIGGER, 0)
-  observer.discarded(TRIGGER, 5)
+  observer.discarded(TRIGGER, 0, 'deleted')
+  observer.discarded(TRIGGER, 5, 'deleted')
   expect(lines).toEqual([
     {
       level: 'error',
@@ -142,6 +142,6 @@ test('what is logged is told to the next observer first, and so is all the rest'
   observer.deadLettered(TRIGGER, event(), 'box', 'loop')
   observer.targetChanged(TRIGGER, 'Down')
   observer.lost(TRIGGER, { events: 1, cause: 'shutdown' })
-  observer.discarded(TRIGGER, 1)
+  observer.discarded(TRIGGER, 1, 'deleted')
   expect(told).toEqual(Object.keys(NO_OBSERVER))
 })

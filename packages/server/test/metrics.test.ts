@@ -183,13 +183,15 @@ describe('counters', () => {
     observer.refused(of, 400, 1)
     observer.lost(name, { events: 5, cause: 'retention' })
     observer.lost(name, { events: 1, cause: 'shutdown' })
-    observer.discarded(name, 7)
+    observer.discarded(name, 7, 'deleted')
+    observer.discarded(name, 2, 'seek')
     const found = await printed(counted)
     expect(found).toContain(`sluice_events_refused_total{${OF_BROKER},code="429"} 21\n`)
     expect(found).toContain(`sluice_events_refused_total{${OF_BROKER},code="400"} 1\n`)
     expect(found).toContain('sluice_events_lost_total{cause="retention"} 5\n')
     expect(found).toContain('sluice_events_lost_total{cause="shutdown"} 1\n')
     expect(found).toContain('sluice_events_discarded_total{cause="deleted"} 7\n')
+    expect(found).toContain('sluice_events_discarded_total{cause="seek"} 2\n')
   })
 
   test('attempts at the subscriber are measured in Knative’s buckets, by status; those at a sink are not', async () => {

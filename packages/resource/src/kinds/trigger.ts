@@ -119,7 +119,7 @@ export const trigger: Kind = {
       'DeadLetterSinkResolved',
       'OIDCIdentityCreated',
     ],
-    shown: ['EventsKept'],
+    shown: ['Delivering', 'EventsKept'],
   },
   convert: convertTrigger,
   defaults: defaultTrigger,
