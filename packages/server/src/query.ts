@@ -3,20 +3,31 @@
 import type { FastifyRequest } from 'fastify'
 import { isTimestamp, SluiceError } from '@sluice/event'
 
-/** The parameters by these names, each at most once and not empty. Throws `SLUICE_QUERY_INVALID`, 400. */
+/**
+ * The parameters by these names, each at most once and not empty. Throws `SLUICE_QUERY_INVALID`, 400. `lists`: those that
+ * {@link listOf} reads.
+ */
 export function queryOf<Name extends string>(
   request: FastifyRequest,
   names: readonly Name[],
+  lists: readonly string[] = [],
 ): { readonly [name in Name]?: string } {
   const query: { [name in Name]?: string } = {}
   for (const [name, value] of Object.entries(request.query as Record<string, unknown>)) {
+    if (lists.includes(name)) continue
     const known = names.find((each) => each === name)
-    if (known === undefined) throw invalidQuery(name, `There is no parameter ${shown(name)}. ${thereAre(names)}`)
+    if (known === undefined)
+      throw invalidQuery(name, `There is no parameter ${shown(name)}. ${thereAre([...names, ...lists])}`)
     if (typeof value !== 'string') throw invalidQuery(name, `Parameter ${name} is there more than once.`)
     if (value === '') throw invalidQuery(name, `Parameter ${name} is empty. Leave it out, or give it a value.`)
     query[known] = value
   }
   return query
+}
+
+/** A parameter that may be there several times. */
+export function listOf(request: FastifyRequest, name: string): readonly string[] {
+  return [(request.query as Record<string, string | string[] | undefined>)[name] ?? []].flat()
 }
 
 /** How many things are asked for at most. */

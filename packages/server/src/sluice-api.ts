@@ -6,6 +6,7 @@ import type { Clock } from '@sluice/clock'
 import type { Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
 import { mountDeadLetters } from './dead-letters.ts'
+import { mountEvents } from './events.ts'
 import { mountRunning } from './running.ts'
 import { mountTriggerOperations } from './trigger-operations.ts'
 
@@ -14,6 +15,7 @@ export function mountSluiceApi(routes: FastifyInstance, controller: Controller, 
     (scope, _options, done) => {
       scope.setErrorHandler((error, _request, reply) => sendError(reply, error))
       mountDeadLetters(scope, controller)
+      mountEvents(scope, controller)
       mountRunning(scope, controller)
       mountTriggerOperations(scope, controller, clock)
       done()
