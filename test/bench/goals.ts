@@ -4,6 +4,7 @@ import type { Goal } from './goal.ts'
 import { durableGoal } from './goals/durable.ts'
 import { catchUpManyGoal } from './goals/catch-up-many.ts'
 import { catchUpGoal } from './goals/catch-up.ts'
+import { expressionsGoal } from './goals/expressions.ts'
 import { fanOutGoal } from './goals/fan-out.ts'
 import { hopGoal } from './goals/hop.ts'
 import { largeGoal } from './goals/large.ts'
@@ -13,10 +14,13 @@ import { neighbourGoal } from './goals/neighbour.ts'
 import { proofGoal } from './goals/proof.ts'
 import { startGoal } from './goals/start.ts'
 import { timersGoal } from './goals/timers.ts'
+import { triggersGoal } from './goals/triggers.ts'
 
 export const goals: readonly Goal[] = [
   hopGoal,
   durableGoal,
+  triggersGoal,
+  expressionsGoal,
   fanOutGoal,
   largeGoal,
   latencyGoal,

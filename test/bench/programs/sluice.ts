@@ -26,16 +26,28 @@ export interface SluiceOptions {
 /** Starts Sluice, and waits until it is ready. Events go to the broker `default/bench`. */
 export async function startSluice(context: Context, options: SluiceOptions): Promise<Program> {
   const folder = mkdtempSync(join(context.folder, 'sluice-'))
-  const file = join(folder, 'bench.yaml')
-  writeFileSync(file, options.resources.join('---\n'))
+  const files = writeFiles(folder, options.resources)
   const channel = options.channel ?? 'memory'
   const data = options.data ?? join(folder, 'data')
-  const args = ['up', file, '--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', data]
+  const args = ['up', ...files, '--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', data]
   return await startProgram(context.children, 'sluice', {
     args: [...(options.probe === undefined ? [] : [YOUNG_GENERATION]), SLUICE, ...args, '--channel', channel],
     path: '/default/bench',
     env: options.probe === undefined ? {} : probed(options.probe),
   })
+}
+
+/** Sluice reads files of 8 MiB at most. */
+const RESOURCES_A_FILE = 20_000
+
+function writeFiles(folder: string, resources: readonly string[]): string[] {
+  const files: string[] = []
+  for (let from = 0; from < resources.length; from += RESOURCES_A_FILE) {
+    const file = join(folder, `bench-${files.length}.yaml`)
+    writeFileSync(file, resources.slice(from, from + RESOURCES_A_FILE).join('---\n'))
+    files.push(file)
+  }
+  return files
 }
 
 /** The heap's young generation as `sluice up` chooses it itself by starting Node anew, which would lose the probe. */
@@ -57,19 +69,22 @@ export interface TriggerSpec {
   readonly subscriber: string
   /** Events of this type only. Default: the type of the benchmark's events. */
   readonly type?: string
+  /** Instead: the `filters` of its spec. */
+  readonly filters?: readonly object[]
   /** Lines below `delivery:`, such as `timeout: PT1S`. Default: no delivery spec. */
   readonly delivery?: readonly string[]
 }
 
 /** A trigger on that broker. */
-export function trigger({ name, subscriber, type = EVENT_TYPE, delivery = [] }: TriggerSpec): string {
+export function trigger({ name, subscriber, type = EVENT_TYPE, filters, delivery = [] }: TriggerSpec): string {
+  const filter = filters === undefined ? `filter: {attributes: {type: ${type}}}` : `filters: ${JSON.stringify(filters)}`
   const lines = delivery.length === 0 ? '' : `  delivery:\n${delivery.map((line) => `    ${line}\n`).join('')}`
   return `apiVersion: eventing.knative.dev/v1
 kind: Trigger
 metadata: {name: ${name}, namespace: default}
 spec:
   broker: bench
-  filter: {attributes: {type: ${type}}}
+  ${filter}
   subscriber: {uri: "${subscriber}"}
 ${lines}`
 }
