@@ -78,31 +78,30 @@ export class FilterIndex<Id> {
     this.#events++
     this.#shared.next()
     this.#fields.collect(event, found)
-    if (this.#others.length > 0) found.add(this.#others)
     let first: Entry<Id> | undefined
     let matches: Entry<Id>[] | undefined
     for (let i = 0; i < found.count; i++) {
       const entries = found.lists[i]!
       for (let k = 0; k < entries.length; k++) {
         const entry = entries[k]!
-        if (!this.#passes(entry, event)) continue
+        if (entry.event === this.#events) continue // found already, and told
+        entry.event = this.#events
+        if (!passes(entry, event)) continue
         if (first === undefined) first = entry
         else if (matches === undefined) matches = [first, entry]
         else matches.push(entry)
       }
     }
+    const others = this.#others
+    for (let i = 0; i < others.length; i++) {
+      const entry = others[i]!
+      if (!passes(entry, event)) continue
+      if (first === undefined) first = entry
+      else if (matches === undefined) matches = [first, entry]
+      else matches.push(entry)
+    }
     if (matches !== undefined) return inOrder(matches)
     return first === undefined ? NONE : [first.id]
-  }
-
-  #passes(entry: Entry<Id>, event: FilterEvent): boolean {
-    if (entry.event === this.#events) return false // found already, and told
-    entry.event = this.#events
-    if (entry.test === undefined) return true
-    evaluation.erred = false
-    const verdict = entry.test(event)
-    if (evaluation.erred) entry.filter.onError?.(event)
-    return verdict
   }
 
   #entryOf(id: Id, filter: Filter, order: number): Entry<Id> {
@@ -140,6 +139,14 @@ export class FilterIndex<Id> {
     if (entry.conditions === undefined) remove(this.#others, entry)
     else for (const condition of entry.conditions) this.#fields.remove(condition, entry)
   }
+}
+
+function passes({ test, filter }: Entry<unknown>, event: FilterEvent): boolean {
+  if (test === undefined) return true
+  evaluation.erred = false
+  const verdict = test(event)
+  if (evaluation.erred) filter.onError?.(event)
+  return verdict
 }
 
 const NONE: readonly never[] = Object.freeze([])

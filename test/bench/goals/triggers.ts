@@ -39,7 +39,7 @@ const add: Target = {
 }
 const build: Target = {
   id: 'G3.build',
-  what: 'Compiling 10,000 filters and building their index, in ms of CPU (no ratio)',
+  what: 'Building the index of 10,000 filters, in ms of CPU (no ratio)',
   better: 'lower',
   target: 100,
 }
@@ -95,6 +95,9 @@ async function runIndex(context: Context): Promise<Measure[]> {
       figures: { '10,000 µs': (round) => round.many.matchUs, '10 µs': ({ few }) => few.matchUs },
     }),
     measureOf(add, rounds, { ratio: (round) => round.many.addUs / 1000, figures: {} }),
-    measureOf(build, rounds, { ratio: (round) => round.many.buildMs, figures: {} }),
+    measureOf(build, rounds, {
+      ratio: (round) => round.many.buildMs,
+      figures: { 'compiling them ms': (round) => round.many.compileMs },
+    }),
   ]
 }

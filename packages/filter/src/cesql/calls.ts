@@ -23,29 +23,51 @@ export function call(node: CallNode, definition: CesqlFunction, of: readonly Run
 }
 
 function callOfOne(node: CallNode, definition: CesqlFunction, argument: Run): Run {
+  const last = lastOf(definition)
   return (event) => {
     const value = argument(event)
     if (value === undefined) return undefined
-    try {
-      return given(node, checked(definition, definition.call(value)))
-    } catch (error) {
-      return given(node, threw(definition, error))
-    }
+    if (value !== last.first) remember(last, definition, value)
+    return given(node, last.result)
   }
 }
 
 function callOfTwo(node: CallNode, definition: CesqlFunction, first: Run, second: Run): Run {
+  const last = lastOf(definition)
   return (event) => {
     const a = first(event)
     if (a === undefined) return undefined
     const b = second(event)
     if (b === undefined) return undefined
-    try {
-      return given(node, checked(definition, definition.call(a, b)))
-    } catch (error) {
-      return given(node, threw(definition, error))
-    }
+    if (a !== last.first || b !== last.second) remember(last, definition, a, b)
+    return given(node, last.result)
   }
+}
+
+/** The last call of a function, with one argument or two: what it gives depends on those alone. */
+interface LastCall {
+  first: CesqlValue | undefined
+  second: CesqlValue | undefined
+  result: CesqlValue | FunctionFailure
+}
+
+/** A thousand expressions with `UPPER(type)` ask the same of it one after the other, for every event. */
+const lastCalls = new WeakMap<CesqlFunction, LastCall>()
+
+function lastOf(definition: CesqlFunction): LastCall {
+  let last = lastCalls.get(definition)
+  if (last === undefined) lastCalls.set(definition, (last = { first: undefined, second: undefined, result: false }))
+  return last
+}
+
+function remember(last: LastCall, definition: CesqlFunction, first: CesqlValue, second?: CesqlValue): void {
+  try {
+    last.result = checked(definition, second === undefined ? definition.call(first) : definition.call(first, second))
+  } catch (error) {
+    last.result = threw(definition, error)
+  }
+  last.first = first
+  last.second = second
 }
 
 function given(node: CallNode, result: CesqlValue | FunctionFailure): CesqlValue | undefined {
