@@ -1,16 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readmeOf } from '../../../test/support/readme.ts'
 
 test('the example of the README prints what the README says', () => {
-  const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
-  const [, example, printed] = /```ts\n(.*?)```.*?```text\n(.*?)```/s.exec(readme)!
-  const file = join(import.meta.dirname, `readme-${process.pid}.tmp.ts`)
-  writeFileSync(file, example!)
-  try {
-    expect(execFileSync(process.execPath, [file], { encoding: 'utf8' })).toBe(printed)
-  } finally {
-    rmSync(file)
-  }
+  const readme = readmeOf(import.meta.dirname)
+  expect(readme.run(readme.block('ts'))).toBe(readme.block('text'))
 })

@@ -1,17 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readmeOf } from '../../../test/support/readme.ts'
 
 test('the example of the README prints what the README says', () => {
-  const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
-  const [, example, printed] = /```ts\n(.*?)```.*?```text\n(.*?)```/s.exec(readme)!
+  const readme = readmeOf(import.meta.dirname)
   // Where the driver that it uses can be found.
-  const file = join(import.meta.dirname, `../../../channels/memory/test/readme-channel-${process.pid}.tmp.ts`)
-  writeFileSync(file, example!)
-  try {
-    expect(execFileSync(process.execPath, [file], { encoding: 'utf8' })).toBe(printed)
-  } finally {
-    rmSync(file)
-  }
+  const { run } = readmeOf(join(import.meta.dirname, '../../../channels/memory/test'))
+  expect(run(readme.block('ts'))).toBe(readme.block('text'))
 })
