@@ -1,6 +1,6 @@
 // What people do to triggers beside changing their resources: `sluice pause`, `resume` and `seek`.
 
-import { renameSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
@@ -164,4 +164,49 @@ test.each([
   const ran = await at(sluice, ...words)
   expect(ran).toMatchObject({ code, stdout: '' })
   expect(ran.stderr).toMatch(message)
+})
+
+const COMES_BACK = (url: string): string =>
+  trigger('taker', url).replace('{name: taker}', '{name: taker, annotations: {sluice.dev/from: resume}}')
+
+async function isThere(sluice: Sluice, there: boolean): Promise<void> {
+  const path = `${sluice.api}/apis/eventing.knative.dev/v1/namespaces/default/triggers/taker`
+  while ((await fetch(path)).ok !== there);
+  while (there && conditionOf(await readResource(sluice.api, 'triggers', 'taker'), 'Ready') !== 'True');
+}
+
+test('a removed Trigger that comes back with from: resume goes on where it stood, after a kill as well', async () => {
+  const taker = await subscriber()
+  let sluice = await startSluice({ 'a.yaml': broker(), 'b.yaml': COMES_BACK(taker.url) })
+  await send(sluice, '1')
+  await taker.received(1)
+  await settled(sluice.api)
+  await at(sluice, 'pause', 'taker')
+  await send(sluice, '2')
+  renameSync(join(sluice.folder, 'b.yaml'), join(sluice.folder, 'b.off'))
+  await isThere(sluice, false)
+  await send(sluice, '3')
+  sluice = await again(sluice, 'SIGKILL')
+  await send(sluice, '4')
+  renameSync(join(sluice.folder, 'b.off'), join(sluice.folder, 'b.yaml'))
+  await isThere(sluice, true)
+  expect((await taker.received(4)).map((each) => header(each, 'ce-id'))).toEqual(['1', '2', '3', '4'])
+})
+
+test('without that it begins anew, and so it does once sluice prune has forgotten where it stood', async () => {
+  const taker = await subscriber()
+  const sluice = await startSluice({ 'a.yaml': broker() + broker('gone'), 'b.yaml': COMES_BACK(taker.url) })
+  await at(sluice, 'pause', 'taker')
+  await send(sluice, '1')
+  renameSync(join(sluice.folder, 'b.yaml'), join(sluice.folder, 'b.off'))
+  writeFileSync(join(sluice.folder, 'a.yaml'), broker())
+  await isThere(sluice, false)
+  while ((await fetch(`${sluice.api}/apis/eventing.knative.dev/v1/namespaces/default/brokers/gone`)).ok);
+  let pruned = ''
+  while (!pruned.includes('data of 1')) pruned = (await at(sluice, 'prune')).stdout
+  expect((await at(sluice, 'prune')).stdout).toBe('removed the data of 0 Brokers, and the places of 0 Triggers\n')
+  renameSync(join(sluice.folder, 'b.off'), join(sluice.folder, 'b.yaml'))
+  await isThere(sluice, true)
+  await send(sluice, '2')
+  expect(header((await taker.received(1))[0]!, 'ce-id')).toBe('2')
 })

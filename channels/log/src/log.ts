@@ -16,6 +16,7 @@ import {
   type ChannelState,
   type ChannelUsage,
   type Delivery,
+  type Position,
   type PublishOptions,
   type PublishResult,
   type ReadRange,
@@ -196,6 +197,10 @@ export class LogChannel implements Channel {
 
   remove(id: string): Promise<{ discarded: number }> {
     return this.#subscribers.remove(id)
+  }
+
+  place(id: string): Position | undefined {
+    return this.#subscribers.place(id)
   }
 
   subscriptions(): string[] {

@@ -175,7 +175,8 @@ export class Reader {
   async findStart(start: Start): Promise<number> {
     if (start === 'latest') return this.#store.next
     if (start === 'earliest') return this.first
-    return 'after' in start ? Math.max(this.first, Number(start.after) + 1) : await this.#firstSince(start.time)
+    if ('after' in start) return Math.min(this.#store.next, Math.max(this.first, Number(start.after) + 1))
+    return await this.#firstSince(start.time)
   }
 
   async #firstSince(time: number): Promise<number> {

@@ -6,6 +6,7 @@ import {
   channelUnavailable,
   unsupported,
   type Delivery,
+  type Position,
   type Subscription,
   type SubscriptionSpec,
 } from '@sluice/channel'
@@ -69,11 +70,15 @@ export class Subscribers implements Iterable<LogSubscription> {
   lowest(): number {
     let lowest = Infinity
     for (const subscription of this) lowest = Math.min(lowest, subscription.lowest())
-    for (const { position, pending } of this.#saved.values()) {
-      lowest = Math.min(lowest, position)
-      for (const seq of pending.keys()) lowest = Math.min(lowest, seq)
-    }
+    for (const saved of this.#saved.values()) lowest = Math.min(lowest, lowestOf(saved))
     return lowest
+  }
+
+  /** As {@link Channel.place} of the contract. */
+  place(id: string): Position | undefined {
+    const saved = this.#saved.get(id)
+    const lowest = saved === undefined ? this.#all.get(id)?.lowest() : lowestOf(saved)
+    return lowest === undefined ? undefined : String(Math.min(lowest, this.#channel.committedSeq + 1) - 1)
   }
 
   async subscribe(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Promise<Subscription> {
@@ -195,4 +200,11 @@ export class Subscribers implements Iterable<LogSubscription> {
     const time = reader.timeFrom(pending.seq) ?? segment.created
     return { ...pending, segment, time, event: undefined, isSaved: true }
   }
+}
+
+/** The lowest sequence number that it still needs. */
+function lowestOf({ position, pending }: SavedState): number {
+  let lowest = position
+  for (const seq of pending.keys()) lowest = Math.min(lowest, seq)
+  return lowest
 }

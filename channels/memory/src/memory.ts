@@ -211,6 +211,12 @@ export class MemoryChannel implements Channel {
     return { discarded: subscription.discard() }
   }
 
+  place(id: string): Position | undefined {
+    const subscription = this.#subscriptions.get(id)
+    if (subscription === undefined || this.#historyBytes === 0) return undefined
+    return String(Math.min(subscription.lowest(), this.#seq + 1) - 1)
+  }
+
   subscriptions(): Iterable<string> {
     return this.#subscriptions.keys()
   }

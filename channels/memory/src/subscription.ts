@@ -127,6 +127,14 @@ export class MemorySubscription implements Subscription {
     }
   }
 
+  /** The lowest number of what it has still to settle. */
+  lowest(): number {
+    let lowest = Infinity
+    for (const { seq } of this.#queue) lowest = Math.min(lowest, seq)
+    for (const { seq } of this.handover.refs()) lowest = Math.min(lowest, seq)
+    return lowest
+  }
+
   onLoss(): () => void {
     return () => {} // nothing unsettled is ever removed here
   }

@@ -10,7 +10,7 @@ import { closeAll } from './closing.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
 import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
 import { arrivalTime, HOPS_MAX, hopsLeft, hopsUsedUp, stamp } from './stamp.ts'
-import { Triggers, type TriggerConfig, type TriggerStatus } from './triggers.ts'
+import { Triggers, type Forgetting, type TriggerConfig, type TriggerStatus } from './triggers.ts'
 
 /** What a broker is made of. It owns channel and box from here on, and closes both; deliverer and clock may be shared. */
 export interface BrokerOptions {
@@ -52,10 +52,10 @@ export interface Broker extends BrokerName {
   setTrigger(config: TriggerConfig): Promise<void>
   /**
    * No new delivery for it, at once; what is under way finishes. Its backlog is discarded and counted; its dead letters
-   * stay in the box. Rejects where the channel can't forget it now: then it stands still, and can be removed, or set,
+   * stay in the box. `forgetting` is waited for before the channel forgets where it stood. Rejects where the channel can't forget it now: then it stands still, and can be removed, or set,
    * again.
    */
-  removeTrigger(id: string): Promise<void>
+  removeTrigger(id: string, forgetting?: Forgetting): Promise<void>
   /**
    * Sets what a trigger has still to get, as {@link Subscription.seek}: what was passed by is counted as discarded, and
    * what comes again is judged by its filter of now. Rejects, with nothing changed, where the channel can't do it, with
@@ -184,8 +184,8 @@ class RunningBroker implements Broker {
     return this.#triggers.set(config, () => this.#refuseWhileDraining())
   }
 
-  removeTrigger(id: string): Promise<void> {
-    return this.#triggers.remove(id)
+  removeTrigger(id: string, forgetting?: Forgetting): Promise<void> {
+    return this.#triggers.remove(id, forgetting)
   }
 
   seekTrigger(id: string, start: Start): Promise<{ skipped: number }> {

@@ -6,4 +6,4 @@ export { NO_OBSERVER, type BrokerName, type Observer, type TriggerName } from '.
 export { diskBox, type BoxRecovery, type DiskBoxOptions } from './open-disk-box.ts'
 export type { DeadLetterChoice, Redriving } from './redriving.ts'
 export { HOPS_MAX } from './stamp.ts'
-export type { TriggerConfig, TriggerStatus } from './triggers.ts'
+export type { Forgetting, TriggerConfig, TriggerStatus } from './triggers.ts'

@@ -3,7 +3,7 @@
 //
 // From: broker.ts. Next: the channel hands over to dispatch.ts.
 
-import type { Channel, Lag, PublishResult, Start, Subscription, Window } from '@sluice/channel'
+import type { Channel, Lag, Position, PublishResult, Start, Subscription, Window } from '@sluice/channel'
 import { SluiceError, type Event } from '@sluice/event'
 import type { Filter } from '@sluice/filter'
 import type { TargetState } from './congestion.ts'
@@ -47,6 +47,9 @@ export interface TriggerStatus {
   /** Entries of the box that are to be redriven, and have neither left it nor failed again. */
   readonly redriving: number
 }
+
+/** Is told where a trigger stands that is removed, as {@link Channel.place}. */
+export type Forgetting = (place: Position | undefined) => Promise<void>
 
 interface RunningTrigger {
   readonly name: TriggerName
@@ -141,20 +144,21 @@ export class Triggers {
   }
 
   /** As {@link Broker.removeTrigger}. */
-  remove(id: string): Promise<void> {
+  remove(id: string, forgetting?: Forgetting): Promise<void> {
     const known = this.#running.get(id)
     if (known !== undefined) stop(known, 'removed') // at once, even while the channel is still busy with a change
     return this.#inTurn(id, async () => {
       const running = this.#running.get(id)
-      if (running !== undefined) await this.#remove(running)
+      if (running !== undefined) await this.#remove(running, forgetting)
     })
   }
 
-  async #remove(running: RunningTrigger): Promise<void> {
+  async #remove(running: RunningTrigger, forgetting?: Forgetting): Promise<void> {
     const { name, dispatch } = running
     const { channel, observer } = this.#context
     running.isLeaving = true
     stop(running, 'removed')
+    await forgetting?.(channel.place?.(name.id))
     const { discarded } = await channel.remove(name.id)
     this.#running.delete(name.id) // not before: where the channel refused, the removal can be asked for again
     observer.discarded(name, discarded + dispatch.giveBack(), 'deleted')

@@ -48,6 +48,13 @@ export interface Channel {
   remove(id: string): Promise<{ discarded: number }>
 
   /**
+   * A place before all that the subscription `id` has still to settle: a new one that starts `{ after }` it gets all of that,
+   * and perhaps some of it once more. `undefined` where there is no such subscription, or nobody can start anywhere.
+   * Absent where a server keeps the progress of subscriptions that nobody has open.
+   */
+  place?(id: string): Position | undefined
+
+  /**
    * The ids of all subscriptions whose progress it has: open, closed, or left by a process that is gone. Where the
    * channel is `shared`, as far as this process knows.
    */

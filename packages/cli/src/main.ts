@@ -6,7 +6,7 @@ import { parseAddress } from '@sluice/server/address'
 import { errorLine, EXIT, exitWith } from './exit.ts'
 import { checked, collect, clientWord, flag, parseBaseUrl, parseDirectory, wholeNumber, word } from './flags.ts'
 import { describeCommand, getCommand } from './resource-words.ts'
-import { deadLettersCommand, pauseCommand, resumeCommand, seekCommand } from './operation-words.ts'
+import { deadLettersCommand, pauseCommand, pruneCommand, resumeCommand, seekCommand } from './operation-words.ts'
 import { VERSION } from './version.ts'
 
 /** Where a running Sluice answers. */
@@ -32,6 +32,7 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addCommand(pauseCommand())
     .addCommand(resumeCommand())
     .addCommand(seekCommand())
+    .addCommand(pruneCommand())
     .addCommand(logCommand())
     .addCommand(
       word('version', 'Print the version.').action(

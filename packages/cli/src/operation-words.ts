@@ -57,6 +57,16 @@ export function seekCommand(): Command {
     .action(async (trigger: string, options) => (await import('./trigger-operations.ts')).seek(trigger, options))
 }
 
+/** `sluice prune` */
+export function pruneCommand(): Command {
+  return clientWord(
+    'prune',
+    'Remove at once what is kept for 24 h: data of removed Brokers, places of removed Triggers.',
+  )
+    .option('--yes', 'at a terminal: yes, for good')
+    .action(async (options) => (await import('./trigger-operations.ts')).prune(options))
+}
+
 function triggerArgument(): Argument {
   return new Argument('<trigger>', 'NAME or NAMESPACE/NAME')
 }

@@ -1,4 +1,4 @@
-// `sluice pause`, `resume` and `seek`: what people do to a Trigger beside changing its resource.
+// `sluice pause`, `resume`, `seek` and `prune`: what people do beside changing resources.
 
 import { isTimestamp } from '@sluice/event'
 import { ask, namedIn, type Client } from './client.ts'
@@ -31,9 +31,24 @@ export async function seek(trigger: string, flags: ClientFlags & { to: string })
   const query = `?${new URLSearchParams({ to: flags.to }).toString()}`
   const { name, answer } = await operate('seek', trigger, flags, query)
   const { to = flags.to, skipped = 0 } = answer
-  const passedBy =
-    skipped === 0 ? '' : `; ${skipped} ${skipped === 1 ? 'event' : 'events'} that waited will not be sent`
+  const passedBy = skipped === 0 ? '' : `; ${counted(skipped, 'event')} that waited will not be sent`
   tell(`Trigger ${name} is set to ${to}${passedBy}`, answer)
+}
+
+export async function prune({ server, yes = false }: ClientFlags & { yes?: boolean }): Promise<void> {
+  if (process.stdin.isTTY && !yes) {
+    const what = 'the data of removed Brokers, and where removed Triggers stood,'
+    exitWith(EXIT.usage, `sluice prune: this removes ${what} for good. Say so with --yes.`)
+  }
+  const client: Client = { word: 'sluice prune', server }
+  const { brokers, cursors } = await ask<{ brokers: number; cursors: number }>(client, 'POST', '/sluice/v1/prune')
+  process.stdout.write(
+    `removed the data of ${counted(brokers, 'Broker')}, and the places of ${counted(cursors, 'Trigger')}\n`,
+  )
+}
+
+function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
 async function operate(

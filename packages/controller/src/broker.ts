@@ -21,6 +21,7 @@ import {
 import { DamageNoted, foundSomething } from './losses.ts'
 import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
 import type { TriggerChanges } from './plans.ts'
+import { Tombstones } from './tombstones.ts'
 import type { TriggerPlan } from './trigger.ts'
 import { Triggers } from './triggers.ts'
 
@@ -81,6 +82,8 @@ interface Running {
   /** What it was opened with. */
   readonly channel: ChannelSettings
   readonly triggers: Triggers
+  /** Where a channel that outlives the process keeps its files. */
+  readonly tombstones: Tombstones | undefined
   state: ChannelState
 }
 
@@ -164,6 +167,7 @@ export class DeclaredBroker {
     if (this.#isGone || this.#running !== undefined || channel.kind === 'none') return
     const { clock, memoryBytes, boxBytes, data, storage: told, drivers } = this.#options
     let storage: BrokerStorage
+    let tombstones: Tombstones | undefined
     try {
       const open = drivers?.[channel.kind] ?? DRIVERS[channel.kind]
       storage = await open({
@@ -177,6 +181,7 @@ export class DeclaredBroker {
         retrying: told?.retrying && ((what) => told.retrying!(this.name, what)),
         damaged: (problem) => this.#damaged(problem),
       })
+      tombstones = await this.#tombstonesOf(storage)
       if (this.#isGone) return await closeStorage(storage)
     } catch (error) {
       if (this.#isGone) return
@@ -186,8 +191,15 @@ export class DeclaredBroker {
     }
     this.#failure = undefined
     this.#tellFound(storage)
-    this.#running = this.#run(storage, channel)
+    this.#running = this.#run(storage, channel, tombstones)
     await this.#settle(this.#running, this.#running.triggers.set([...this.#plans.values()]))
+  }
+
+  async #tombstonesOf({ channel }: BrokerStorage): Promise<Tombstones | undefined> {
+    const { clock, data } = this.#options
+    const { uid } = this.#identity
+    if (!channel.capabilities.durable || !data?.holds(uid)) return undefined
+    return await Tombstones.open(data.brokerFolder(uid), clock)
   }
 
   #tellFound({ channel, recovery }: BrokerStorage): void {
@@ -205,11 +217,11 @@ export class DeclaredBroker {
     this.#tell()
   }
 
-  #run({ channel, box }: BrokerStorage, settings: ChannelSettings): Running {
+  #run({ channel, box }: BrokerStorage, settings: ChannelSettings, tombstones: Tombstones | undefined): Running {
     const { namespace, name } = this.#identity
     const broker = openBroker({ ...this.#options, namespace, name, channel, box })
-    const triggers = new Triggers(broker, this.#options.observer)
-    const running: Running = { broker, channel: settings, triggers, state: { state: 'ready' } }
+    const triggers = new Triggers(broker, this.#options.observer, tombstones)
+    const running: Running = { broker, channel: settings, triggers, tombstones, state: { state: 'ready' } }
     channel.onState((state) => {
       const isNews = state.state === 'degraded' || running.state.state === 'degraded'
       if (isNews && !this.#isGone)
@@ -278,6 +290,11 @@ export class DeclaredBroker {
   /** Its triggers, once its channel is open. */
   get triggers(): Triggers | undefined {
     return this.#running?.triggers
+  }
+
+  /** Forgets where removed triggers stood; returns of how many. */
+  async prune(): Promise<number> {
+    return (await this.#running?.tombstones?.prune()) ?? 0
   }
 
   /** Of the broker that takes events. */

@@ -56,6 +56,13 @@ export class Brokers {
     throw declared?.unavailable() ?? unknown
   }
 
+  /** Forgets where removed triggers stood; returns of how many. */
+  async prune(): Promise<number> {
+    let cursors = 0
+    for (const declared of this.#declared.values()) cursors += await declared.prune()
+    return cursors
+  }
+
   channelState(broker: Broker): ChannelState {
     const declared = this.#declared.get(`${broker.namespace}/${broker.name}`)
     return (declared?.broker === broker ? declared.channelState : undefined) ?? CLOSED

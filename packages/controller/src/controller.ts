@@ -145,6 +145,8 @@ class RunningController implements Controller {
       store: this.store,
       clock,
       notes: this.#notes,
+      data: options.data,
+      forgetRemoved: () => this.#brokers.prune(),
       runningBroker: (path) => this.#brokers.taking(path),
       changed: (key) => this.#operated(key),
     })

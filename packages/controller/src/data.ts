@@ -197,6 +197,14 @@ export class DataDirectory {
     return discarded
   }
 
+  /** Empties the trash at once; returns how many Brokers' data that was. Rejects where something can't be removed. */
+  async emptyTrash(): Promise<number> {
+    if (!this.isOpen) return 0
+    const ours = (await namesIn(`${this.path}/trash`)).filter((name) => trashTime(name) !== undefined)
+    for (const name of ours) await rm(`${this.path}/trash/${name}`, { recursive: true, force: true })
+    return ours.length
+  }
+
   /** Removes what has been in the trash for 24 h, and comes back when the next is due. */
   async #purge(): Promise<void> {
     let leftMs = Infinity

@@ -8,7 +8,7 @@ export {
   type StoreReport,
   type SubscriptionReport,
 } from './check.ts'
-export type { Operated, Operations, SeekTarget, TriggerReference } from './operations.ts'
+export type { Operated, Operations, Pruned, SeekTarget, TriggerReference } from './operations.ts'
 export { openController, type Controller } from './controller.ts'
 export { dataDirectory, type BrokerIdentity, type DataDirectory, type DataOptions, type Discarded } from './data.ts'
 export {

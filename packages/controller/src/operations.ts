@@ -9,6 +9,7 @@ import type { Clock } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import { isTrigger, keyOf, resourceKey, triggerSettings, type ResourceStore, type Trigger } from '@sluice/resource'
 import { brokerPathOf, TRIGGERS } from './addresses.ts'
+import type { DataDirectory } from './data.ts'
 import type { OperationNotes } from './operation-notes.ts'
 
 /** Names a trigger. */
@@ -26,10 +27,21 @@ export interface Operated {
 /** Where a trigger is set to: `time` in wall-clock ms. */
 export type SeekTarget = 'earliest' | 'latest' | { readonly time: number }
 
+/** What {@link Operations.prune} has removed. */
+export interface Pruned {
+  /** Of triggers. */
+  readonly cursors: number
+  /** Data of Brokers. */
+  readonly brokers: number
+}
+
 export interface OperationsContext {
   readonly store: ResourceStore
   readonly clock: Clock
   readonly notes: OperationNotes
+  readonly data: DataDirectory | undefined
+  /** Forgets where removed triggers stood; resolves with how many. */
+  readonly forgetRemoved: () => Promise<number>
   /** The broker at this path, or throws why there is none. */
   readonly runningBroker: (path: string) => Broker
   /** The notes of the trigger with this resource key are others: makes it run by them. Never rejects. */
@@ -90,6 +102,15 @@ export class Operations {
     await notes.set(uid, note).catch((error: unknown) => process.emitWarning(error as Error)) // it is done, all the same
     await this.#context.changed(keyOf(trigger))
     return { isKept: broker.channel.capabilities.durable, skipped }
+  }
+
+  /**
+   * Removes at once what is kept for 24 h after its end: where removed triggers stood, and the data of removed Brokers.
+   * Rejects where the disk does not let it.
+   */
+  async prune(): Promise<Pruned> {
+    const cursors = await this.#context.forgetRemoved()
+    return { cursors, brokers: (await this.#context.data?.emptyTrash()) ?? 0 }
   }
 
   #find({ namespace, name }: TriggerReference): Trigger {

@@ -3,7 +3,10 @@
 // From: broker.ts, with what is declared. Next: broker/src/broker.ts, which makes the changes of one trigger in turn.
 
 import type { Broker, Observer, TriggerConfig, TriggerStatus } from '@sluice/broker'
+import type { Position } from '@sluice/channel'
+import { triggerSettings } from '@sluice/resource'
 import { inWords, mayWorkLater, TRIED_AGAIN } from './retry.ts'
+import type { Tombstones } from './tombstones.ts'
 import { samePlan, triggerConfig, type TriggerPlan } from './trigger.ts'
 
 interface Asked {
@@ -25,6 +28,8 @@ interface DeclaredTrigger {
   isLeft: boolean
   /** The removal of one that {@link isLeft}, while it is under way. */
   removal: Promise<void> | undefined
+  /** The removal of one that runs, while it is under way. */
+  leaving: Promise<void> | undefined
   /** Changes that it was asked for, and the last of them that is answered. */
   turn: number
   answered: number
@@ -41,11 +46,14 @@ interface Refusal {
 export class Triggers {
   readonly #broker: Broker
   readonly #observer: Observer
+  readonly #tombstones: Tombstones | undefined
   readonly #all = new Map<string, DeclaredTrigger>()
   /** Ids of those that ran in a process that is gone, until the first {@link set}. */
   readonly #left: Set<string>
 
-  constructor(broker: Broker, observer: Observer) {
+  /** `tombstones`: where those stood that were removed; `undefined`: nobody keeps that. */
+  constructor(broker: Broker, observer: Observer, tombstones: Tombstones | undefined) {
+    this.#tombstones = tombstones
     this.#broker = broker
     this.#observer = observer
     const { channel } = broker
@@ -150,6 +158,7 @@ export class Triggers {
         isLeaving: false,
         isLeft: this.#left.delete(id),
         removal: undefined,
+        leaving: undefined,
         turn: 0,
         answered: 0,
         refusal: undefined,
@@ -180,8 +189,11 @@ export class Triggers {
       if (asked === undefined) await this.#remove(trigger)
       else {
         if (trigger.removal !== undefined) await trigger.removal
-        await this.#broker.setTrigger(asked.config) // after the removal, where that was refused
+        const comesBack = triggerSettings(asked.plan.trigger).from === 'resume'
+        if (comesBack && trigger.leaving !== undefined) await trigger.leaving // until it is known where it stood
+        await this.#broker.setTrigger(comesBack ? this.#resumed(asked.config) : asked.config) // after a refused removal
         trigger.isLeft = false
+        this.#tombstones?.forget(trigger.id)
       }
       if (turn === trigger.turn || !trigger.isLeaving) trigger.runs = asked
     } catch (error) {
@@ -196,8 +208,29 @@ export class Triggers {
     if (refusal === undefined && trigger.plan === undefined) this.#all.delete(trigger.id)
   }
 
+  /** From where it stood when it was removed, if that is known. */
+  #resumed(config: TriggerConfig): TriggerConfig {
+    const position = this.#tombstones?.of(config.id)
+    return position === undefined ? config : { ...config, start: { after: position } }
+  }
+
+  /** Once this has resolved, it is known where it stood. A disk that does not take it down holds no removal up. */
+  async #forgetting(id: string, place: Position | undefined): Promise<void> {
+    if (place === undefined || this.#tombstones === undefined) return
+    await this.#tombstones.keep(id, place).catch((error: unknown) => process.emitWarning(error as Error))
+  }
+
   #remove(trigger: DeclaredTrigger): Promise<void> {
-    if (!trigger.isLeft) return this.#broker.removeTrigger(trigger.id)
+    if (!trigger.isLeft) {
+      const removed = this.#broker.removeTrigger(trigger.id, (place) => this.#forgetting(trigger.id, place))
+      const leaving = removed
+        .catch(() => {})
+        .then(() => {
+          if (trigger.leaving === leaving) trigger.leaving = undefined
+        })
+      trigger.leaving = leaving
+      return removed
+    }
     trigger.removal ??= this.#removeLeft(trigger).finally(() => (trigger.removal = undefined))
     return trigger.removal
   }
@@ -207,7 +240,9 @@ export class Triggers {
     await this.#broker.removeTrigger(trigger.id) // after an opening of it that is under way
     if (!trigger.isLeft) return
     const { id } = trigger
-    const { discarded } = await this.#broker.channel.remove(id)
+    const { channel } = this.#broker
+    await this.#forgetting(id, channel.place?.(id))
+    const { discarded } = await channel.remove(id)
     trigger.isLeft = false
     this.#observer.discarded(
       { id, namespace: this.#broker.namespace, name: id, broker: this.#broker },

@@ -1,8 +1,9 @@
-// What people do to triggers beside changing their resources, over HTTP:
+// What people do beside changing resources, over HTTP:
 //
 //     POST /triggers/{namespace}/{name}/pause
 //     POST /triggers/{namespace}/{name}/resume
 //     POST /triggers/{namespace}/{name}/seek        ?to=earliest, latest, or an RFC 3339 time
+//     POST /prune
 //
 // From: a person, mostly by way of cli/src/trigger-operations.ts. Next: controller/src/operations.ts.
 
@@ -35,6 +36,11 @@ export function mountTriggerOperations(routes: FastifyInstance, controller: Cont
     const to = targetOf(queryOf(request, ['to']).to, clock)
     const { isKept, skipped } = await operations.seek(request.params, to)
     return reply.send({ to: typeof to === 'string' ? to : new Date(to.time).toISOString(), skipped, kept: isKept })
+  })
+
+  routes.post('/prune', async (request, reply) => {
+    queryOf(request, [])
+    return reply.send(await operations.prune())
   })
 }
 

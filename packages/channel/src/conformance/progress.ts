@@ -220,6 +220,30 @@ export const progressClauses: readonly Clause[] = [
     expect(known()).toEqual(['one'])
   }),
 
+  clause(
+    'a new subscription that starts at the place of one that is removed gets all that this one had not settled',
+    async (scene) => {
+      if (!scene.capabilities.starts.includes('after') || scene.channel.place === undefined) return
+      await scene.subscribe(settler(), { id: 'keeper' })
+      const held = receiver()
+      await scene.subscribe(held, { window: { events: 3, bytes: 1e9 } })
+      const events = scene.events(6)
+      await scene.publish(events)
+      await scene.handed(held, 3)
+      held.all[1]!.settle() // a hole: the first is not settled
+      held.all[2]!.release(60_000)
+      const place = scene.channel.place('one')
+      expect(place).toEqual(expect.any(String))
+      await scene.channel.remove('one')
+      await scene.publish(scene.events(1))
+      expect(scene.channel.place('one')).toBeUndefined()
+      const got = settler()
+      await scene.subscribe(got, { id: 'two', start: { after: place! } })
+      const owed = idsOf(events.filter((_, at) => at !== 1))
+      await scene.time.soon('what was not settled', () => owed.every((id) => got.ids.includes(id)))
+    },
+  ),
+
   clause('removing what is not there discards nothing', async (scene) => {
     expect(await scene.channel.remove('nobody')).toEqual({ discarded: 0 })
   }),
