@@ -5,7 +5,7 @@
 import type { Channel, DeadLetterBox, PublishResult, Start } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
-import { SluiceError, type Event } from '@sluice/event'
+import { recordBytes, SluiceError, type Event } from '@sluice/event'
 import { closeAll } from './closing.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
 import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
@@ -40,6 +40,8 @@ export interface Broker extends BrokerName {
   readonly box: DeadLetterBox
   /** As {@link Channel.room}; while draining, a second. */
   room(bytes: number): number
+  /** Whether an event like the last one that found no room would find none now either. */
+  readonly isFull: boolean
   /**
    * Takes events from outside, all of one request. Resolves once all are stored: only then may a sender have its 202.
    * Rejects with a SluiceError that carries the HTTP status: 400 hops used up (nothing stored), 413, 429, 503.
@@ -93,6 +95,8 @@ export function openBroker(options: BrokerOptions): Broker {
 
 const INGRESS = { lane: 'ingress' } as const
 const REPLY = { lane: 'reply' } as const
+/** The status of an event that a full channel refuses. */
+const FULL = 429
 const DRAINING_RETRY_MS = 1000
 
 class RunningBroker implements Broker {
@@ -105,6 +109,8 @@ class RunningBroker implements Broker {
   readonly #hopsMax: number
   readonly #arrival: () => string
   readonly #triggers: Triggers
+  /** Bytes of the last event for which there was no room. */
+  #wanted = 0
   #closing: Promise<void> | undefined
 
   constructor(options: BrokerOptions) {
@@ -134,7 +140,14 @@ class RunningBroker implements Broker {
   // --- Events ---
 
   room(bytes: number): number {
-    return this.#closing === undefined ? this.channel.room(bytes) : DRAINING_RETRY_MS
+    if (this.#closing !== undefined) return DRAINING_RETRY_MS
+    const retryAfterMs = this.channel.room(bytes)
+    if (retryAfterMs > 0) this.#wanted = bytes
+    return retryAfterMs
+  }
+
+  get isFull(): boolean {
+    return this.channel.room(this.#wanted) > 0
   }
 
   async accept(events: readonly Event[]): Promise<void> {
@@ -151,7 +164,10 @@ class RunningBroker implements Broker {
     for (let i = 0; i < results.length; i++) {
       const result = results[i]!
       if (result.stored) this.#observer.accepted(this, events[i]!)
-      else failed = this.#refused(failed ?? result.error, 1)
+      else {
+        if (result.error.status === FULL) this.#wanted = recordBytes(events[i]!)
+        failed = this.#refused(failed ?? result.error, 1)
+      }
     }
     if (failed !== undefined) throw failed
   }

@@ -21,6 +21,25 @@ describe('a batch', () => {
   })
 })
 
+describe('a broker', () => {
+  test('is full as long as an event like the last one that found no room would find none', async () => {
+    const { broker, network } = openScene({ bytesMax: 4000 })
+    await broker.setTrigger(trigger('billing'))
+    const send = (bytes: number): Promise<void> => broker.accept([event({ id: String(bytes) }, Buffer.alloc(bytes))])
+    await send(1500)
+    expect(broker.isFull).toBe(false)
+    await expect(send(2500)).rejects.toMatchObject({ status: 429 })
+    expect(broker.isFull).toBe(true)
+    await send(500) // a smaller one still fits
+    expect(broker.isFull).toBe(true)
+    expect(broker.room(1600)).toBeGreaterThan(0)
+    expect(broker.isFull).toBe(true)
+    while (network.underWay.length > 0) network.underWay[0]!.answer(outcome(202))
+    await send(100)
+    expect(broker.isFull).toBe(false)
+  })
+})
+
 describe('changes of one trigger', () => {
   test('are made in turn, also when nobody waits for them', async () => {
     const { broker, network } = openScene()

@@ -65,7 +65,7 @@ export function brokerStatus(
 
 /** Whether the broker refuses events for want of room, and which trigger holds most of them (DESIGN "Full"). */
 export function whyFull(broker: Broker): string | undefined {
-  if (broker.channel.room(0) === 0) return undefined
+  if (!broker.isFull) return undefined
   const { events, bytes, bytesMax } = broker.channel.usage()
   let holder = 'No trigger'
   let most = 0
