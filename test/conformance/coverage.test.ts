@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { testNamesIn } from '../support/test-names.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const PATHS = ['packages/*/test/**', 'packages/channel/src/conformance/**', 'channels/*/test/**', 'test/**']
@@ -19,15 +20,11 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, n) => first + n)
 }
 
-/** Names of tests: what stands in quotes in a test file, comments left out. */
 function testNames(): string[] {
   const globs = PATHS.map((path) => `:(glob)${path}/*.ts`)
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', ...globs], { cwd: ROOT, encoding: 'utf8' }) // prettier-ignore
   const files = listed.split('\n').filter((path) => /(\.test\.ts|src\/conformance\/.*\.ts)$/.test(path))
-  return files.flatMap((path) => {
-    const code = readFileSync(join(ROOT, path), 'utf8').replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '')
-    return [...code.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n])*)\1/g)].map(([, , text]) => text!)
-  })
+  return files.flatMap((path) => testNamesIn(join(ROOT, path)))
 }
 
 /** `- spec 47: why` */

@@ -4,13 +4,15 @@
 import { chmodSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { dial } from '../support/exchange.ts'
+import { binary } from '../support/events.ts'
+import { dial, exchange } from '../support/exchange.ts'
 import { conditionOf, readMetric, readResource } from '../support/ops.ts'
 import type { Sluice, StartOptions } from '../support/sluice.ts'
-import { RIGHTS, TRACING, WITHOUT_RIGHTS } from './machine.ts'
+import { MOUNTING, RIGHTS, TRACING, WITHOUT_RIGHTS } from './machine.ts'
 import { startProducers } from './producers.ts'
 import { openScene, type Scene } from './scene.ts'
 import { traced } from './trace.ts'
+import { mountVolume } from './volume.ts'
 
 const KEYS = 8
 
@@ -133,3 +135,33 @@ describe.each(TROUBLES)('$name', ({ skip = false, why = '', how, begin, end, tol
     await scene.verify(await scene.start())
   })
 })
+
+test.skipIf(MOUNTING.isMissing)(
+  `a start on a file system that is read-only: 503 and a status that says so; what is stored is delivered once it can be written (fault 59)${MOUNTING.why}`,
+  { timeout: 60_000 },
+  async () => {
+    const volume = await mountVolume(32 * 1024 * 1024)
+    const scene = await openScene({ data: `${volume.path}/data` })
+    const { ledger, plain, ordered } = scene
+    for (const sink of [plain, ordered]) sink.answer(() => new Promise(() => {}))
+    const first = await scene.start(volume.inside)
+    const producers = startProducers(ledger, first.broker, { keys: KEYS })
+    await ledger.ackedAtLeast(100)
+    producers.aim(undefined)
+    ledger.killed()
+    await first.stop('SIGKILL')
+    for (const sink of [plain, ordered]) sink.answer(() => 202)
+
+    volume.remount('ro')
+    const sluice = await scene.start(volume.inside)
+    const { status, headers } = await exchange(sluice.broker, binary())
+    expect([status, Number(headers['retry-after']) > 0]).toEqual([503, true])
+    const told = JSON.stringify((await readResource(sluice.api, 'brokers', 'default')).status)
+    expect(told).toContain('the file system is read-only. Mount it for writing; Sluice goes on by itself.')
+    volume.remount('rw')
+    producers.aim(sluice.broker)
+    await ledger.ackedAtLeast(ledger.acked + 100)
+    await producers.stop()
+    await scene.verify(sluice)
+  },
+)

@@ -116,7 +116,7 @@ async function runRound(course: Course, name: string, kills: readonly Kill[]): P
   const { random, data, tell } = course
   const ledger = new Ledger(ROUTES)
   let isEasy = false
-  const ordered = await openSink(ledger, 'ordered', () => (!isEasy && random() < 0.01 ? 500 : 202))
+  const ordered = await openSink(ledger, 'ordered', () => (!isEasy && random() < 0.02 ? 500 : 202))
   const [plain, dead] = [await openSink(ledger, 'plain'), await openSink(ledger, 'dead')]
   const refusing = await openSink(ledger, 'refusing', () => 400)
   const folder = folderOf({
@@ -191,7 +191,7 @@ const WAYS: Readonly<Record<Kill, (scene: Scene) => Promise<string>>> = {
   roll: (scene) =>
     killedBy(scene, ['rename', 'unlink', 'ftruncate'][Math.floor(scene.random() * 3)]! + ':signal=SIGKILL', 3),
   async synced(scene) {
-    const nth = 1 + Math.floor(scene.random() * 60)
+    const nth = 1 + Math.floor(scene.random() ** 2 * 60)
     const options = traced([`fdatasync:delay_exit=${AT_LAST_MS * 1000}:when=${nth}`], { told: true })
     const { program, over } = underLoad(scene, options)
     await Promise.race([program.stderr.until(/fdatasync.*\(DELAYED\)/), over.then(lastMoment)])
@@ -202,7 +202,7 @@ const WAYS: Readonly<Record<Kill, (scene: Scene) => Promise<string>>> = {
 }
 
 async function killedBy(scene: Scene, injection: string, most: number): Promise<string> {
-  const nth = 1 + Math.floor(scene.random() * most)
+  const nth = 1 + Math.floor(scene.random() ** 2 * most) // often among the first, which recover what was left
   const { program, over } = underLoad(scene, traced([`${injection}:when=${nth}`]))
   const isOver = await Promise.race([program.exited.then(() => true), over.then(lastMoment)])
   if (isOver) scene.ledger.killed()

@@ -67,7 +67,8 @@ export class Ledger {
   /** Events that were answered 202 and have not come to an end yet, by `end` and id. */
   readonly #owed = new Set<string>()
   readonly #killsMs: number[] = []
-  readonly #ackedMs: number[] = []
+  readonly #answers: { readonly atMs: number; readonly tookMs: number }[] = []
+  #acked = 0
   readonly #violations: string[] = []
   #changed = Promise.withResolvers<void>()
 
@@ -80,12 +81,13 @@ export class Ledger {
     this.#sent.set(sent.id, sent)
   }
 
-  /** It was answered with this status, or (0) not at all. */
-  answered(sent: Sent, status: number): void {
+  /** It was answered with this status, or (0) not at all, after so long. */
+  answered(sent: Sent, status: number, tookMs: number): void {
+    this.#answers.push({ atMs: performance.now(), tookMs })
     const isFirst = !isAcked(sent)
     sent.answers.push(status)
     if (status !== 202 || !isFirst) return this.#tell()
-    this.#ackedMs.push(performance.now())
+    this.#acked++
     for (const { matches, end } of this.#routes) {
       if (end !== BOX && matches(sent) && !this.#taken.get(end)?.has(sent.id)) this.#owed.add(`${end} ${sent.id}`)
     }
@@ -114,12 +116,17 @@ export class Ledger {
 
   /** Events that were answered 202. */
   get acked(): number {
-    return this.#ackedMs.length
+    return this.#acked
   }
 
   /** Deliveries so far, to whatever sink. */
   get deliveries(): readonly Delivery[] {
     return this.#deliveries
+  }
+
+  /** Events that a sink has taken. */
+  takenBy(sink: string): number {
+    return this.#taken.get(sink)?.size ?? 0
   }
 
   async ackedAtLeast(n: number): Promise<void> {
@@ -210,15 +217,15 @@ export class Ledger {
 
   /**
    * Deliveries beyond one for each time that an event was stored. They are allowed for what was out when the process was
-   * killed, or settled since progress was saved last: 50 ms, and as long as it or its disk stood still meanwhile.
+   * killed, or settled since progress was saved last: 50 ms, and twice as long as a write and a sync took in those days,
+   * of which no answer took less.
    */
   #again(): { duplicates: number; duplicatesMax: number; reachMs: number; unexplained: string[] } {
     const taken = this.#deliveries.filter(({ status }) => isSuccess(status))
-    const takenMs = taken.map(({ atMs }) => atMs)
-    const spans = this.#killsMs.map((killMs): Span => {
-      const stillMs = Math.max(stillBefore(takenMs, killMs), stillBefore(this.#ackedMs, killMs))
-      return { killMs, fromMs: killMs - PROGRESS_MS - stillMs }
-    })
+    const spans = this.#killsMs.map((killMs): Span => ({
+      killMs,
+      fromMs: killMs - PROGRESS_MS - 2 * this.#slowest(killMs),
+    }))
     const endOf = (atMs: number): Span | undefined => spans.find(({ killMs }) => killMs >= atMs - UNDER_WAY_MS)
     const before = new Map<string, number[]>()
     const unexplained: string[] = []
@@ -244,6 +251,15 @@ export class Ledger {
     return { duplicates, duplicatesMax, reachMs, unexplained }
   }
 
+  /** How long an answer took in the second before a kill, or would have, at most. */
+  #slowest(killMs: number): number {
+    let slowestMs = 0
+    for (const { atMs, tookMs } of this.#answers) {
+      if (atMs > killMs - LATELY_MS && atMs < killMs + UNDER_WAY_MS) slowestMs = Math.max(slowestMs, tookMs)
+    }
+    return slowestMs
+  }
+
   /** All of it in a file, a line for each event and each delivery; returns its path. For whoever has to find a fault. */
   write(name: string): string {
     const path = join(tmpdir(), name)
@@ -266,21 +282,7 @@ export const BOX = 'box'
 
 /** What a killed process had on its way is read for a moment after it. */
 const UNDER_WAY_MS = 100
-/** A longer silence than this doesn't count. */
-const STILL_MS_MAX = 1000
-
-/** The longest time in the second before a kill in which nothing came: so long the process, its disk or its test stood still. */
-function stillBefore(timesMs: readonly number[], killMs: number): number {
-  let stillMs = 0
-  let last = killMs
-  for (let i = timesMs.length - 1; i >= 0 && last > killMs - STILL_MS_MAX; i--) {
-    const atMs = timesMs[i]!
-    if (atMs > killMs) continue
-    stillMs = Math.max(stillMs, Math.min(last - atMs, STILL_MS_MAX))
-    last = atMs
-  }
-  return stillMs
-}
+const LATELY_MS = 1000
 
 /** How often it may be stored: each 202, and each sending that nobody answered. */
 function copiesOf(sent: Sent | undefined): number {

@@ -11,6 +11,8 @@ export interface Producers {
   aim(broker: string | undefined): void
   /** Each ends with the event that it has on its way; resolves once all have, for which they need to be aimed. */
   stop(): Promise<void>
+  /** Resolves once they have ended: each has sent what it was to send, or they were stopped. */
+  readonly ended: Promise<unknown>
 }
 
 export interface ProducersOptions {
@@ -49,8 +51,9 @@ export function startProducers(ledger: Ledger, broker: string | undefined, optio
   }
   async function send(sent: Sent): Promise<boolean> {
     while (target === undefined) await aimed.promise
+    const sentMs = performance.now()
     const status = await post(target, sent, agent)
-    ledger.answered(sent, status)
+    ledger.answered(sent, status, performance.now() - sentMs)
     if (status !== 202) await Promise.race([aimed.promise, new Promise((resolve) => setTimeout(resolve, AGAIN_MS))])
     return status === 202
   }
@@ -64,6 +67,7 @@ export function startProducers(ledger: Ledger, broker: string | undefined, optio
       aimed.resolve()
       aimed = Promise.withResolvers()
     },
+    ended,
     async stop() {
       isStopped = true
       await ended

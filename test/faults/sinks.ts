@@ -30,6 +30,7 @@ export async function openSink(ledger: Ledger, name: string, answer: AnswerTo = 
     const data = await buffer(request).catch(() => undefined)
     if (data === undefined) return // the process was killed
     const status = await current(id)
+    if (request.socket.destroyed) return // as well, while this one thought about it
     ledger.received(name, id, status, data)
     response.writeHead(status).end()
   }

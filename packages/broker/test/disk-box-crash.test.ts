@@ -81,7 +81,7 @@ async function course(disk: SimulatedDisk, ledger: Ledger): Promise<void> {
   await box.close()
 }
 
-test('whenever the power goes, what was answered holds: appended is there, removed is gone, replaced is new, once', async () => {
+test('whenever the power goes, what was answered holds: appended is there, removed is gone, replaced is new, once (fault 4)', async () => {
   const disk = simulatedDisk({ record: true, seed: 7 })
   const ledger = new Ledger()
   await course(disk, ledger)

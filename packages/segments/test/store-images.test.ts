@@ -81,7 +81,7 @@ async function checkImages(life: Life, seeds: number): Promise<void> {
   }
 }
 
-describe('after a power cut at any moment', () => {
+describe('after a power cut at any moment (fault 4)', () => {
   test('of appends and new segments, all that was told to be stored is there', { timeout: 60_000 }, async () => {
     for (const seed of [1, 2]) {
       const life = await live(seed, async (each, to) => {
