@@ -91,6 +91,11 @@ export class DeadLetters {
     return failed !== undefined
   }
 
+  /** The channel has set the trigger to another place: what was parked is not, and what comes again begins anew. */
+  forgetParked(): void {
+    this.#failures.clear()
+  }
+
   /**
    * While the sink is down its events stay parked and use no tries (fault 31); one waits here to be the next probe. What
    * is redriven goes back into the box, where the person who did that looks for it.

@@ -226,6 +226,11 @@ export class Dispatch {
     return lane
   }
 
+  /** The channel has set the trigger to another place. */
+  sought(): void {
+    this.#deadLetters.forgetParked()
+  }
+
   /** The box takes no more: what came from the channel waits. What is redriven goes on, for that makes room. */
   hold(): void {
     if (this.#held !== undefined) return

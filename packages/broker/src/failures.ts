@@ -37,8 +37,14 @@ export class Failures {
   /** The failure of an event that is handed over again; `undefined` where it has none, and goes to its subscriber. */
   take(delivery: Delivery): Failure | undefined {
     const failed = this.#forget(delivery.position)
-    // Fewer tries than when it failed: the subscription was set back meanwhile, and the event begins anew.
+    // Fewer tries than when it failed: the channel has begun anew with it.
     return failed !== undefined && delivery.attempt >= failed.attempts ? failed : undefined
+  }
+
+  /** The subscription was set to another place: none of these events is parked any more. */
+  clear(): void {
+    this.#byPosition.clear()
+    this.#bytes = 0
   }
 
   #forget(position: string): Failure | undefined {

@@ -176,6 +176,7 @@ export class Triggers {
       try {
         const before = waiting(subscription)
         await subscription.seek(start)
+        running.dispatch.sought()
         const skipped = Math.max(0, before - waiting(subscription))
         if (skipped > 0) this.#context.observer.discarded(running.name, skipped, 'seek')
         return { skipped }

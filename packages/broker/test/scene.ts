@@ -104,6 +104,8 @@ export function trigger(name: string, changes: Partial<TriggerConfig> = {}): Tri
 
 export interface SceneOptions {
   bytesMax?: number | undefined
+  /** Of what is settled, so that there is something to seek. Default: none. */
+  historyBytes?: number
   boxBytesMax?: number | undefined
   boxTriggerBytesMax?: number | undefined
   /** Default: one in memory. */
@@ -128,8 +130,8 @@ export interface Scene {
 
 export function openScene(options: SceneOptions = {}): Scene {
   const clock = manualClock()
-  const { bytesMax, boxBytesMax, boxTriggerBytesMax, hopsMax } = options
-  const channel = memoryChannel({ clock, ...(bytesMax !== undefined && { bytesMax }) })
+  const { bytesMax, historyBytes = 0, boxBytesMax, boxTriggerBytesMax, hopsMax } = options
+  const channel = memoryChannel({ clock, historyBytes, ...(bytesMax !== undefined && { bytesMax }) })
   const box =
     options.box ??
     memoryBox({
