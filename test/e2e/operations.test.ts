@@ -1,5 +1,6 @@
 // What operators see: health, metrics, logs, and the one line on standard output.
 
+import { readdirSync, readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
 import { exchange } from '../support/exchange.ts'
@@ -184,3 +185,15 @@ describe('output', () => {
     expect(here.stderr.soFar()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
   })
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'sixteen threads wait for disks and names, so that one that hangs does not hold up all (DESIGN "The log")',
+  async () => {
+    const { pid } = sluice.process
+    await expect.poll(() => threadsOf(pid!).filter((name) => name === 'libuv-worker').length).toBe(16)
+  },
+)
+
+function threadsOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).map((id) => readFileSync(`/proc/${pid}/task/${id}/comm`, 'utf8').trim())
+}

@@ -10,8 +10,15 @@ import * as module from 'node:module'
  */
 const YOUNG_GENERATION = '--max-semi-space-size=8'
 
+/**
+ * Names are looked up, and files are read, written and synced, by threads that all of these share. Four, as Node has them,
+ * are soon all waiting for one disk that hangs.
+ */
+const THREADS = '16'
+
 const [major, minor] = process.versions.node.split('.').map(Number)
 const broker = process.argv[2] === 'up'
+if (broker) process.env.UV_THREADPOOL_SIZE ??= THREADS
 const chosen = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((flag) => flag.includes('semi-space-size'))
 
 if (major < 22 || (major === 22 && minor < 19)) {
