@@ -8,7 +8,8 @@
 
 import type { Event } from '@sluice/event'
 import type { LogChannel } from './log.ts'
-import type { Range, SavedCursor } from './saved.ts'
+import { contains, countIn, endOf, within, type Range } from './ranges.ts'
+import type { SavedCursor } from './saved.ts'
 import type { SegmentIndex } from './segment-index.ts'
 import type { LogSubscription, Ref } from './subscription.ts'
 
@@ -22,7 +23,7 @@ export class Cursor {
   #position: number
   #isLive = true
   #judgesUntil = 0
-  #missed: Range | undefined
+  #missed: readonly Range[] = []
   /** Events from the cursor on, committed, that were judged to be for it. */
   #waiting = 0
   /** Some of those are lost, and nobody knows how many. */
@@ -59,7 +60,7 @@ export class Cursor {
   moveTo(position: number, skipped: Iterable<number> = []): void {
     this.#position = Math.max(position, this.#channel.reader.first)
     this.#judgesUntil = this.#channel.nextSeq
-    this.#missed = undefined
+    this.#missed = []
     this.#waiting = 0
     this.#isAtMost = false
     this.#isLive = false
@@ -68,9 +69,10 @@ export class Cursor {
 
   /** What was about to be stored was not: `next` is the next sequence number once more. */
   takeBack(next: number): void {
+    if (Math.max(this.#position, this.#unjudgedUntil) <= next) return
     this.#position = Math.min(this.#position, next)
     this.#judgesUntil = Math.min(this.#judgesUntil, next)
-    if (this.#missed !== undefined) this.#missed = { ...this.#missed, until: Math.min(this.#missed.until, next) }
+    this.#missed = within(this.#missed, 0, next)
     this.#subscription.changed()
   }
 
@@ -80,12 +82,12 @@ export class Cursor {
     this.#isLive = true
     this.#waiting = 0
     this.#judgesUntil = 0
-    this.#missed = undefined
+    this.#missed = []
   }
 
   /** An event that is for it is committed. */
   owe(seq: number): void {
-    if (this.#isUnjudged(seq)) return
+    if (seq < this.#position || this.#isUnjudged(seq)) return
     this.#waiting++
     this.#subscription.changed() // its progress says by how much it lags, and whether there is anything for it at all
   }
@@ -122,22 +124,18 @@ export class Cursor {
 
   /** Whether nobody judged it for this subscription when it was stored. */
   #isUnjudged(seq: number): boolean {
-    return (
-      seq < this.#judgesUntil || (this.#missed !== undefined && seq >= this.#missed.from && seq < this.#missed.until)
-    )
+    return seq < this.#judgesUntil || contains(this.#missed, seq)
   }
 
   /** How many from `first` to `last` nobody judged. */
   #unjudged(first: number, last: number): number {
     const own = Math.max(0, Math.min(this.#judgesUntil, last + 1) - first)
-    if (this.#missed === undefined) return own
-    const from = Math.max(first, this.#judgesUntil, this.#missed.from)
-    return own + Math.max(0, Math.min(this.#missed.until, last + 1) - from)
+    return own + countIn(this.#missed, Math.max(first, this.#judgesUntil), last)
   }
 
   /** From where on all is judged when it is stored. */
   get #unjudgedUntil(): number {
-    return Math.max(this.#judgesUntil, this.#missed?.until ?? 0)
+    return Math.max(this.#judgesUntil, endOf(this.#missed))
   }
 
   get #judges(): number {
@@ -203,7 +201,7 @@ export class Cursor {
     this.#waiting = 0 // whatever else was counted is lost
     this.#isAtMost = false
     this.#judgesUntil = 0
-    this.#missed = undefined
+    this.#missed = []
     this.#skipped = undefined
     this.#index = undefined
     this.#subscription.changed()

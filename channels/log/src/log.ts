@@ -8,7 +8,6 @@
 import {
   INGRESS_SHARE,
   ParkingLot,
-  channelUnavailable,
   eventTooLarge,
   within,
   type Capabilities,
@@ -37,7 +36,7 @@ import type { ProgressHead } from './progress-codec.ts'
 import type { Progress } from './progress.ts'
 import { Publication, type Appended } from './publication.ts'
 import { Reader } from './reader.ts'
-import { closed, full, RETRY_AFTER_MS, tooSlow } from './refusals.ts'
+import { closed, full, RETRY_AFTER_MS, tooSlow, unstated } from './refusals.ts'
 import { Saving } from './saving.ts'
 import { Space } from './space.ts'
 import { Subscribers, type FoundSubscribers } from './subscribers.ts'
@@ -75,6 +74,8 @@ export class LogChannel implements Channel {
   readonly #subscribers: Subscribers
   /** Those that judge what is not committed yet by themselves, once it is. */
   readonly #awaiting = new Set<LogSubscription>()
+  /** Segments are being removed. */
+  #tidying: Promise<void> | undefined
   readonly #unlock: () => Promise<void>
   #closing: Promise<void> | undefined
 
@@ -140,8 +141,7 @@ export class LogChannel implements Channel {
     if (this.isClosing) return closed()
     if (bytes > this.#limits.eventBytesMax) return eventTooLarge(bytes, this.#limits.eventBytesMax)
     if (this.#store.failure !== undefined) return this.#store.failure
-    const { unopened } = this.#subscribers
-    if (unopened > 0 && !this.#progress.hasBegun) return unjudged(unopened)
+    if (!this.#saving.isStated) return unstated()
     if (this.#store.pendingBytes > this.#limits.pendingBytesMax) return tooSlow(this.#store.pendingBytes)
     return this.#hasRoom(bytes, limit) ? undefined : full(this.#space.owed, limit)
   }
@@ -186,6 +186,7 @@ export class LogChannel implements Channel {
   failed(entries: readonly Appended[], error: SluiceError): void {
     for (const { publication, place } of entries) publication.refused(place, error)
     for (const { cursor } of this.#subscribers) cursor.takeBack(this.nextSeq)
+    this.#saving.takenBack()
   }
 
   // --- Subscriptions ---
@@ -226,11 +227,18 @@ export class LogChannel implements Channel {
     return { nextNumber: this.#subscribers.nextNumber, committed: this.#store.last, savedAt: this.now() }
   }
 
-  /** What nobody needs any more may go: neither now, nor by what is saved, up to `committed`, should the process end. */
-  async #tidy(committed: number): Promise<void> {
+  /** What nobody needs any more may go. Nothing depends on it: what can't be removed now is removed later. */
+  #tidy(committed: number): void {
+    const lowest = (): number => (this.isClosing ? 0 : this.#lowestSaved(committed))
+    const done = (): void => (this.#tidying = undefined)
+    this.#tidying ??= this.#space.tidy(lowest).then(done, done)
+  }
+
+  /** The lowest sequence number that anybody needs: now, or by what is saved, up to `committed`, should the process end. */
+  #lowestSaved(committed: number): number {
     let lowest = Math.min(this.#lowest(), committed + 1)
     for (const { savedLowest } of this.#subscribers) lowest = Math.min(lowest, savedLowest)
-    await this.#space.tidy(lowest).catch(() => {}) // nothing depends on it: what can't be removed now is removed later
+    return lowest
   }
 
   /** The lowest sequence number that anybody still needs. */
@@ -274,17 +282,10 @@ export class LogChannel implements Channel {
     await within(this.clock, deadlineMs, Promise.all(drained))
     await this.#store.flushed()
     await this.#saving.stop()
+    await this.#tidying
     this.parking.close()
     await this.#store.close()
     await this.#progress.close()
     await this.#unlock()
   }
-}
-
-/** As long as the disk does not take down that they have missed it, what is stored would be lost for those. */
-function unjudged(subscriptions: number): SluiceError {
-  return channelUnavailable(
-    `Progress can't be saved, and ${subscriptions} subscriptions are not open yet. Nothing was stored.`,
-    RETRY_AFTER_MS,
-  )
 }

@@ -65,12 +65,15 @@ export class Progress {
   /** Bytes since all of it was written, and how many that took. */
   #bytes = Infinity
   #allBytes = 0
-  /** Everything was stated anew by this process. */
-  hasBegun = false
 
   constructor(store: SegmentStore<Waiter>, bytesMin: number) {
     this.#store = store
     this.#bytesMin = bytesMin
+  }
+
+  /** Whether everything was stated anew by this process. Before that, no save may say of anybody that they stand as they did. */
+  get hasBegun(): boolean {
+    return this.#bytes < Infinity
   }
 
   /** Whether the journal is so much longer than what it says that it should begin anew. */
@@ -80,7 +83,7 @@ export class Progress {
 
   /** Saves what has changed, and who is removed, by number. Rejects when the disk fails: then the next save has all of it. */
   async save(head: ProgressHead, savers: readonly Saver[], removed: readonly number[]): Promise<void> {
-    this.#bytes += await this.#save(head, savers, { removed, isFirst: false, isLast: false })
+    this.#bytes += await this.#save(head, savers, { removed, anew: undefined })
   }
 
   /** Writes all of it into a new segment, and removes the ones before. Whoever joins meanwhile is not part of it. */
@@ -93,10 +96,9 @@ export class Progress {
       const some = savers.slice(i, i + SAVERS_AT_ONCE)
       for (const saver of some) saver.saveAll()
       const isLast = i + SAVERS_AT_ONCE >= savers.length
-      bytes += await this.#save(head(), some, { removed: [], isFirst: i === 0, isLast })
+      bytes += await this.#save(head(), some, { removed: [], anew: { isFirst: i === 0, isLast } })
     }
     this.#bytes = this.#allBytes = bytes
-    this.hasBegun = true
     while (this.#store.segments[0]!.first < first) await this.#store.removeOldest()
   }
 
@@ -104,7 +106,7 @@ export class Progress {
   async #save(
     head: ProgressHead,
     savers: readonly Saver[],
-    more: Pick<ProgressEntry, 'removed' | 'isFirst' | 'isLast'>,
+    more: Pick<ProgressEntry, 'removed' | 'anew'>,
   ): Promise<number> {
     const entry = encodeProgress({ ...head, ...more, parts: savers.map((saver) => saver.takeUnsaved()) })
     try {

@@ -14,6 +14,11 @@ export function tooSlow(bytes: number): SluiceError {
   return channelUnavailable(`The disk is slow: ${bytes} bytes wait to be written. Nothing was stored.`, RETRY_AFTER_MS)
 }
 
+/** What was stored now could have a number that progress gives another meaning. */
+export function unstated(): SluiceError {
+  return channelUnavailable("The progress of subscriptions can't be saved. Nothing was stored.", RETRY_AFTER_MS)
+}
+
 /** `owed`: bytes that are not delivered to every trigger. */
 export function full(owed: number, limit: number): SluiceError {
   return channelFull(

@@ -1,5 +1,7 @@
 // What is saved of a subscription's progress.
 
+import { endOf, type Range } from './ranges.ts'
+
 /** An event that was taken and not settled. */
 export interface SavedPending {
   readonly seq: number
@@ -17,21 +19,14 @@ export interface SavedPending {
   key: string | undefined
 }
 
-/** A range of sequence numbers, the end not included. */
-export interface Range {
-  readonly from: number
-  /** Infinity: it is not known yet. */
-  readonly until: number
-}
-
 /** Where the reading of a subscription stands. */
 export interface SavedCursor {
   /** Everything before it is taken, or not for this subscription. */
   readonly position: number
   /** Up to here, not included, it judges by its own filter what it reads, for nobody else did. 0: nowhere. */
   readonly judgesUntil: number
-  /** What was stored while nobody had the subscription open: that too it judges. */
-  readonly missed: Range | undefined
+  /** What was stored while nobody had the subscription open, in several lives of the process: that too it judges. */
+  readonly missed: readonly Range[]
   /** Events from the cursor on that were judged to be for it. */
   readonly waiting: number
   /** There may be fewer: some are lost. */
@@ -56,6 +51,8 @@ export interface SavedState extends SavedCursor {
   readonly number: number
   readonly id: string
   readonly pending: Map<number, SavedPending>
+  /** The last sequence number that was committed when it stood so. */
+  readonly committed: number
   /** What was saved since then can't all be read: the state is older than what followed, and `waiting` is not known. */
   readonly isRewound: boolean
 }
@@ -83,5 +80,5 @@ export function unopenedSaver({ pending, ...state }: SavedState): Saver {
 
 /** Whether there is nothing for it but what it has taken: wherever it stands, it needs nothing that is stored by now. */
 export function isIdle({ position, judgesUntil, missed, waiting }: SavedCursor): boolean {
-  return waiting === 0 && judgesUntil <= position && (missed === undefined || missed.until <= position)
+  return waiting === 0 && judgesUntil <= position && endOf(missed) <= position
 }

@@ -16,7 +16,7 @@ export interface SavingOptions {
   /** All there are. */
   savers: () => Saver[]
   /** Progress is saved that had this head: what nobody needs any more may go. */
-  saved: (head: ProgressHead) => Promise<void>
+  saved: (head: ProgressHead) => void
 }
 
 const RETRY_AFTER_MS = 1000
@@ -32,9 +32,27 @@ export class Saving {
   /** It waits for the one that runs; whoever asks meanwhile joins it. */
   #next: Promise<void> | undefined
   #isStopped = false
+  /** Saves begun, the last of them that succeeded, and the first that {@link isStated} waits for. */
+  #begun = 0
+  #succeeded = 0
+  #awaited = 1
 
   constructor(options: SavingOptions) {
     this.#options = options
+  }
+
+  /**
+   * Whether all that is saved is of this life of the process, and later than the last {@link takenBack}: it names no
+   * sequence number that is free.
+   */
+  get isStated(): boolean {
+    return this.#succeeded >= this.#awaited
+  }
+
+  /** Numbers are free again that progress may name: those who have named them have said that they changed. */
+  takenBack(): void {
+    this.#awaited = this.#begun + 1
+    this.soon()
   }
 
   changed(number: number, saver: Saver): void {
@@ -65,8 +83,8 @@ export class Saving {
     try {
       await this.now()
     } catch (error) {
-      this.#leaving.delete(number)
-      throw error
+      if (this.#leaving.delete(number)) throw error
+      // Else it is removed: what failed came after.
     }
   }
 
@@ -98,6 +116,8 @@ export class Saving {
 
   async #save(): Promise<void> {
     const { progress, head, savers, saved } = this.#options
+    const save = ++this.#begun
+    if (!progress.hasBegun) await progress.beginAnew(head, savers())
     const leaving = [...this.#leaving.keys()]
     for (const number of leaving) this.#changed.delete(number)
     const changed = [...this.#changed.values()]
@@ -107,8 +127,10 @@ export class Saving {
     for (const number of leaving) {
       this.#leaving.get(number)?.()
       this.#leaving.delete(number)
+      this.#changed.delete(number) // it may have changed meanwhile
     }
     if (progress.isLong) await progress.beginAnew(head, savers())
-    await saved(now)
+    this.#succeeded = save
+    saved(now)
   }
 }

@@ -52,12 +52,15 @@ export class Space {
     for (let i = at + 1; i < segments.length - 1; i++) this.#owedBefore += segments[i]!.bytes
   }
 
-  /** Removes the oldest segments that nobody needs, and that history has no room or time for. */
-  async tidy(lowest: number): Promise<void> {
-    this.update(lowest)
+  /**
+   * Removes the oldest segments that nobody needs, and that history has no room or time for. `lowest` is asked before
+   * each: while one is being removed, somebody may come to need the next.
+   */
+  async tidy(lowest: () => number): Promise<void> {
+    this.update(lowest())
     const { segments } = this.#store
     let total = segments.reduce((bytes, segment) => bytes + segment.bytes, 0)
-    while (segments.length > 1 && segments[1]!.first <= lowest && this.#isOver(segments[1]!, total)) {
+    while (segments.length > 1 && segments[1]!.first <= lowest() && this.#isOver(segments[1]!, total)) {
       const [oldest] = segments
       total -= oldest!.bytes
       this.#indexes.forget(oldest!)

@@ -12,6 +12,7 @@ import {
 } from '@sluice/channel'
 import { FilterIndex } from '@sluice/filter'
 import type { LogChannel } from './log.ts'
+import { within } from './ranges.ts'
 import { RETRY_AFTER_MS } from './refusals.ts'
 import { unopenedSaver, type SavedPending, type SavedState, type Saver } from './saved.ts'
 import type { Saving } from './saving.ts'
@@ -136,18 +137,12 @@ export class Subscribers implements Iterable<LogSubscription> {
       if (ref === undefined) gone.push(pending.seq)
       else refs.push(ref)
     }
-    subscription.restore({ ...saved, missed: this.#missed(saved) }, refs, gone)
+    // From here on it is judged for as all others are.
+    subscription.restore({ ...saved, missed: within(saved.missed, 0, this.#channel.nextSeq) }, refs, gone)
     this.#join(subscription)
     if (saved.isRewound) subscription.saveAll()
     subscription.start(spec, deliver)
     return subscription
-  }
-
-  /** From here on it is judged for as all others are. */
-  #missed({ missed }: SavedState): SavedState['missed'] {
-    if (missed === undefined) return undefined
-    const until = Math.min(missed.until, this.#channel.nextSeq)
-    return missed.from < until ? { from: missed.from, until } : undefined
   }
 
   #join(subscription: LogSubscription): void {

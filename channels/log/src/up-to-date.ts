@@ -4,6 +4,7 @@ import type { SegmentStore } from '@sluice/segments'
 import { takersEnd, takersKey, takersOf } from './entry.ts'
 import type { SavedProgress } from './progress-codec.ts'
 import type { Appended } from './publication.ts'
+import { andFrom, contains, within } from './ranges.ts'
 import { isIdle, type SavedPending, type SavedState } from './saved.ts'
 import { remainingMs } from './wall-clock.ts'
 
@@ -17,68 +18,74 @@ export async function bringUpToDate(
   saved: SavedProgress,
   now: number,
 ): Promise<SavedState[]> {
-  const waiting = await countWaiting(store, saved)
+  const states = Array.from(saved.states.values(), (state) => asItStood(state, saved.counted, store.next))
+  const waiting = await countWaiting(store, states)
   const first = store.segments[0]?.first ?? store.next
-  return Array.from(saved.states.values(), (before): SavedState => {
-    const state = takenBack(before, store.next)
-    const known = state.isRewound ? 0 : state.waiting
-    const counted = { ...state, waiting: known + (waiting.get(state.number) ?? 0) }
-    const position = positionOf(state, counted.waiting, { first, committed: saved.committed, next: store.next })
-    const hasMissed = state.missed !== undefined && state.missed.until > position
+  return states.map((state) => {
+    const since = waiting.get(state.number) ?? 0
+    const position = positionOf(state, since, first, store.next)
     return {
-      ...counted,
+      ...state,
       position,
+      waiting: since + (state.isRewound ? 0 : state.waiting),
       // Until somebody opens it, nobody judges for it what is stored.
-      missed: { from: hasMissed ? state.missed.from : store.next, until: Infinity },
+      missed: andFrom(within(state.missed, position, Infinity), store.next),
       pending: new Map(Array.from(state.pending, ([seq, each]) => [seq, dueBy(each, saved.savedAt, now)])),
     }
   })
 }
 
-/** What was about to be stored when it was saved may not have been: those numbers are given again. */
-function takenBack(state: SavedState, next: number): SavedState {
-  return { ...state, position: Math.min(state.position, next), judgesUntil: Math.min(state.judgesUntil, next) }
+function asItStood(state: SavedState, counted: number, next: number): SavedState {
+  const { committed, position, judgesUntil, missed } = state
+  return {
+    ...state,
+    committed: Math.max(committed, counted),
+    // What was about to be stored when it was saved may not have been: those numbers are given again.
+    position: Math.min(position, next),
+    judgesUntil: Math.min(judgesUntil, next),
+    missed: within(missed, 0, next),
+  }
 }
 
-function positionOf(
-  state: SavedState,
-  waiting: number,
-  { first, committed, next }: { first: number; committed: number; next: number },
-): number {
-  if (state.isRewound) return Math.max(state.position, first) // before that, all is settled: else it would be there
-  if (!isIdle(state)) return state.position
+/** `since`: how many events have come for it since it stood so. */
+function positionOf(state: SavedState, since: number, first: number, next: number): number {
+  const { isRewound, position, committed } = state
+  if (isRewound) return Math.max(position, first) // before that, all is settled: else it would be there
+  if (!isIdle(state)) return position
   // It is not stated again as long as nothing comes for it.
-  return waiting === 0 ? next : Math.max(state.position, committed + 1)
+  return since === 0 ? next : Math.max(position, committed + 1)
 }
 
 function dueBy(pending: SavedPending, savedAt: number, now: number): SavedPending {
   return pending.isParked ? { ...pending, due: now + remainingMs(pending.due, savedAt, now) } : pending
 }
 
-/** How many events wait for each subscription that were committed after its progress was last saved. */
-async function countWaiting(store: SegmentStore<Appended>, saved: SavedProgress): Promise<Map<number, number>> {
-  const { states, committed } = saved
+/** How many events wait for each subscription that were committed after its progress was last saved, by its number. */
+async function countWaiting(
+  store: SegmentStore<Appended>,
+  states: readonly SavedState[],
+): Promise<Map<number, number>> {
+  const byNumber = new Map(states.map((state) => [state.number, state]))
+  const from = Math.min(...states.map(countedFrom))
   const waiting = new Map<number, number>()
-  let from = committed + 1
-  for (const { isRewound, position } of states.values()) if (isRewound) from = Math.min(from, position)
   for (const [i, segment] of store.segments.entries()) {
     if ((store.segments[i + 1]?.first ?? Infinity) <= from) continue
     await store.scan(segment, ({ seq, start }, buffer) => {
       for (const number of takersOf(takersKey(buffer, start, takersEnd(buffer, start)))) {
-        const state = states.get(number)
-        if (state !== undefined && isUncounted(state, seq, committed))
-          waiting.set(number, (waiting.get(number) ?? 0) + 1)
+        const state = byNumber.get(number)
+        if (state === undefined || !isUncounted(state, seq)) continue
+        waiting.set(number, (waiting.get(number) ?? 0) + 1)
       }
     })
   }
   return waiting
 }
 
-function isUncounted(
-  { isRewound, position, judgesUntil, missed }: SavedState,
-  seq: number,
-  committed: number,
-): boolean {
-  const isNew = seq > committed || (isRewound && seq >= position)
-  return isNew && seq >= judgesUntil && (missed === undefined || seq < missed.from || seq >= missed.until)
+function isUncounted(state: SavedState, seq: number): boolean {
+  return seq >= countedFrom(state) && seq >= state.judgesUntil && !contains(state.missed, seq)
+}
+
+/** From where on nobody has counted yet what waits for it. */
+function countedFrom({ isRewound, position, committed }: SavedState): number {
+  return isRewound ? position : Math.max(position, committed + 1)
 }

@@ -6,8 +6,9 @@ export interface Reader {
   at: number
 }
 
-/** Writes `value` at `at`; returns the offset after it. */
+/** Writes `value` at `at`; returns the offset after it. @throws RangeError for what is no such number */
 export function writeVarint(target: Buffer, at: number, value: number): number {
+  if (value > Number.MAX_SAFE_INTEGER) throw new RangeError(`${value} is no varint`)
   let rest = value
   let offset = at
   while (rest >= 0x80) {

@@ -22,7 +22,7 @@ export interface Found {
   /** The highest number that a file has. */
   readonly lastNumber: number
   readonly problems: Problem[]
-  readonly gaps: readonly Gap[]
+  readonly gaps: Gap[]
   /** Files without one good frame. */
   readonly unreadable: readonly Unreadable[]
 }
@@ -32,8 +32,8 @@ interface Gap {
   /** Their numbers lie between these. */
   readonly after: number
   readonly before: number
-  /** Index into the problems. */
-  readonly problem: number
+  /** One of the problems. */
+  readonly problem: Problem
 }
 
 interface Unreadable {
@@ -82,7 +82,8 @@ export async function findSegments(options: FindOptions): Promise<Found> {
     if (before === undefined || before.number + 1 === segment.number) continue
     const missing = await missingBetween(disk, before, segment)
     if (missing === undefined) continue
-    gaps.push({ after: before.number, before: segment.number, problem: problems.push(missing) - 1 })
+    problems.push(missing)
+    gaps.push({ after: before.number, before: segment.number, problem: missing })
   }
   return { segments, lastNumber, problems, gaps, unreadable }
 }
@@ -172,6 +173,15 @@ async function missingBetween(disk: Disk, before: Segment, after: Segment): Prom
   }
 }
 
+/** The last segment counts for nothing: nor does anything miss before it. */
+export function dropLast({ segments, gaps, problems }: Found): void {
+  const { number } = segments.pop()!
+  const gap = gaps.at(-1)
+  if (gap?.before !== number) return
+  gaps.pop()
+  problems.splice(problems.indexOf(gap.problem), 1)
+}
+
 /**
  * Clears away the files that can't be read: kept where they held what is missing, removed where nothing of them ever
  * became durable.
@@ -193,7 +203,7 @@ export async function clearUnreadable(
       continue
     }
     const what = `nothing in it can be read; it is now ${await quarantine(disk, folder, path, now)}`
-    if (gap !== undefined) problems[gap.problem] = { path, what, lost: problems[gap.problem]!.lost }
+    if (gap !== undefined) problems[problems.indexOf(gap.problem)] = { path, what, lost: gap.problem.lost }
     else problems.push({ path, what, lost: [1, 0] })
   }
 }

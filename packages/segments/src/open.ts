@@ -3,8 +3,9 @@
 
 import type { SluiceError } from '@sluice/event'
 import { inWords } from './damages.ts'
+import type { DiskFile } from './disk.ts'
 import { diskFailed } from './explain.ts'
-import { clearUnreadable, findSegments, type Found, type Problem } from './find.ts'
+import { clearUnreadable, dropLast, findSegments, type Found, type Problem } from './find.ts'
 import { scan, type ScanOptions, type ScanResult } from './scan.ts'
 import type { Segment } from './segment.ts'
 import { SegmentStore, type StoreOptions } from './store.ts'
@@ -24,6 +25,8 @@ export interface Recovery {
   /** In the last segment, and among the files: the inside of the others is not read. */
   readonly problems: readonly Problem[]
 }
+
+const CHUNK_BYTES = 1024 * 1024
 
 /**
  * Opens the store in `folder`, which is made if it isn't there.
@@ -60,8 +63,9 @@ export async function openStore<Entry>(
 /** Reads the last segment, and makes its end durable. One of which nothing ever became durable is removed. */
 async function recoverTail<Entry>(
   options: OpenOptions<Entry>,
-  { segments, problems }: Found,
+  found: Found,
 ): Promise<{ last: number; tornBytes: number }> {
+  const { segments, problems } = found
   let tornBytes = 0
   for (let tail = segments.at(-1); tail !== undefined; tail = segments.at(-1)) {
     const result = await recoverSegment(options, tail)
@@ -71,7 +75,7 @@ async function recoverTail<Entry>(
       return { last: result.last, tornBytes }
     }
     tornBytes += result.torn
-    segments.pop()
+    dropLast(found)
     await options.disk.remove(tail.path)
   }
   const { durable = 0, folder } = options
@@ -86,16 +90,38 @@ async function recoverSegment<Entry>(
   const file = await disk.open(tail.path, 'write')
   try {
     const { first, salt } = tail
-    const visit: ScanOptions['visit'] = (frame, buffer, offset) => recovered?.(tail, frame, buffer, offset)
+    let doubtful = durable < first ? 0 : Infinity
+    const visit: ScanOptions['visit'] = (frame, buffer, offset) => {
+      if (frame.seq > durable) doubtful = Math.min(doubtful, offset)
+      recovered?.(tail, frame, buffer, offset)
+    }
     const result = await scan(file, { first, salt, durable, visit })
     // What was durable once is not cut off, even where it can't be read; the next segment begins after it.
     if (!isDamaged(result) && (await file.size()) > result.end) await file.truncate(result.end)
-    // What a process wrote before it was killed may still be on its way to the disk.
+    await writeAgain(file, doubtful, result.end)
     await file.sync()
     tail.bytes = result.end
     return result
   } finally {
     await file.close()
+  }
+}
+
+/**
+ * What a process wrote before it was killed may still be on its way to the disk. It may also have been given up there,
+ * by a sync that failed, and be in memory only, where it is taken for written (fault 11): only what is written again is
+ * certain to be durable after the next sync.
+ */
+async function writeAgain(file: DiskFile, from: number, to: number): Promise<void> {
+  if (from >= to) return
+  // The size may have been given up too, and what is written inside it doesn't state it again.
+  const size = await file.size()
+  await file.truncate(size + 1)
+  await file.truncate(size)
+  for (let at = from; at < to; at += CHUNK_BYTES) {
+    const bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, to - at))
+    const read = await file.read(bytes, at)
+    await file.write(bytes.subarray(0, read), at)
   }
 }
 

@@ -142,6 +142,19 @@ describe('the tail (fault 14)', () => {
     expect(await find(disk)).toMatchObject({ entries: numbered([...texts(5), 'six']), lost: [] })
   })
 
+  test('in a segment that came after one that was given up leaves no gap in the numbers either (faults 4, 9)', async () => {
+    const disk = await closedStore(texts(5), 100)
+    const to = await opened(disk)
+    disk.fail({ error: 'ENOSPC', operation: 'write', path: /0000000002/ })
+    await appendAll(to, texts(10, 'batch-'), 100)
+    await to.store.close()
+    expect(await names(disk)).toContain('0000000003.seg')
+    disk.damage(file(3), 0, Buffer.alloc(512))
+    const again = await opened(disk)
+    expect(again.recovery.problems).toEqual([])
+    expect(again.store.next).toBe(6)
+  })
+
   test('that is known to have been durable is damage, and nothing of it is cut off', async () => {
     const disk = await closedStore(texts(10), 100)
     disk.damage(file(1), offsetOf(disk, file(1), 'a9 '))
@@ -514,6 +527,25 @@ describe('an open', () => {
       const { entries } = await find(killed.crash({ power: true }))
       expect(entries, `seed ${seed}`).toEqual(found.entries)
     }
+  })
+
+  test('makes durable what a sync had given up and a kill left to be read, its size too (fault 11)', async () => {
+    let given = 0
+    for (let seed = 1; seed <= 40; seed++) {
+      const disk = quickDisk(seed)
+      const to = await opened(disk)
+      await appendAll(to, ['one'])
+      // Nothing gets its sync any more, nor is any of it cut back or removed.
+      const mend = disk.fail({ error: 'EIO', operation: ['sync', 'truncate', 'remove'], times: Infinity })
+      await appendAll(to, ['two'], 600)
+      mend()
+      const killed = disk.crash({ power: false })
+      const found = await find(killed)
+      const { entries } = await find(killed.crash({ power: true }))
+      expect(entries, `seed ${seed}`).toEqual(found.entries)
+      if (found.entries.length > 1) given++
+    }
+    expect(given).toBeGreaterThan(0)
   })
 
   test('gives no number twice that anybody has seen', async () => {

@@ -1,7 +1,7 @@
 // The ledger of a simulated log: what was sent, what was told to be stored, what each subscription is owed, and what it
 // got, over all lives of the channel. It knows nothing of how the log works, only what the contract promises.
 
-import { orderingKey, type Delivery } from '@sluice/channel'
+import { orderingKey, type Delivery, type StoredEvent } from '@sluice/channel'
 
 export const TYPES = ['a', 'b', 'c'] as const
 
@@ -59,6 +59,8 @@ export interface Subscriber {
   readonly owed: Map<string, Owed>
   /** Out or parked when the order began to be kept, or at a seek: while any is unsettled, order is not looked at. */
   readonly exempt: Set<string>
+  /** Of those, the settled ones: where that is forgotten they come again. */
+  readonly exemptSettled: Set<string>
   /** When it was opened in this life. */
   openedAt: number
   /** Seeks under way. */
@@ -85,8 +87,9 @@ export class Ledger {
   /** Progress was lost: whatever was settled may come again. */
   isRewound = false
   readonly #now: () => number
-  duplicates = 0
   deliveries = 0
+  /** Of these, of events that were not refused. */
+  promised = 0
 
   readonly #said: (what: string) => void
 
@@ -106,12 +109,11 @@ export class Ledger {
     this.sent.set(sent.id, sent)
     for (const subscriber of this.subscribers.values()) {
       const { state, accepts, isCertain } = subscriber
-      if (state === 'leaving') continue
       const matches = (accepts & (1 << sent.type)) !== 0
-      const judged = state === 'absent' || subscriber.seeking > 0 ? 'only' : 'no'
+      const judged = state === 'absent' || subscriber.seeking > 0 ? 'only' : state === 'opening' ? 'also' : 'no'
       if (!matches && judged === 'no') continue
       this.owe(subscriber, sent, {
-        must: matches && state !== 'opening' && isCertain && subscriber.seeking === 0,
+        must: matches && state !== 'opening' && state !== 'leaving' && isCertain && subscriber.seeking === 0,
         may: matches,
         judged,
       })
@@ -127,6 +129,7 @@ export class Ledger {
       { made: most, at: -Infinity },
       { made: 0, at: this.#now() },
     ]
+    subscriber.exemptSettled.delete(sent.id)
     subscriber.owed.set(sent.id, {
       sent,
       must,
@@ -180,9 +183,11 @@ export class Ledger {
     }
     if (orderingKey(delivery.event) !== sent.key) this.wrong(`${where} with another key`)
     this.#at(sent, Number(delivery.position))
+    if (sent.status !== 'refused') this.promised++
     if (sent.status === 'refused' && sent.life === life) this.wrong(`${where}, which was refused`)
     const owed = subscriber.owed.get(id)
-    if (owed === undefined || !owed.may) return this.wrong(`${where}, which is not for it`)
+    if (owed === undefined || !owed.may)
+      return this.wrong(`${where}, which is not for it: ${JSON.stringify(owed ?? sent)}`)
     if (subscriber.state !== 'open' && subscriber.state !== 'opening')
       this.wrong(`${where} while it is ${subscriber.state}`)
     if (subscriber.paused) this.wrong(`${where} while it is paused`)
@@ -203,6 +208,7 @@ export class Ledger {
     if (subscriber.order === 'key') this.#checkOrder(subscriber, owed, where)
     if (owed.tries.at(-1)!.made !== delivery.attempt - 1)
       owed.tries.push({ made: delivery.attempt - 1, at: this.#now() })
+    if (subscriber.seeking > 0) subscriber.exempt.add(id) // it may be out when the seek takes effect
     owed.state = 'out'
     owed.isDoubtful = false
     subscriber.out.push({ delivery, owed })
@@ -238,7 +244,9 @@ export class Ledger {
   #checkOrder(subscriber: Subscriber, { sent }: Owed, where: string): void {
     for (const id of subscriber.exempt) {
       const owed = subscriber.owed.get(id)
-      if (owed === undefined || owed.state === 'settled' || !owed.may) subscriber.exempt.delete(id)
+      if (owed !== undefined && owed.state !== 'settled' && owed.may) continue
+      subscriber.exempt.delete(id)
+      subscriber.exemptSettled.add(id)
     }
     if (subscriber.exempt.size > 0) return
     for (const other of subscriber.owed.values()) {
@@ -262,6 +270,21 @@ export class Ledger {
     owed.due = this.#now() + delayMs
     owed.tries.push({ made: attempt === 'used' ? delivery.attempt : delivery.attempt - 1, at: this.#now() })
     delivery.release(delayMs, attempt)
+  }
+
+  /** What a read has found. */
+  browsed(found: readonly StoredEvent[], accepts: number, limit: number): void {
+    if (found.length > limit) this.wrong(`a read has found ${found.length}, and was asked for ${limit}`)
+    let last = 0
+    for (const { position, time, event } of found) {
+      const sent = this.sent.get(event.id)
+      if (sent === undefined) return this.wrong(`a read has found ${event.id}, which nobody sent`)
+      if ((accepts & (1 << sent.type)) === 0) this.wrong(`a read has found ${event.id}, which does not match`)
+      if (Number(position) <= last) this.wrong(`a read has found ${event.id} out of order`)
+      if (time !== sent.time) this.wrong(`a read has found ${event.id} of ${time}, and it was sent at ${sent.time}`)
+      last = Number(position)
+      this.#at(sent, last)
+    }
   }
 
   // --- Filters and seeks ---
@@ -292,8 +315,7 @@ export class Ledger {
   hasMoved(subscriber: Subscriber, since: number): void {
     for (const owed of subscriber.owed.values()) {
       if ((owed.state !== 'settled' && owed.state !== 'parked') || owed.at < since) continue
-      const may = (subscriber.accepts & (1 << owed.sent.type)) !== 0
-      Object.assign(owed, { state: 'waiting', must: false, may, due: undefined, isDoubtful: true })
+      Object.assign(owed, { state: 'waiting', must: false, may: true, due: undefined, isDoubtful: true })
     }
   }
 
@@ -341,7 +363,9 @@ export class Ledger {
     if (owed.sent.status !== 'stored') owed.must = false
     const isUnsaved = !isClean && this.#isUnsaved(owed.at)
     if (owed.state === 'settled') {
-      if (isUnsaved || this.isRewound) Object.assign(owed, { state: 'waiting', must: false })
+      if (!isUnsaved && !this.isRewound) return
+      Object.assign(owed, { state: 'waiting', must: false })
+      if (subscriber.exemptSettled.delete(owed.sent.id)) subscriber.exempt.add(owed.sent.id)
       return
     }
     if (owed.state === 'out') owed.state = 'waiting'

@@ -23,10 +23,12 @@ export interface Result {
 }
 
 const SUBSCRIBERS = 3
-const STEPS = 90
+const STEPS = 130
 /** Real turns of the event loop after each simulated moment: enough for whatever follows from it without the disk. */
 const TURNS = 2
 const SLICE_MS = 4
+/** Nothing that opens or closes a log takes longer, however many segments and however slow the disk. */
+const SLICES_MAX = 100_000
 
 /** Runs the life that belongs to a seed; the same seed gives the same run. */
 export async function simulate(seed: number): Promise<Result> {
@@ -81,11 +83,11 @@ class Run {
     this.#options = {
       folder: '/log',
       segmentBytes: { first, max: first * this.#pick([1, 4]) },
-      bytesMax: this.#pick([30_000, 1_000_000]),
+      bytesMax: this.#pick([30_000, 1_000_000, 1_000_000]),
       retentionBytes: this.#pick([0, 4000, 1_000_000]),
       retentionMs: this.#pick([500, 3_600_000]),
       parkedMax: this.#pick([4, 1000]),
-      pendingBytesMax: this.#pick([4000, 1_000_000]),
+      pendingBytesMax: this.#pick([4000, 1_000_000, 1_000_000, 1_000_000]),
     }
   }
 
@@ -112,12 +114,13 @@ class Run {
     if (this.#channel === undefined) return await this.#open()
     if (dice < 24) this.#publish()
     else if (dice < 50) this.#work()
-    else if (dice < 68) await this.#pass(this.#pick([1, 3, 10, 10, 60, 60, 300, 1500]))
-    else if (dice < 75) this.#subscribeOne()
-    else if (dice < 84) this.#change()
+    else if (dice < 70) await this.#pass(this.#pick([1, 3, 10, 10, 60, 60, 300, 1500]))
+    else if (dice < 77) this.#subscribeOne()
+    else if (dice < 86) this.#change()
     else if (dice < 89) this.#breakDisk()
-    else if (dice < 92) this.#mendDisk()
-    else if (dice < 98) await this.#restart()
+    else if (dice < 93) this.#mendDisk()
+    else if (dice < 97) await this.#restart()
+    else if (dice < 98) this.#read()
     else this.#remove()
   }
 
@@ -206,6 +209,9 @@ class Run {
   }
 
   #subscribeNew(id: string): void {
+    const channel = this.#channel!
+    // One that was refused and is there all the same is removed first.
+    if ([...channel.subscriptions()].includes(id)) return void channel.remove(id).catch(() => {})
     const accepts = 1 + this.#below(7)
     const subscriber: Subscriber = {
       id,
@@ -218,6 +224,7 @@ class Run {
       isCertain: false,
       owed: new Map(),
       exempt: new Set(),
+      exemptSettled: new Set(),
       openedAt: this.clock.monotonic(),
       seeking: 0,
       isSeekCertain: true,
@@ -255,7 +262,9 @@ class Run {
       for (const owed of subscriber.owed.values()) if (owed.state !== 'settled') subscriber.exempt.add(owed.sent.id)
     }
     if (this.#random() < 0.2) this.ledger.setFilter(subscriber, 1 + this.#below(7))
-    subscriber.window = this.#pick([1, 2, 5, 30])
+    const window = this.#pick([1, 2, 5, 30])
+    if (window < subscriber.window) subscriber.narrowedAt = this.clock.monotonic()
+    subscriber.window = window
     subscriber.paused = this.#random() < 0.1
     subscriber.state = 'open'
     subscriber.openedAt = this.clock.monotonic()
@@ -378,8 +387,7 @@ class Run {
         if (life !== this.ledger.life) return
         this.#say(`  ${id} is not removed: ${error.message}`)
         subscriber.state = 'closed'
-        subscriber.isCertain = true
-        // It was closed at once, and what was out then may have ended as if it were gone.
+        // Where the process ends, it may be removed all the same. It was closed at once, and what was out then may have ended as if it were gone.
         for (const owed of subscriber.owed.values()) owed.must = false
       },
     )
@@ -437,6 +445,19 @@ class Run {
     this.ledger.faultyUntil = this.clock.monotonic() + 3000
   }
 
+  /** Browses: whatever comes is in order, whole, and what was asked for. */
+  #read(): void {
+    const start = this.#start(false)
+    if (start === 'latest') return
+    const accepts = 1 + this.#below(7)
+    const limit = this.#pick([1, 5, 1000])
+    this.#say(`read from ${JSON.stringify(start)}, types ${accepts}, ${limit} at most`)
+    const { life } = this.ledger
+    void this.#channel!.read({ from: start, filter: accepting(accepts), limit }).then((found) => {
+      if (life === this.ledger.life) this.ledger.browsed(found, accepts, limit)
+    })
+  }
+
   // --- Lives ---
 
   async #open(): Promise<void> {
@@ -459,13 +480,14 @@ class Run {
         if (life === this.ledger.life) this.#say(`  does not open: ${error.message}`)
       },
     )
-    const patience = this.#random() < 0.15 ? this.#below(12) : 4000
+    const patience = this.#random() < 0.15 ? this.#below(12) : SLICES_MAX
     for (let i = 0; i < patience && !isDone; i++) {
       this.clock.advance(SLICE_MS)
       await this.#turn()
     }
     if (this.#channel !== undefined || this.ledger.life !== life) return
     if (!isDone) {
+      if (patience === SLICES_MAX) this.ledger.wrong('it does not open, and does not say why')
       this.#say('  the process ends while it opens')
       this.#crash(this.#random() < 0.5)
     } else {
@@ -528,7 +550,7 @@ class Run {
     const hadWork = this.#underWay > 0
     let isDone = false
     void channel.close({ deadlineMs: this.#pick([0, 50]) }).then(() => (isDone = true))
-    for (let i = 0; i < 3000 && !isDone; i++) {
+    for (let i = 0; i < SLICES_MAX && !isDone; i++) {
       this.clock.advance(SLICE_MS)
       await this.#turn()
     }
@@ -563,12 +585,11 @@ class Run {
     await this.#pass(4000) // what failed is tried again by now
     await this.#close()
     if (this.ledger.problem !== '') return
-    const before = this.ledger.deliveries
+    const before = this.ledger.promised
     const missing = this.#isOwed()
     while (this.#channel === undefined && this.ledger.problem === '') await this.#open()
     await this.#settled()
-    if (!missing && this.ledger.deliveries > before)
-      this.ledger.wrong('something came after all was settled and closed')
+    if (!missing && this.ledger.promised > before) this.ledger.wrong('something came after all was settled and closed')
     await this.#close()
   }
 
@@ -577,7 +598,7 @@ class Run {
   }
 
   async #settled(): Promise<void> {
-    for (let round = 0; round < 400 && this.ledger.problem === ''; round++) {
+    for (let round = 0; round < 3000 && this.ledger.problem === ''; round++) {
       for (const subscriber of this.ledger.subscribers.values()) {
         if (subscriber.state === 'absent' || subscriber.state === 'closed') this.#takeUp(subscriber)
         const subscription = this.#handles.get(subscriber.id)
