@@ -1,0 +1,1 @@
+export { pingSource } from './ping.ts'

@@ -1,0 +1,3 @@
+export type { Preset } from './preset.ts'
+export { PRESETS } from './presets.ts'
+export { webhookSource, type WebhookOptions } from './webhook.ts'
