@@ -62,6 +62,8 @@ export interface Kind {
   readonly defaults?: (draft: Draft) => void
   /** Rules beyond the schema. It checks the types of what it reads, for the schema's errors don't stop it. */
   readonly validate?: (draft: Draft, report: Report) => void
+  /** Of a source: its spec as the source gets it, with durations and sizes in numbers. Default: as it stands there. */
+  readonly settings?: (resource: Resource) => Readonly<Record<string, unknown>>
   /** What it points to, for the warning that something isn't there. */
   readonly references?: (resource: Resource) => Reference[]
   /**

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Found } from './files.ts'
+import { addForeignKinds, type ForeignKind } from './foreign-kinds.ts'
 import { findFiles, loadTexts, type FileText, type Loaded } from './load.ts'
 import type { Path, Problem } from './problem.ts'
 import { keyOf, type Declared, type Origin } from './resource.ts'
@@ -16,6 +17,8 @@ export interface RereadData {
   readonly paths: readonly string[]
   /** What was applied last: the difference is to these. */
   readonly texts: readonly FileText[]
+  /** Of sources of somebody's own. */
+  readonly kinds: readonly ForeignKind[]
 }
 
 /** `read`: what the files say now. `applied`: what was read last is. `locate`: a place in what was read last. */
@@ -57,7 +60,8 @@ interface Read extends Reread {
 /** Files that change while they are read are read again, so often at most; then something else will have to tell of it. */
 const READS_MAX = 3
 
-const { paths, texts } = workerData as RereadData
+const { paths, texts, kinds } = workerData as RereadData
+addForeignKinds(kinds)
 let applied: Held = byKey((await loadTexts(texts)).resources)
 let last: Read | undefined
 

@@ -5,6 +5,7 @@
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { foreignKinds } from './foreign-kinds.ts'
 import type { FileText, Loaded } from './load.ts'
 import type { Path, Problem } from './problem.ts'
 import { keyOf, type Declared, type Origin } from './resource.ts'
@@ -119,7 +120,7 @@ class ThreadRereader implements Rereader {
 
   #start(): Worker {
     const { texts } = this.#applied
-    const workerData: RereadData = { paths: this.#paths, texts }
+    const workerData: RereadData = { paths: this.#paths, texts, kinds: foreignKinds() }
     const thread = new Worker(THREAD, { workerData })
     thread.unref() // it keeps no process alive
     return thread

@@ -119,7 +119,8 @@ describe('the schema', () => {
         kind: kind.kind,
         metadata: { name: 'x' },
       }
-      const spec = kind.required?.includes('spec') === true ? { spec: { subscriber: {} } } : {}
+      const needed = (kind.fields?.['spec']?.required ?? []).map((field) => [field, {}])
+      const spec = kind.required?.includes('spec') === true ? { spec: Object.fromEntries(needed) } : {}
       expect([kind.kind, validate({ ...resource, ...spec })]).toEqual([kind.kind, true])
       expect([kind.kind, validate({ ...resource, ...spec, nonsense: 1 })]).toEqual([kind.kind, false])
     }

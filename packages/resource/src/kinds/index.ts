@@ -6,14 +6,29 @@ import { configMap } from './configmap.ts'
 import { keptKinds } from './kept.ts'
 import { logChannel } from './log-channel.ts'
 import { namespace } from './namespace.ts'
+import { pingSource } from './ping-source.ts'
 import { secret } from './secret.ts'
 import { service } from './service.ts'
 import { trigger } from './trigger.ts'
+import { webhookSource } from './webhook-source.ts'
+
+const table: Kind[] = [
+  ...[broker, trigger, service, webhookSource, pingSource, configMap, secret, namespace, logChannel],
+  ...keptKinds,
+]
 
 /** Every kind that Sluice knows, those first that it acts on. */
-export const kinds: readonly Kind[] = [broker, trigger, service, configMap, secret, namespace, logChannel, ...keptKinds]
+export const kinds: readonly Kind[] = table
 
 const byGroupAndKind = new Map(kinds.map((kind) => [`${kind.group}/${kind.kind}`, kind]))
+
+/** Adds one that came with a source of somebody's own. Throws where there is one already. */
+export function addKind(kind: Kind): void {
+  const key = `${kind.group}/${kind.kind}`
+  if (byGroupAndKind.has(key)) throw new Error(`There is a ${kind.kind} of ${kind.group} already.`)
+  byGroupAndKind.set(key, kind)
+  table.push(kind)
+}
 
 /** The kind of that group and name, both spelled exactly. */
 export function findKind(group: string, kind: string): Kind | undefined {

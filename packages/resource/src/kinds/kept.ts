@@ -33,7 +33,7 @@ const eventing: Kind[] = [
   }),
   ...['sources.knative.dev', 'sources.eventing.knative.dev'].flatMap((group) =>
     kept(group, [...KNATIVE, 'sources'], {
-      PingSource: 'pingsources',
+      ...(group === 'sources.eventing.knative.dev' && { PingSource: 'pingsources' }),
       SinkBinding: 'sinkbindings',
       ContainerSource: 'containersources',
       ApiServerSource: 'apiserversources',
@@ -76,7 +76,6 @@ const eventing: Kind[] = [
     CloudAuditLogsSource: 'cloudauditlogssources',
     CloudBuildSource: 'cloudbuildsources',
   }),
-  ...kept('sources.sluice.dev', ['all'], { WebhookSource: 'webhooksources' }),
 ]
 
 /** What stands in the same files in a cluster. */

@@ -18,7 +18,11 @@ export const secret: Kind = {
   sensitive: true,
   fields: {
     type: { type: 'string', description: 'Such as Opaque.' },
-    stringData: { type: 'object', additionalProperties: { type: 'string' }, description: 'Text under keys.' },
+    stringData: {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      description: 'Text under keys. env:NAME is the value of a variable, file:PATH what stands in a file.',
+    },
     data: {
       type: 'object',
       description: 'Bytes in base64 under keys.',
