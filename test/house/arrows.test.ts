@@ -15,9 +15,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   segments: ['event', 'clock'],
   target: ['event'],
   channel: ['filter', 'event', 'clock'],
+  source: ['event', 'clock'],
   delivery: ['target', 'event', 'clock'],
   broker: ['delivery', 'target', 'segments', 'channel', 'filter', 'event', 'clock'],
-  resource: ['filter', 'target', 'event', 'clock'],
+  resource: ['filter', 'target', 'source', 'event', 'clock'],
   controller: [
     'broker',
     'delivery',
@@ -28,9 +29,23 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'event',
     'clock',
     'resource',
+    'source',
+    'source-*',
     'channel-*',
   ],
-  server: ['controller', 'broker', 'delivery', 'target', 'segments', 'channel', 'filter', 'event', 'clock', 'resource'],
+  server: [
+    'controller',
+    'broker',
+    'delivery',
+    'target',
+    'segments',
+    'channel',
+    'filter',
+    'event',
+    'clock',
+    'resource',
+    'source',
+  ],
   cli: [
     'server',
     'controller',
@@ -43,8 +58,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'event',
     'clock',
     'resource',
+    'source',
   ],
 }
+const SOURCE: readonly string[] = ['source', 'event', 'clock']
 const DRIVER: readonly string[] = ['channel', 'filter', 'event', 'clock', 'segments']
 
 interface Manifest {
@@ -84,12 +101,19 @@ test.each(folders('channels'))(
   },
 )
 
-test('a driver is named in one file only, the controller’s table', () => {
+test.each(folders('sources'))('the source in %s depends only on source, event and clock', (folder) => {
+  expect(ours(folder).filter((other) => !SOURCE.includes(other))).toEqual([])
+})
+
+test.each([
+  ['@sluice/channel-', 'packages/controller/src/drivers.ts'],
+  ['@sluice/source-', 'packages/controller/src/sources.ts'],
+])('a driver %s… is named in one file only, the controller’s table', (name, table) => {
   const naming = folders('packages')
     .flatMap((folder) => sources(join(folder, 'src')))
-    .filter((file) => readFileSync(file, 'utf8').includes('@sluice/channel-'))
+    .filter((file) => readFileSync(file, 'utf8').includes(name))
     .map((file) => file.slice(ROOT.length + 1))
-  expect(naming).toEqual(['packages/controller/src/drivers.ts'])
+  expect(naming).toEqual([table])
 })
 
 function matches(pattern: string, name: string): boolean {

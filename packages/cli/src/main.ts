@@ -93,6 +93,7 @@ function upCommand(ready: (at: Addresses) => void): Command {
         .choices(['log', 'memory'])
         .default('log', 'log'),
     )
+    .addOption(sourceFlag())
     .addOption(
       flag('--max-event-bytes <size>', 'largest event')
         .default(1024 * 1024, '1Mi')
@@ -134,10 +135,16 @@ function validateCommand(): Command {
   return word('validate', 'Check files without running them: every mistake, with its place.')
     .argument('[paths...]', 'folders, read recursively, and files: .yaml, .yml, .json')
     .option('--schema <kind>', 'print the JSON Schema of a kind instead, such as Trigger')
-    .action(async (paths: string[], options: { schema?: string }) => {
+    .addOption(sourceFlag())
+    .action(async (paths: string[], options: { schema?: string; source?: string[] }) => {
       const { validate } = await import('./validate.ts')
       await validate(paths, options)
     })
+}
+
+/** Of the words that read files. */
+function sourceFlag(): Option {
+  return flag('--source <module>', 'a source of your own, a module that exports it; may be repeated').argParser(collect)
 }
 
 function sendCommand(): Command {

@@ -22,10 +22,12 @@ import {
   type Resource,
 } from '@sluice/resource'
 import { isLoopback, metrics, openServer, storageLog, withLog, type Address, type SluiceServer } from '@sluice/server'
+import type { SourceDriver } from '@sluice/source'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
 import { keepUp, type LiveFiles } from './live-files.ts'
 import { openLog } from './log.ts'
+import { loadSources } from './own-sources.ts'
 import { noteParents } from './parents.ts'
 import { fail, tellMachines, tellPeople, type Tell } from './tell.ts'
 import { VERSION } from './version.ts'
@@ -46,6 +48,8 @@ export interface UpOptions {
   grace: number
   logLevel: string
   logFormat: 'text' | 'json'
+  /** Modules of sources of somebody's own. */
+  source?: string[]
   /** Whether files that change are applied by themselves. */
   watch: boolean
 }
@@ -73,11 +77,12 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
   refusePublicListeners(options, tell)
   refuseOneAddressTwice(options, tell)
   refuseFileAsData(options.data, tell)
+  const sources = await loadSources(options.source, (message) => fail(`sluice up: ${message}`, tell))
   const loaded = await loadFiles(paths)
   report(loaded.problems, tell)
   if (loaded.files.length === 0) fail(NOTHING_TO_RUN, tell)
   try {
-    const running = await start(paths, loaded, options, log, tell)
+    const running = await start(paths, loaded, sources, options, log, tell)
     stopOnSignal(running, watchParents) // before anybody is told that it is there
     tellReady(running, loaded, options)
     return running.at
@@ -121,6 +126,7 @@ function refuseFileAsData(path: string, tell: Tell): void {
 async function start(
   paths: readonly string[],
   loaded: Loaded,
+  sources: readonly SourceDriver[],
   options: UpOptions,
   log: Logger,
   tell: Tell,
@@ -139,6 +145,7 @@ async function start(
     hopsMax: options.hops,
     channel: options.channel,
     data,
+    sources,
     storage: { ...storageLog(log), synced: (ms) => counted.synced(ms) },
   })
   const server = openServer({

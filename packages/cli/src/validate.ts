@@ -2,8 +2,10 @@
 
 import { didYouMean, formatProblems, jsonSchema, kindByName, kinds, loadFiles } from '@sluice/resource'
 import { EXIT, exitWith } from './exit.ts'
+import { loadSources } from './own-sources.ts'
 
-export async function validate(paths: string[], options: { schema?: string }): Promise<void> {
+export async function validate(paths: string[], options: { schema?: string; source?: string[] }): Promise<void> {
+  await loadSources(options.source, (message) => exitWith(EXIT.failed, `sluice validate: ${message}`))
   if (options.schema !== undefined) return printSchema(options.schema)
   if (paths.length === 0) exitWith(EXIT.usage, 'sluice validate: name the files or folders to check.')
   const { resources, problems, files } = await loadFiles(paths)

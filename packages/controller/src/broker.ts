@@ -8,6 +8,7 @@ import { channelUnavailable, type Capabilities, type ChannelState } from '@sluic
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
+import type { SourceDriver } from '@sluice/source'
 import type { ChannelSettings } from './channels.ts'
 import type { DataDirectory, BrokerIdentity, Discarded } from './data.ts'
 import {
@@ -45,6 +46,8 @@ export interface ControllerOptions {
   storage?: StorageObserver
   /** How channels and boxes are opened. Default, for each kind: the driver that Sluice comes with. */
   drivers?: Partial<Drivers>
+  /** Sources beside those that Sluice comes with. */
+  sources?: readonly SourceDriver[]
 }
 
 /** Is told what concerns the storage of Brokers. */

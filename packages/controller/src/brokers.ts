@@ -136,3 +136,15 @@ export class Brokers {
     for (const each of await Promise.allSettled([left, ...closed])) if (each.status === 'rejected') throw each.reason
   }
 }
+
+/** What commits change of triggers, by the paths of their brokers. */
+export function changesOf(triggers: ReadonlyMap<string, TriggerChanges>): Map<string, BrokerChange> {
+  return new Map(Array.from(triggers, ([path, changes]) => [path, { triggers: changes }]))
+}
+
+/** What changes of this broker, to be written into. */
+export function changeOf(changes: Map<string, BrokerChange>, path: string): BrokerChange {
+  let change = changes.get(path)
+  if (change === undefined) changes.set(path, (change = { triggers: { set: [], removed: [] } }))
+  return change
+}

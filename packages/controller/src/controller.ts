@@ -28,13 +28,14 @@ import {
 } from '@sluice/resource'
 import { Addresses, brokerPathOf, BROKERS, pathOf, TRIGGERS } from './addresses.ts'
 import type { ControllerOptions } from './broker.ts'
-import { Brokers, type BrokerChange } from './brokers.ts'
+import { Brokers, changeOf, changesOf, type BrokerChange } from './brokers.ts'
 import { brokersConcerned, channelChanges, channelSettings, isOfChannels, needsData } from './channels.ts'
 import type { ChannelKind } from './drivers.ts'
 import { Losses } from './losses.ts'
 import { OperationNotes } from './operation-notes.ts'
 import { Operations } from './operations.ts'
-import { isReadyAsBefore, Plans, type TriggerChanges } from './plans.ts'
+import { isReadyAsBefore, Plans } from './plans.ts'
+import { Sources } from './sources.ts'
 import { summary } from './status.ts'
 import { StatusWriting } from './status-writing.ts'
 import { Statuses } from './statuses.ts'
@@ -52,6 +53,8 @@ export interface Controller {
    * tried again. `undefined` where none is declared, and where it takes them.
    */
   unavailable(namespace: string, name: string): SluiceError | undefined
+  /** Those that take requests. */
+  readonly sources: Pick<Sources, 'mounted'>
   /** Those that take events now. */
   brokers(): Iterable<Broker>
   /** Those that are declared and take no events now, as {@link unavailable} says. */
@@ -104,6 +107,7 @@ class RunningController implements Controller {
   readonly #plans: Plans
   readonly #statuses: Statuses
   readonly #writer: StatusWriting
+  readonly sources: Sources
   #lastApply: Promise<unknown> = Promise.resolve()
   #isApplying = false
   /** What the commits of the apply that is under way have begun. */
@@ -150,6 +154,13 @@ class RunningController implements Controller {
       runningBroker: (path) => this.#brokers.taking(path),
       changed: (key) => this.#operated(key),
     })
+    this.sources = new Sources({
+      ...options,
+      store: this.store,
+      addresses: this.#addresses,
+      broker: (path) => this.#brokers.get(path)?.broker,
+      unavailable: (path) => this.#brokers.get(path)?.unavailable(),
+    })
     this.store.subscribe((change) => this.#committed(change))
   }
 
@@ -190,11 +201,13 @@ class RunningController implements Controller {
     const problems = await this.writer.exclusively(() => this.#commit(declared, restored.resources, base, options))
     if (problems.length > 0) return problems
     try {
-      await within(this.#options.clock, APPLY_MS_MAX, Promise.all([...this.#begun, this.#brokers.askAgain()]))
+      const begun = [...this.#begun, this.#brokers.askAgain(), this.sources.opened()]
+      await within(this.#options.clock, APPLY_MS_MAX, Promise.all(begun))
     } finally {
       this.#isApplying = false
     }
     await this.#discardUndeclared()
+    await this.sources.settle()
     this.#notes.sweep((uid) => this.#plans.keyOf(uid) !== undefined)
     await this.#statuses.flush()
     return []
@@ -217,6 +230,7 @@ class RunningController implements Controller {
     if (this.#addresses.base !== base) {
       this.#addresses.base = base
       void this.#begin(changesOf(this.#plans.takeAll()))
+      this.sources.based()
     }
     if (restored.length > 0) this.store.apply(restored, { source: API_SOURCE })
     const { problems = [] } = this.store.apply(declared, files) // next: #committed
@@ -261,6 +275,7 @@ class RunningController implements Controller {
       for (const key of this.#plans.pointingAt(keyOf(after))) this.#statuses.markTrigger(key)
     }
     if (changes.size > 0) void this.#begin(changes)
+    this.sources.committed(change) // after the brokers that they send to
   }
 
   /** Of what an apply begins, it writes the statuses itself. */
@@ -341,17 +356,19 @@ class RunningController implements Controller {
       this.#writer.broker(brokerPathOf(resource))
       this.#writer.trigger(key)
     }
+    this.sources.writeStatus(key)
     return this.#writer.withBacklog(this.store.get(key)!)
   }
 
   list(of: { group: string; kind: string }): Resource[] {
     for (const broker of this.store.list(BROKERS)) this.#writer.broker(pathOf(broker))
     this.#statuses.writeNow()
+    this.sources.writeStatuses()
     return this.store.list(of).map((resource) => this.#writer.withBacklog(resource))
   }
 
   summary(): string[] {
-    return summary(this.list(BROKERS), this.list(TRIGGERS))
+    return [...summary(this.list(BROKERS), this.list(TRIGGERS)), ...this.sources.summary()]
   }
 
   /** Between applies: it has opened, its channel is gone or back, or more is known of why it can't open. */
@@ -366,21 +383,11 @@ class RunningController implements Controller {
   async close(options: { deadlineMs: number }): Promise<void> {
     this.#isClosed = true
     this.#statuses.close()
-    await this.#brokers.close(options)
+    await this.#brokers.close({ deadlineMs: await this.sources.close(options) }) // their last events are stored
   }
 }
 
 const NOTHING = { resources: [], problems: [] }
-
-function changesOf(triggers: ReadonlyMap<string, TriggerChanges>): Map<string, BrokerChange> {
-  return new Map(Array.from(triggers, ([path, changes]) => [path, { triggers: changes }]))
-}
-
-function changeOf(changes: Map<string, BrokerChange>, path: string): BrokerChange {
-  let change = changes.get(path)
-  if (change === undefined) changes.set(path, (change = { triggers: { set: [], removed: [] } }))
-  return change
-}
 
 function starting(): SluiceError {
   const message = 'Sluice is starting: nothing can be written yet. Nothing was changed.'

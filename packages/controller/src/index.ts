@@ -21,3 +21,4 @@ export {
   type StorageRecovery,
   type StorageSettings,
 } from './drivers.ts'
+export { unknownSource, type MountedSource } from './sources.ts'

@@ -1,7 +1,7 @@
 // The two listeners: events on one, operations on the other.
 
 import type { Clock } from '@sluice/clock'
-import type { Controller } from '@sluice/controller'
+import { unknownSource, type Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
 import { isLoopback, type Address } from './address.ts'
 import { refuseForeignOrigins } from './foreign-origins.ts'
@@ -12,6 +12,7 @@ import { answerToLocalNamesOnly } from './local-names.ts'
 import type { Metrics } from './metrics.ts'
 import { mountResources } from './resources.ts'
 import { mountSluiceApi } from './sluice-api.ts'
+import { webhooks } from './webhooks.ts'
 
 /** What it serves, and by which limits. */
 export interface ServerOptions {
@@ -43,22 +44,38 @@ export function openServer(options: ServerOptions): SluiceServer {
   const limits = serverLimits(options.limits)
   let state: ServerState = 'starting'
   let broken: string | undefined
+  const reading = { bytes: 0, bytesMax: limits.readingBytesMax }
+  const requireReady = (): void => {
+    if (state !== 'ready') throw notReady(state)
+  }
 
+  const takeEvents = ingress(
+    (namespace, name) => {
+      requireReady()
+      const broker = controller.broker(namespace, name)
+      if (broker === undefined) throw controller.unavailable(namespace, name) ?? unknownBroker(namespace, name)
+      return broker
+    },
+    limits,
+    reading,
+    (broker, status) => metrics.observer.refused(broker, status, 1),
+  )
+  const takeWebhooks = webhooks(
+    (namespace, name) => {
+      requireReady()
+      const source = controller.sources.mounted(namespace, name)
+      if (source === undefined) throw unknownSource(namespace, name)
+      return source
+    },
+    limits,
+    reading,
+  )
   const events = openListener(
     clock,
     limits,
-    'Events go by POST to /{namespace}/{broker}, such as /default/default.',
-    ingress(
-      (namespace, name) => {
-        if (state !== 'ready') throw notReady(state)
-        const broker = controller.broker(namespace, name)
-        if (broker === undefined) throw controller.unavailable(namespace, name) ?? unknownBroker(namespace, name)
-        return broker
-      },
-      limits,
-      { bytes: 0, bytesMax: limits.readingBytesMax },
-      (broker, status) => metrics.observer.refused(broker, status, 1),
-    ),
+    'Events go by POST to /{namespace}/{broker}, such as /default/default; webhooks to /webhooks/{namespace}/{source}.',
+    (request, response, expectsContinue) =>
+      takeEvents(request, response, expectsContinue) || takeWebhooks(request, response, expectsContinue),
   )
   const api = openListener(
     clock,
