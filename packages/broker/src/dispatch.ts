@@ -51,6 +51,11 @@ type Phase = 'running' | 'closing' | 'removed' | 'closed'
 /** Where a channel that took no reply doesn't say when to ask again, in ms. */
 const ROUTE_RETRY_MS = 1000
 
+/** Headers of a delivery to a subscriber beside the event's own: name, value, name, value (spec 135). */
+export function subscriberHeaders(namespace: string): readonly string[] {
+  return ['prefer', 'reply', 'kn-namespace', namespace]
+}
+
 export class Dispatch {
   /** The last failure in words, for status. */
   lastFailure: string | undefined
@@ -69,7 +74,7 @@ export class Dispatch {
   constructor(context: DispatchContext, route: Route) {
     this.#context = context
     this.#route = route
-    this.#headers = ['prefer', 'reply', 'kn-namespace', context.trigger.namespace] // spec 135
+    this.#headers = subscriberHeaders(context.trigger.namespace)
     this.#lane = this.#openLane()
     this.#deadLetters = new DeadLetters(context, route, {
       failed: (words) => (this.lastFailure = words),

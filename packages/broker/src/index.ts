@@ -1,7 +1,7 @@
 export { memoryBox, type MemoryBoxOptions } from './box.ts'
 export { openBroker, type Broker, type BrokerOptions } from './broker.ts'
 export { PRESSURE_ROW, PROBE_FIRST_MS, PROBE_MAX_MS, type TargetState } from './congestion.ts'
-export type { Route } from './dispatch.ts'
+export { subscriberHeaders, type Route } from './dispatch.ts'
 export { NO_OBSERVER, type BrokerName, type Observer, type TriggerName } from './observer.ts'
 export { diskBox, type BoxRecovery, type DiskBoxOptions } from './open-disk-box.ts'
 export type { DeadLetterChoice, Redriving } from './redriving.ts'

@@ -13,10 +13,24 @@ export interface Client {
 }
 
 /** Asks the API at `path`, which begins with a slash, and returns its JSON. What is no 2xx ends the process. */
-export async function ask<T>({ word, server }: Client, method: Method, path: string, body?: unknown): Promise<T> {
-  const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
-  const headers = text === undefined ? {} : { 'content-type': 'application/json' }
-  const answer = await reach(word, method, server + path, headers, text)
+export async function ask<T>(client: Client, method: Method, path: string, body?: unknown): Promise<T> {
+  if (body === undefined) return answerTo<T>(client, method, path, {})
+  return askWith<T>(client, method, path, 'application/json', Buffer.from(JSON.stringify(body)))
+}
+
+/** As {@link ask}, with this body as it is. */
+export function askWith<T>(client: Client, method: Method, path: string, type: string, body: Buffer): Promise<T> {
+  return answerTo<T>(client, method, path, { 'content-type': type }, body)
+}
+
+async function answerTo<T>(
+  { word, server }: Client,
+  method: Method,
+  path: string,
+  headers: Record<string, string>,
+  body?: Buffer,
+): Promise<T> {
+  const answer = await reach(word, method, server + path, headers, body)
   if (answer.status >= 200 && answer.status < 300) {
     const value = jsonOf(answer.body)
     if (value !== undefined) return value as T

@@ -6,7 +6,16 @@ import { parseAddress } from '@sluice/server/address'
 import { errorLine, EXIT, exitWith } from './exit.ts'
 import { checked, collect, clientWord, flag, parseBaseUrl, parseDirectory, wholeNumber, word } from './flags.ts'
 import { describeCommand, getCommand } from './resource-words.ts'
-import { deadLettersCommand, pauseCommand, pruneCommand, resumeCommand, seekCommand } from './operation-words.ts'
+import {
+  deadLettersCommand,
+  explainCommand,
+  pauseCommand,
+  pruneCommand,
+  resumeCommand,
+  seekCommand,
+  tailCommand,
+  tryCommand,
+} from './operation-words.ts'
 import { VERSION } from './version.ts'
 
 /** Where a running Sluice answers. */
@@ -33,6 +42,9 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addCommand(resumeCommand())
     .addCommand(seekCommand())
     .addCommand(pruneCommand())
+    .addCommand(explainCommand())
+    .addCommand(tryCommand())
+    .addCommand(tailCommand())
     .addCommand(logCommand())
     .addCommand(
       word('version', 'Print the version.').action(
@@ -50,6 +62,8 @@ Examples:
   sluice send --type order.created --data '{"order": 1}'
                                    send an event to Broker default/default
   sluice dead-letters list         what no subscriber took; show, redrive and purge follow
+  sluice explain billing --event order.json
+                                   why Trigger billing gets this event, or does not
   sluice log check .sluice         what a data directory holds, and what of it is damaged
 
 Exit codes: 0 ok, 1 refused or failed, 2 wrong command line, 3 no server answers.`

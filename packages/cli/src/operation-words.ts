@@ -1,7 +1,7 @@
 // The words for what people do to a running sluice beside changing its resources.
 
 import { Argument, Option, type Command } from 'commander'
-import { allNamespacesFlag, clientWord, outputFlag, wholeNumber, word } from './flags.ts'
+import { allNamespacesFlag, clientWord, collect, outputFlag, wholeNumber, word } from './flags.ts'
 
 /** `sluice dead-letters list | show | redrive | purge`. */
 export function deadLettersCommand(): Command {
@@ -65,6 +65,41 @@ export function pruneCommand(): Command {
   )
     .option('--yes', 'at a terminal: yes, for good')
     .action(async (options) => (await import('./trigger-operations.ts')).prune(options))
+}
+
+/** `sluice explain [TRIGGER] --event FILE|ID` */
+export function explainCommand(): Command {
+  return clientWord('explain', 'Why an event reaches a Trigger or does not, and what became of it.')
+    .argument('[trigger]', 'NAME or NAMESPACE/NAME; without it, all Triggers of the Broker')
+    .requiredOption('--event <event>', 'a file with the event as JSON (- = standard input), or the id of one that came')
+    .addOption(new Option('--broker <name>', 'whose Triggers; default: default').conflicts('trigger'))
+    .option('--source <source>', 'with an id: of which source')
+    .addOption(outputFlag())
+    .action(async (trigger: string | undefined, options) => (await import('./explain.ts')).explain(trigger, options))
+}
+
+/** `sluice try PATH --event FILE [--expect FILE]` */
+export function tryCommand(): Command {
+  return word('try', 'Offline: which Triggers of these files an event would reach, and by what request.')
+    .argument('<paths...>', 'folders, read recursively, and files: .yaml, .yml, .json')
+    .requiredOption('--event <file>', 'the event as JSON; - = standard input')
+    .option('--broker <broker>', 'NAME or NAMESPACE/NAME; default: every Broker of the files')
+    .option('--expect <file>', 'what is expected, as -o yaml prints it or less; exit 1 where it differs')
+    .addOption(outputFlag())
+    .action(async (paths: string[], options) => (await import('./try.ts')).tryEvent(paths, options))
+}
+
+/** `sluice tail [BROKER]` */
+export function tailCommand(): Command {
+  return clientWord('tail', 'Follow events and what becomes of them, as they come.')
+    .argument('[broker]', 'NAME or NAMESPACE/NAME; without it, all Brokers of the namespace')
+    .addOption(triggerFlag())
+    .option('--filter <name=value>', 'only events with this attribute; may be repeated', collect)
+    .option('--from <place>', 'what is stored first, from earliest, an RFC 3339 time, or after a position')
+    .addOption(
+      new Option('-o, --output <form>', 'text for people, json for programs').choices(['text', 'json']).default('text'),
+    )
+    .action(async (broker: string | undefined, options) => (await import('./tail.ts')).tail(broker, options))
 }
 
 function triggerArgument(): Argument {

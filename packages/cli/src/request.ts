@@ -15,6 +15,17 @@ export interface Answer {
   readonly body: string
 }
 
+/** Begins a request whose answer has no end of its own, and resolves with that. Throws as {@link request}. */
+export async function requestStream(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<IncomingMessage> {
+  const send = url.startsWith('https:') ? httpsRequest : httpRequest
+  return await new Promise<IncomingMessage>((resolve, reject) => {
+    send(url, { headers }, resolve).on('error', reject).end()
+  })
+}
+
 /** How long an answer may take, to its last byte. */
 const ANSWER_MS_MAX = 60_000
 

@@ -1,7 +1,5 @@
 // `sluice send`: one event to a broker, as any sender would send it.
 
-import { readFile } from 'node:fs/promises'
-import { buffer } from 'node:stream/consumers'
 import {
   BATCH_CONTENT_TYPE,
   STRUCTURED_CONTENT_TYPE,
@@ -13,6 +11,7 @@ import {
 } from '@sluice/event'
 import { jsonOf, messageOf, namedIn, reach, whyRefused } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
+import { readInput } from './input.ts'
 
 export interface SendOptions {
   type?: string
@@ -89,7 +88,7 @@ function encoded(event: Event, mode: SendOptions['mode']): Message {
 
 /** The file goes out as it is; the broker says what is wrong with it. */
 async function eventOfFile(path: string): Promise<Message> {
-  const body = await readInput(path)
+  const body = await readInput('sluice send', path)
   const batch = body.toString('utf8').trimStart().startsWith('[')
   return {
     headers: { 'content-type': batch ? BATCH_CONTENT_TYPE : STRUCTURED_CONTENT_TYPE },
@@ -99,15 +98,7 @@ async function eventOfFile(path: string): Promise<Message> {
 }
 
 async function dataOf(data: string): Promise<Buffer> {
-  return data.startsWith('@') ? readInput(data.slice(1)) : Buffer.from(data)
-}
-
-async function readInput(path: string): Promise<Buffer> {
-  try {
-    return path === '-' ? await buffer(process.stdin) : await readFile(path)
-  } catch (error) {
-    exitWith(EXIT.failed, `sluice send: can't read ${path}: ${(error as Error).message}`)
-  }
+  return data.startsWith('@') ? readInput('sluice send', data.slice(1)) : Buffer.from(data)
 }
 
 function isJson(data: Buffer): boolean {

@@ -21,7 +21,16 @@ import {
   type Problem,
   type Resource,
 } from '@sluice/resource'
-import { isLoopback, metrics, openServer, storageLog, withLog, type Address, type SluiceServer } from '@sluice/server'
+import {
+  isLoopback,
+  metrics,
+  openServer,
+  storageLog,
+  trace,
+  withLog,
+  type Address,
+  type SluiceServer,
+} from '@sluice/server'
 import type { SourceDriver } from '@sluice/source'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
@@ -133,6 +142,7 @@ async function start(
 ): Promise<Running> {
   const clock = systemClock
   const counted = metrics()
+  const traced = trace(clock)
   const data = dataDirectory({ path: options.data, clock })
   // Before anything else: a second process has to leave no trace.
   if (options.channel === 'log' || needsData(loaded.resources, options.channel)) await data.open()
@@ -140,7 +150,7 @@ async function start(
   const controller = openController({
     clock,
     deliverer: deliveries,
-    observer: withLog(counted.observer, log, clock),
+    observer: traced.noting(withLog(counted.observer, log, clock)),
     memoryBytes: options.memoryBytes,
     hopsMax: options.hops,
     channel: options.channel,
@@ -151,6 +161,7 @@ async function start(
   const server = openServer({
     controller,
     metrics: counted,
+    trace: traced,
     clock,
     version: VERSION,
     limits: { eventBytesMax: options.maxEventBytes },

@@ -8,6 +8,7 @@ export {
   type StoreReport,
   type SubscriptionReport,
 } from './check.ts'
+export { tryEvent, type Tried, type TriedRequest } from './try.ts'
 export type { Operated, Operations, Pruned, SeekTarget, TriggerReference } from './operations.ts'
 export { openController, type Controller } from './controller.ts'
 export { dataDirectory, type BrokerIdentity, type DataDirectory, type DataOptions, type Discarded } from './data.ts'

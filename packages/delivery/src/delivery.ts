@@ -4,7 +4,7 @@
 import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { systemClock, TimerWheel, type Clock, type Timer } from '@sluice/clock'
-import { binaryHeaderBytes, encodeBinary, encodeStructured, STRUCTURED_CONTENT_TYPE } from '@sluice/event'
+import { binaryHeaderBytes, encodeBinary, encodeStructured, STRUCTURED_CONTENT_TYPE, type Event } from '@sluice/event'
 import { addressGuard, type AllowedTargets } from '@sluice/target'
 import { Attempt, NO_TIMER, type Sender } from './attempt.ts'
 import { UNWRITABLE } from './explain.ts'
@@ -60,6 +60,11 @@ export interface DelivererOptions {
 
 /** Above this the event goes structured: with 4 KiB more for the rest of a request it is Node's cap of 16 KiB (CE-14). */
 export const BINARY_HEADER_BYTES_MAX: number = 12 * 1024
+
+/** Whether an event goes out as structured JSON: it was asked for, or its attributes are too long for headers. */
+export function goesStructured(event: Event, format: AttemptRequest['format']): boolean {
+  return format === 'json' || binaryHeaderBytes(event) > BINARY_HEADER_BYTES_MAX
+}
 
 /** Makes a deliverer. It holds no timer and no connection until something is sent. */
 export function deliverer(options: DelivererOptions = {}): Deliverer {
@@ -127,7 +132,7 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
   /** Binary unless asked otherwise or too long for headers; the event's headers are made once for all its deliveries. */
   function encode(request: AttemptRequest, done: (outcome: Outcome) => void): Attempt {
     const { event, headers } = request
-    if (request.format === 'json' || binaryHeaderBytes(event) > BINARY_HEADER_BYTES_MAX) {
+    if (goesStructured(event, request.format)) {
       const structured = ['content-type', STRUCTURED_CONTENT_TYPE].concat(headers, event.headers)
       return new Attempt(sender, request, structured, encodeStructured(event), done)
     }

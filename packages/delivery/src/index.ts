@@ -1,4 +1,10 @@
-export { BINARY_HEADER_BYTES_MAX, deliverer, type Deliverer, type DelivererOptions } from './delivery.ts'
+export {
+  BINARY_HEADER_BYTES_MAX,
+  deliverer,
+  goesStructured,
+  type Deliverer,
+  type DelivererOptions,
+} from './delivery.ts'
 export { parseDuration } from './duration.ts'
 export type { AttemptRequest, DeliveryPolicy, Outcome } from './outcome.ts'
 export {

@@ -12,12 +12,15 @@ import { answerToLocalNamesOnly } from './local-names.ts'
 import type { Metrics } from './metrics.ts'
 import { mountResources } from './resources.ts'
 import { mountSluiceApi } from './sluice-api.ts'
+import type { Trace } from './trace.ts'
 import { webhooks } from './webhooks.ts'
 
 /** What it serves, and by which limits. */
 export interface ServerOptions {
   controller: Controller
   metrics: Metrics
+  /** Whose `noting` the controller's observer is; without it no event can be followed, nor its way be looked up. */
+  trace?: Trace
   clock: Clock
   version: string
   limits?: Partial<ServerLimits>
@@ -94,7 +97,12 @@ export function openServer(options: ServerOptions): SluiceServer {
     )
   api.routes.get('/version', () => ({ gitVersion: `v${version}`, sluice: version }))
   mountResources(api.routes, controller)
-  mountSluiceApi(api.routes, controller, clock)
+  const endStreams = mountSluiceApi(api.routes, {
+    controller,
+    clock,
+    steps: options.trace,
+    eventBytesMax: limits.eventBytesMax,
+  })
   api.routes.get('/metrics', async (_request, reply) => {
     void reply.type(metrics.contentType)
     return metrics.render(controller, clock)
@@ -113,6 +121,7 @@ export function openServer(options: ServerOptions): SluiceServer {
       metrics.reloaded(why === undefined, clock.now())
     },
     async close(deadline) {
+      endStreams()
       await Promise.all([events.close(deadline), api.close(deadline)])
     },
   }
