@@ -1,6 +1,15 @@
 // Writes the statuses of Brokers and Triggers into the store, from what runs. When: ./statuses.ts. What they say: ./status.ts.
 
-import { isBroker, isTrigger, keyOf, type Identity, type Resource, type ResourceStore } from '@sluice/resource'
+import type { Broker } from '@sluice/broker'
+import {
+  isBroker,
+  isTrigger,
+  keyOf,
+  type Identity,
+  type Resource,
+  type ResourceStore,
+  type Trigger,
+} from '@sluice/resource'
 import { brokerPathOf, BROKERS, type Addresses } from './addresses.ts'
 import type { Brokers } from './brokers.ts'
 import type { Losses } from './losses.ts'
@@ -47,13 +56,15 @@ export class StatusWriting {
     if (plan === undefined) return false
     const { trigger } = plan
     const { uid } = trigger.metadata
-    const triggers = this.#of.brokers.get(brokerPathOf(trigger))?.triggers
+    const declared = this.#of.brokers.get(brokerPathOf(trigger))
+    const triggers = declared?.triggers
     const running = triggers?.status(uid)
     const note = this.#of.notes.of(uid)
-    const subscription = { running, refusal: triggers?.refusal(uid), lost: this.#of.losses.of(uid), note }
+    const boxed = isInBox(declared?.broker, trigger)
+    const subscription = { running, refusal: triggers?.refusal(uid), lost: this.#of.losses.of(uid), boxed, note }
     const lookup = (identity: Identity): Resource | undefined => this.#of.addresses.find(identity)
     this.#of.store.setStatus(key, triggerStatus(plan, this.#of.addresses.brokerOf(trigger), subscription, lookup))
-    return running?.boxFull === true
+    return boxed || running?.boxFull === true
   }
 
   /** What a trigger has still to get is no commit: it changes with every event. It is there for who reads. */
@@ -65,4 +76,9 @@ export class StatusWriting {
       ? resource
       : { ...resource, status: { ...resource.status, backlog: backlogStatus(running) } }
   }
+}
+
+/** Whether the dead-letter box holds anything of the trigger. */
+function isInBox(broker: Broker | undefined, { metadata: { namespace, name } }: Trigger): boolean {
+  return broker !== undefined && broker.box.usage(`${namespace}/${name}`).events > 0
 }

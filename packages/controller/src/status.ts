@@ -88,6 +88,8 @@ export interface SubscriptionState {
   readonly refusal: string | undefined
   /** What it has lost, in words. */
   readonly lost: string | undefined
+  /** The dead-letter box holds some of its events. */
+  readonly boxed: boolean
   /** What people did to it beside changing its resource. */
   readonly note: OperationNote | undefined
 }
@@ -99,7 +101,7 @@ export interface SubscriptionState {
 export function triggerStatus(
   plan: TriggerPlan,
   broker: Resource | undefined,
-  { running, refusal, lost, note }: SubscriptionState,
+  { running, refusal, lost, boxed, note }: SubscriptionState,
   lookup: (identity: Identity) => Resource | undefined,
 ): Status {
   const { trigger, subscriber, deadLetterSink } = plan
@@ -115,6 +117,7 @@ export function triggerStatus(
       DeadLetterSinkResolved: sinkMark(deadLetterSink, waits),
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
       ...warning('EventsKept', 'EventsLost', lost),
+      ...warning('DeadLetterBoxEmpty', 'DeadLettersKept', boxed ? DEAD_LETTERS_KEPT : undefined),
       ...pausedMark(trigger, note),
     },
     {
@@ -126,6 +129,11 @@ export function triggerStatus(
     },
   )
 }
+
+/** `sluice dead-letters` in another process may empty the box at any time, so no number stands here. */
+const DEAD_LETTERS_KEPT =
+  'Some of its events could not be delivered, and no dead-letter sink took them: they are kept in the dead-letter box. ' +
+  'See them with: sluice dead-letters list. Then redrive or purge them.'
 
 /** How deliveries go: `Healthy`, `Throttled` or `Down`, and the last failure (DESIGN "Delivery is per trigger"). */
 function subscriberStatus({ state, lastFailure }: TriggerStatus): object {

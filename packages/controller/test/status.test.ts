@@ -204,6 +204,25 @@ describe('a Trigger', () => {
     expect(kept).toBeGreaterThan(0)
   })
 
+  test('some of whose events are in the dead-letter box says so, and is Ready; until they are purged (fault 31)', async () => {
+    const { apply, controller, trigger: get, send, until } = scene()
+    const refuses = await subscriber(400)
+    await apply(broker(), trigger('t', refuses.url), trigger('u', NOWHERE, ofType('other')))
+    await send('t')
+    const isTold = (name: string): boolean =>
+      get(name).status!.conditions.some(({ type, status }) => type === 'DeadLetterBoxEmpty' && status === 'False')
+    await until(() => isTold('t'))
+    expect(conditionOf(get('t'), 'DeadLetterBoxEmpty')).toMatchObject({
+      severity: 'Warning',
+      reason: 'DeadLettersKept',
+      message: expect.stringContaining('sluice dead-letters list') as string,
+    })
+    expect(condition(get('t'), 'Ready')).toBe('True')
+    expect(isTold('u')).toBe(false)
+    await controller.broker('default', 'default')!.box.clear()
+    await until(() => !isTold('t'))
+  })
+
   test('shows a subscriber that is down, and the last failure', async () => {
     const { apply, trigger: get, send, until } = scene()
     await apply(broker(), trigger('t', NOWHERE))

@@ -119,7 +119,7 @@ export const trigger: Kind = {
       'DeadLetterSinkResolved',
       'OIDCIdentityCreated',
     ],
-    shown: ['Delivering', 'EventsKept'],
+    shown: ['DeadLetterBoxEmpty', 'Delivering', 'EventsKept'],
   },
   convert: convertTrigger,
   defaults: defaultTrigger,
