@@ -58,9 +58,16 @@ describe.each(['log', 'memory'])('%s', (channel) => {
     const { code, stdout } = await runSluice(['dead-letters', 'list', '--server', sluice.api])
     expect(code).toBe(0)
     expect(stdout.match(/^default\.default\.\d+ +refused +t +400 /gm)).toHaveLength(IDS.length)
-    expect(conditionOf(await readResource(sluice.api, 'triggers', 'refused'), 'Ready')).toBe('True')
+    const isTold = async (now: Sluice): Promise<boolean> => {
+      const trigger = await readResource(now.api, 'triggers', 'refused')
+      expect(conditionOf(trigger, 'Ready')).toBe('True')
+      return conditionOf(trigger, 'DeadLetterBoxEmpty') === 'False DeadLettersKept'
+    }
+    while (!(await isTold(sluice)));
     if (channel === 'memory') return
     await sluice.stop('SIGKILL')
-    expect(await boxed(await again())).toBe(IDS.length)
+    const next = await again()
+    expect(await boxed(next)).toBe(IDS.length)
+    expect(await isTold(next)).toBe(true)
   })
 })

@@ -195,7 +195,7 @@ const WAYS: Readonly<Record<Kill, (scene: Scene) => Promise<string>>> = {
     const options = traced([`fdatasync:delay_exit=${AT_LAST_MS * 1000}:when=${nth}`], { told: true })
     const { program, over } = underLoad(scene, options)
     await Promise.race([program.stderr.until(/fdatasync.*\(DELAYED\)/), over.then(lastMoment)])
-    await killNow(scene, program)
+    await killNow(scene, program, { wasTraced: true })
     await over
     return `after sync ${nth}`
   },
@@ -205,8 +205,8 @@ async function killedBy(scene: Scene, injection: string, most: number): Promise<
   const nth = 1 + Math.floor(scene.random() ** 2 * most) // often among the first, which recover what was left
   const { program, over } = underLoad(scene, traced([`${injection}:when=${nth}`]))
   const isOver = await Promise.race([program.exited.then(() => true), over.then(lastMoment)])
-  if (isOver) scene.ledger.killed()
-  else await killNow(scene, program)
+  if (isOver) scene.ledger.killed({ wasTraced: true })
+  else await killNow(scene, program, { wasTraced: true })
   await over
   return `${injection.split(':')[0]} ${nth}${isOver ? '' : ', which did not come'}`
 }
@@ -226,8 +226,8 @@ async function lastMoment(): Promise<false> {
   return false
 }
 
-async function killNow({ ledger }: Scene, program: Program): Promise<void> {
-  ledger.killed()
+async function killNow({ ledger }: Scene, program: Program, how: { wasTraced?: boolean } = {}): Promise<void> {
+  ledger.killed(how)
   program.process.kill('SIGKILL')
   await program.exited
 }

@@ -47,7 +47,7 @@ export interface Verdict {
   readonly duplicates: number
   /** The most that fault 1 allows. */
   readonly duplicatesMax: number
-  /** How long before a kill the first delivery of an event was that came again after it, at most. */
+  /** How long before a kill an event was delivered that came again after it, at most; where the process was not traced. */
   readonly reachMs: number
   /** Each in words; empty: everything that was promised has been kept. */
   readonly violations: readonly string[]
@@ -66,7 +66,7 @@ export class Ledger {
   readonly #taken = new Map<string, Set<string>>()
   /** Events that were answered 202 and have not come to an end yet, by `end` and id. */
   readonly #owed = new Set<string>()
-  readonly #killsMs: number[] = []
+  readonly #kills: { readonly killMs: number; readonly wasTraced: boolean }[] = []
   readonly #answers: { readonly atMs: number; readonly tookMs: number }[] = []
   #acked = 0
   readonly #violations: string[] = []
@@ -109,9 +109,9 @@ export class Ledger {
     this.#tell()
   }
 
-  /** The process was killed in this moment. */
-  killed(): void {
-    this.#killsMs.push(performance.now())
+  /** The process was killed in this moment. `wasTraced`: strace had slowed it down, so how long ago says nothing. */
+  killed({ wasTraced = false }: { wasTraced?: boolean } = {}): void {
+    this.#kills.push({ killMs: performance.now(), wasTraced })
   }
 
   /** Events that were answered 202. */
@@ -222,9 +222,9 @@ export class Ledger {
    */
   #again(): { duplicates: number; duplicatesMax: number; reachMs: number; unexplained: string[] } {
     const taken = this.#deliveries.filter(({ status }) => isSuccess(status))
-    const spans = this.#killsMs.map((killMs): Span => ({
+    const spans = this.#kills.map(({ killMs, wasTraced }): Span => ({
       killMs,
-      fromMs: killMs - PROGRESS_MS - 2 * this.#slowest(killMs),
+      fromMs: wasTraced ? -Infinity : killMs - PROGRESS_MS - 2 * this.#slowest(killMs),
     }))
     const endOf = (atMs: number): Span | undefined => spans.find(({ killMs }) => killMs >= atMs - UNDER_WAY_MS)
     const before = new Map<string, number[]>()
@@ -242,7 +242,8 @@ export class Ledger {
       // Which of several copies came before can't be told.
       const reaches = (copies === 1 ? timesMs.slice(-1) : timesMs).map((earlierMs) => {
         const { killMs, fromMs } = endOf(earlierMs) ?? NEVER
-        return killMs > atMs || earlierMs < fromMs ? Infinity : killMs - earlierMs
+        if (killMs > atMs || earlierMs < fromMs) return Infinity
+        return fromMs === -Infinity ? 0 : killMs - earlierMs
       })
       const reach = Math.min(...reaches)
       if (reach === Infinity) unexplained.push(`${sink} ${id} at ${atMs}`)
@@ -263,8 +264,7 @@ export class Ledger {
   /** All of it in a file, a line for each event and each delivery; returns its path. For whoever has to find a fault. */
   write(name: string): string {
     const path = join(tmpdir(), name)
-    const kills = this.#killsMs.map((killMs) => ({ killMs }))
-    const lines = [...kills, ...this.#sent.values(), ...this.#deliveries].map((each) => JSON.stringify(each))
+    const lines = [...this.#kills, ...this.#sent.values(), ...this.#deliveries].map((each) => JSON.stringify(each))
     writeFileSync(path, `${lines.join('\n')}\n`)
     return path
   }
