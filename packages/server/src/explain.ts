@@ -158,10 +158,10 @@ function becameOf(known: readonly Step[], trigger: string): object {
   return { outcome: outcomeOf(its.at(-1)!), steps: its.map(stepJson) }
 }
 
-function outcomeOf({ kind, at }: Step): string {
+function outcomeOf({ kind, at, detail }: Step): string {
   switch (kind) {
-    case 'delivered':
-      return 'delivered'
+    case 'attempted':
+      return detail !== '' ? 'under way' : at === 'sink' ? 'dead-lettered to its sink' : 'delivered'
     case 'deadLettered':
       return at === 'box' ? 'in the dead-letter box' : 'dead-lettered to its sink'
     case 'parked':

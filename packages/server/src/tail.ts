@@ -83,8 +83,8 @@ function asksForEventStream({ headers }: FastifyRequest): boolean {
 }
 
 function isWanted({ kind, broker, trigger }: Step, event: Event, wanted: Wanted): boolean {
-  if (wanted.namespace !== undefined && broker!.namespace !== wanted.namespace) return false
-  if (wanted.broker !== undefined && broker!.name !== wanted.broker) return false
+  if (wanted.namespace !== undefined && broker.namespace !== wanted.namespace) return false
+  if (wanted.broker !== undefined && broker.name !== wanted.broker) return false
   if (wanted.trigger === undefined) {
     if (kind === 'matched') return false // which is told before the event is; what follows says as much
   } else if (kind === 'accepted' || trigger?.name !== wanted.trigger) return false
@@ -97,8 +97,8 @@ function lineOf(step: Step, event: Event, isOfTrigger: boolean): string {
   const { time, ...about } = stepJson(step) as { time: string }
   const line = {
     time,
-    namespace: broker!.namespace,
-    broker: broker!.name,
+    namespace: broker.namespace,
+    broker: broker.name,
     ...(trigger !== undefined && kind !== 'accepted' && { trigger: trigger.name }),
     ...about,
   }

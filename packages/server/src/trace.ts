@@ -1,10 +1,12 @@
-// The last steps of events, for `explain`, and every step as it happens, for `tail`. Hot path: a step of an event is a few
-// fields written into a slot that is there already; nothing is made for it unless somebody listens.
+// The last steps of events, for `explain`, and every step as it happens, for `tail`. Hot path (bench/trace.ts): a step of an
+// event is a few numbers and names written into columns that are there already; nothing is made for it unless somebody
+// listens. What follows from the steps beside it is not kept: that an event matched, and that its last attempt was good.
 //
 // From: the broker's Observer. Next: explain.ts looks steps up, tail.ts listens.
 
 import type { BrokerName, Observer, TriggerName } from '@sluice/broker'
 import type { Clock } from '@sluice/clock'
+import type { Outcome } from '@sluice/delivery'
 import type { Event } from '@sluice/event'
 
 /** Steps that are kept; the next one takes the oldest one's place. */
@@ -14,32 +16,35 @@ const ID_CHARACTERS_MAX = 512
 /** Of what went wrong. */
 const DETAIL_CHARACTERS_MAX = 512
 
-export type StepKind = 'accepted' | 'matched' | 'attempted' | 'parked' | 'delivered' | 'deadLettered'
+const KINDS = ['accepted', 'matched', 'attempted', 'parked', 'delivered', 'deadLettered'] as const
+export type StepKind = (typeof KINDS)[number]
 
-/** One step of one event. Where it is handed to a listener, it is its own until that returns. */
-export class Step {
-  kind: StepKind = 'accepted'
+/** One step of one event. */
+export interface Step {
+  readonly kind: StepKind
   /** Wall-clock ms. */
-  time = 0
-  id = ''
-  source = ''
-  broker: BrokerName | undefined = undefined
+  readonly time: number
+  readonly id: string
+  readonly source: string
+  readonly broker: BrokerName
   /** Of `accepted`: whose subscriber replied with the event; `undefined`: it came from outside. */
-  trigger: TriggerName | undefined = undefined
+  readonly trigger: TriggerName | undefined
   /** Of `attempted`, from 1. */
-  attempt = 0
+  readonly attempt: number
   /** Of `attempted`: HTTP status, 0 = no answer. */
-  status = 0
+  readonly status: number
   /** Of `attempted`: how long it took; of `parked`: until the next try. */
-  ms = 0
+  readonly ms: number
   /** Of `attempted` and `deadLettered`: where. */
-  at: 'subscriber' | 'sink' | 'box' = 'subscriber'
-  /** What went wrong, in words. */
-  detail = ''
+  readonly at: Place
+  /** What went wrong, in words; empty: nothing. */
+  readonly detail: string
   /** Of `attempted`: the event in the answer. */
-  replyId = ''
-  replyType = ''
+  readonly reply: { readonly id: string; readonly type: string } | undefined
 }
+
+const PLACES = ['subscriber', 'sink', 'box'] as const
+type Place = (typeof PLACES)[number]
 
 /** Is told each step in the tick in which it happens. It does little, and must not throw. */
 export type StepListener = (step: Step, event: Event) => void
@@ -48,49 +53,20 @@ export interface Trace {
   /** `observer`, and every step is noted. */
   noting(observer: Observer): Observer
   /** Steps of the events of a broker with this id, and of that source if it is given, the oldest first. */
-  stepsOf(broker: BrokerName, id: string, source?: string): readonly Step[]
+  stepsOf(broker: BrokerName, id: string, source?: string): Step[]
   /** Returns its removal. */
   listen(listener: StepListener): () => void
 }
 
 export function trace(clock: Clock, stepsMax: number = STEPS_MAX): Trace {
-  const slots: Step[] = []
-  const unkept = new Step()
+  const kept = new Kept(clock, stepsMax)
   const listeners = new Set<StepListener>()
-  let next = 0
 
-  function begin(kind: StepKind, event: Event, broker: BrokerName, trigger: TriggerName | undefined): Step {
-    const { id } = event
-    const step = id.length > ID_CHARACTERS_MAX ? unkept : takeSlot()
-    step.kind = kind
-    step.time = clock.now()
-    step.id = id
-    step.source = event.source
-    step.broker = broker
-    step.trigger = trigger
-    step.attempt = 0
-    step.status = 0
-    step.ms = 0
-    step.at = 'subscriber'
-    step.detail = ''
-    step.replyId = ''
-    step.replyType = ''
-    return step
-  }
-
-  function takeSlot(): Step {
-    if (slots.length < stepsMax) {
-      const step = new Step()
-      slots.push(step)
-      return step
-    }
-    const step = slots[next]!
-    next = next + 1 === stepsMax ? 0 : next + 1
-    return step
-  }
-
-  function tell(step: Step, event: Event): void {
-    if (listeners.size > 0) for (const listener of listeners) listener(step, event)
+  function tell(kind: StepKind, event: Event, broker: BrokerName, trigger?: TriggerName, more?: Partial<Step>): void {
+    if (listeners.size === 0) return
+    const { id, source } = event
+    const step: Step = { ...NOTHING_MORE, kind, time: clock.now(), id, source, broker, trigger, ...more }
+    for (const listener of listeners) listener(step, event)
   }
 
   return {
@@ -98,51 +74,38 @@ export function trace(clock: Clock, stepsMax: number = STEPS_MAX): Trace {
       ...observer,
       accepted(broker, event, trigger) {
         observer.accepted(broker, event, trigger)
-        tell(begin('accepted', event, broker, trigger), event)
+        kept.accepted(event, broker, trigger)
+        tell('accepted', event, broker, trigger)
       },
       matched(trigger, event) {
         observer.matched(trigger, event)
-        tell(begin('matched', event, trigger.broker, trigger), event)
+        tell('matched', event, trigger.broker, trigger)
       },
       attempted(trigger, event, outcome, at, attempt) {
         observer.attempted(trigger, event, outcome, at, attempt)
-        const step = begin('attempted', event, trigger.broker, trigger)
-        step.attempt = attempt
-        step.status = outcome.status
-        step.ms = outcome.durationMs
-        step.at = at
-        if (outcome.error !== '') step.detail = cut(outcome.error)
-        if (outcome.reply !== undefined) {
-          step.replyId = outcome.reply.id
-          step.replyType = outcome.reply.type
-        }
-        tell(step, event)
+        kept.attempted(event, trigger, outcome, at, attempt)
+        if (listeners.size > 0) tell('attempted', event, trigger.broker, trigger, attemptOf(outcome, at, attempt))
       },
       parked(trigger, event, delayMs) {
         observer.parked(trigger, event, delayMs)
-        const step = begin('parked', event, trigger.broker, trigger)
-        step.ms = delayMs
-        tell(step, event)
+        kept.parked(event, trigger, delayMs)
+        if (listeners.size > 0) tell('parked', event, trigger.broker, trigger, { ms: delayMs })
       },
       settled(trigger, event) {
         observer.settled(trigger, event)
-        tell(begin('delivered', event, trigger.broker, trigger), event)
+        tell('delivered', event, trigger.broker, trigger)
       },
       deadLettered(trigger, event, into, reason) {
         observer.deadLettered(trigger, event, into, reason)
-        const step = begin('deadLettered', event, trigger.broker, trigger)
-        step.at = into
-        step.detail = cut(reason)
-        tell(step, event)
+        kept.deadLettered(event, trigger, into, reason)
+        if (listeners.size > 0) tell('deadLettered', event, trigger.broker, trigger, { at: into, detail: cut(reason) })
       },
     }),
-    stepsOf(broker, id, source) {
-      const ordered = [...slots.slice(next), ...slots.slice(0, next)]
-      return ordered.filter((step) => {
-        const isOfBroker = step.broker?.name === broker.name && step.broker.namespace === broker.namespace
-        return step.id === id && isOfBroker && (source === undefined || step.source === source)
-      })
-    },
+    stepsOf: (broker, id, source) =>
+      kept.find(id).filter((step) => {
+        const isOfBroker = step.broker.name === broker.name && step.broker.namespace === broker.namespace
+        return isOfBroker && (source === undefined || step.source === source)
+      }),
     listen(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -150,13 +113,128 @@ export function trace(clock: Clock, stepsMax: number = STEPS_MAX): Trace {
   }
 }
 
+const NOTHING_MORE = { attempt: 0, status: 0, ms: 0, at: 'subscriber', detail: '', reply: undefined } as const
+
+function attemptOf({ status, durationMs: ms, error, reply }: Outcome, at: Place, attempt: number): Partial<Step> {
+  return { attempt, status, ms, at, detail: cut(error), reply: reply && { id: reply.id, type: reply.type } }
+}
+
+/** Columns: an object for each step would cost the garbage collector five times as much as the numbers do. */
+class Kept {
+  readonly #clock: Clock
+  readonly #max: number
+  readonly #kinds: Uint8Array
+  readonly #times: Float64Array
+  readonly #attempts: Uint32Array
+  readonly #statuses: Uint16Array
+  readonly #ms: Float32Array
+  readonly #places: Uint8Array
+  readonly #ids: string[] = []
+  readonly #sources: string[] = []
+  readonly #brokers: BrokerName[] = []
+  readonly #triggers: (TriggerName | undefined)[] = []
+  readonly #details: (string | undefined)[] = []
+  readonly #replies: Step['reply'][] = []
+  #next = 0
+
+  constructor(clock: Clock, max: number) {
+    this.#clock = clock
+    this.#max = max
+    this.#kinds = new Uint8Array(max)
+    this.#times = new Float64Array(max)
+    this.#attempts = new Uint32Array(max)
+    this.#statuses = new Uint16Array(max)
+    this.#ms = new Float32Array(max)
+    this.#places = new Uint8Array(max)
+  }
+
+  accepted(event: Event, broker: BrokerName, trigger: TriggerName | undefined): void {
+    this.#add(ACCEPTED, event, broker, trigger)
+  }
+
+  attempted(event: Event, trigger: TriggerName, outcome: Outcome, at: 'subscriber' | 'sink', attempt: number): void {
+    const slot = this.#add(ATTEMPTED, event, trigger.broker, trigger)
+    if (slot < 0) return
+    this.#attempts[slot] = attempt
+    this.#statuses[slot] = outcome.status
+    this.#ms[slot] = outcome.durationMs
+    this.#places[slot] = at === 'subscriber' ? 0 : 1
+    const { error, reply } = outcome
+    if (error !== '') this.#details[slot] = cut(error)
+    if (reply !== undefined && reply.id.length <= ID_CHARACTERS_MAX) {
+      this.#replies[slot] = { id: reply.id, type: reply.type }
+    }
+  }
+
+  parked(event: Event, trigger: TriggerName, delayMs: number): void {
+    const slot = this.#add(PARKED, event, trigger.broker, trigger)
+    if (slot >= 0) this.#ms[slot] = delayMs
+  }
+
+  deadLettered(event: Event, trigger: TriggerName, into: 'sink' | 'box', reason: string): void {
+    const slot = this.#add(DEAD_LETTERED, event, trigger.broker, trigger)
+    if (slot < 0) return
+    this.#places[slot] = into === 'sink' ? 1 : 2
+    this.#details[slot] = cut(reason)
+  }
+
+  /** Returns its slot; -1: it is not kept. */
+  #add(kind: number, event: Event, broker: BrokerName, trigger: TriggerName | undefined): number {
+    const { id } = event
+    if (id.length > ID_CHARACTERS_MAX) return -1
+    const slot = this.#next
+    this.#next = slot + 1 === this.#max ? 0 : slot + 1
+    this.#kinds[slot] = kind
+    this.#times[slot] = this.#clock.now()
+    this.#ids[slot] = id
+    this.#sources[slot] = event.source
+    this.#brokers[slot] = broker
+    this.#triggers[slot] = trigger
+    if (this.#details[slot] !== undefined) this.#details[slot] = undefined
+    if (this.#replies[slot] !== undefined) this.#replies[slot] = undefined
+    return slot
+  }
+
+  find(id: string): Step[] {
+    const found: Step[] = []
+    const { length } = this.#ids
+    const first = length < this.#max ? 0 : this.#next
+    for (let n = 0; n < length; n++) {
+      const slot = (first + n) % length
+      if (this.#ids[slot] === id) found.push(this.#stepAt(slot))
+    }
+    return found
+  }
+
+  #stepAt(slot: number): Step {
+    const kind = KINDS[this.#kinds[slot]!]!
+    const isAttempt = kind === 'attempted'
+    return {
+      kind,
+      time: this.#times[slot]!,
+      id: this.#ids[slot]!,
+      source: this.#sources[slot]!,
+      broker: this.#brokers[slot]!,
+      trigger: this.#triggers[slot],
+      attempt: isAttempt ? this.#attempts[slot]! : 0,
+      status: isAttempt ? this.#statuses[slot]! : 0,
+      ms: this.#ms[slot]!,
+      at: isAttempt || kind === 'deadLettered' ? PLACES[this.#places[slot]!]! : 'subscriber',
+      detail: this.#details[slot] ?? '',
+      reply: this.#replies[slot],
+    }
+  }
+}
+
+const [ACCEPTED, , ATTEMPTED, PARKED, , DEAD_LETTERED] = [0, 1, 2, 3, 4, 5] as const
+
 function cut(text: string): string {
   return text.length <= DETAIL_CHARACTERS_MAX ? text : `${text.slice(0, DETAIL_CHARACTERS_MAX)}...`
 }
 
 /** A step as JSON shows it, beside which event it is of. */
 export function stepJson(step: Step): object {
-  const { kind, time, trigger, attempt, status, ms, at, detail, replyId, replyType } = step
+  const { kind, time, trigger, attempt, status, ms, at, detail, reply } = step
   const about = { time: new Date(time).toISOString(), step: kind }
   switch (kind) {
     case 'accepted':
@@ -169,7 +247,7 @@ export function stepJson(step: Step): object {
         status,
         ms: Math.round(ms * 100) / 100,
         ...(detail !== '' && { error: detail }),
-        ...(replyId !== '' && { reply: { id: replyId, type: replyType } }),
+        ...(reply !== undefined && { reply }),
       }
     case 'parked':
       return { ...about, againInMs: Math.round(ms) }

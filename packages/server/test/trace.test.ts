@@ -19,12 +19,14 @@ test('steps are found by broker, id and source, the oldest first; beyond the bou
   observer.accepted(BROKER, event('1'))
   observer.matched(TRIGGER, event('1'))
   observer.parked(TRIGGER, event('1', '/other'), 5)
+  observer.deadLettered(TRIGGER, event('1'), 'box', 'loop')
   observer.settled(TRIGGER, event('1'))
-  expect(steps.stepsOf(BROKER, '1').map(({ kind }) => kind)).toEqual(['accepted', 'matched', 'parked', 'delivered'])
+  expect(steps.stepsOf(BROKER, '1').map(({ kind }) => kind)).toEqual(['accepted', 'parked', 'deadLettered'])
   expect(steps.stepsOf(BROKER, '1', '/other').map(({ kind }) => kind)).toEqual(['parked'])
   expect(steps.stepsOf({ ...BROKER, namespace: 'else' }, '1')).toEqual([])
   observer.accepted(BROKER, event('2'))
-  expect(steps.stepsOf(BROKER, '1').map(({ kind }) => kind)).toEqual(['matched', 'parked', 'delivered'])
+  observer.accepted(BROKER, event('2'))
+  expect(steps.stepsOf(BROKER, '1').map(({ kind }) => kind)).toEqual(['parked', 'deadLettered'])
 })
 
 test('an event whose id is very long is told, and not kept', () => {
