@@ -33,7 +33,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'source-*',
     'channel-*',
   ],
+  api: ['resource', 'filter', 'target', 'event', 'clock'],
   server: [
+    'api',
     'controller',
     'broker',
     'delivery',
@@ -48,6 +50,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     'server',
+    'api',
     'controller',
     'broker',
     'delivery',

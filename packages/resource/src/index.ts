@@ -1,9 +1,11 @@
 export { admit, type Admission } from './admit.ts'
+export { AGE, valueAt } from './columns.ts'
+export { parseResource, type Parsed } from './body.ts'
 export { brokerChannel, type BrokerChannel } from './broker-channel.ts'
 export { conditions, readyCondition, type Condition, type ConditionTypes, type Mark } from './conditions.ts'
 export { CLUSTER_SUFFIX, resolveDestination, type Resolved, type ResolveOptions } from './destination.ts'
 export type { DeliverySpec, Destination, KReference } from './ducks.ts'
-export type { AnnotationRule, Draft, JsonSchema, Kind, Reference, Report } from './kind.ts'
+export type { AnnotationRule, Column, Draft, JsonSchema, Kind, Reference, Report } from './kind.ts'
 export {
   broker as brokerKind,
   BROKER_CLASS,
@@ -24,12 +26,15 @@ export { didYouMean } from './nearest.ts'
 export { loadFiles, type FileText, type Loaded, type LoadLimits } from './load.ts'
 export { formatProblems, pathText, toldAs, type Finding, type Path, type Problem, type Severity } from './problem.ts'
 export {
+  apiVersionOf,
   groupOf,
+  isRecord,
   identityOf,
   keyOf,
   nameOf,
   resourceKey,
   resourceUid,
+  versionOf,
   type Declared,
   type Identity,
   type Metadata,

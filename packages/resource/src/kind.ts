@@ -37,6 +37,8 @@ export interface Kind {
   readonly namespaced: boolean
   /** The versions that are taken, the stored one first. Empty: any version is taken and kept as it was written. */
   readonly versions: readonly [string, ...string[]] | readonly []
+  /** The versions that the API offers it in, where `versions` is empty. Default `v1`. */
+  readonly served?: readonly string[]
   /** One sentence; it opens the kind's JSON Schema. */
   readonly description: string
   /** Whether this version acts on it. One that isn't is kept and shown, with a warning. */
@@ -56,6 +58,12 @@ export interface Kind {
   /** What may not change as long as the resource lives. */
   readonly immutable?: readonly Path[]
   readonly conditions?: ConditionTypes
+  /** What a table shows of it after its name, in their order. Default: its age. */
+  readonly columns?: readonly Column[]
+  /** Fields that can be selected by (`--field-selector`), beside `metadata.name` and `metadata.namespace`. */
+  readonly selectable?: readonly string[]
+  /** What stands in place of a value that nobody may read again. Absent: everything may be read. */
+  readonly hide?: (resource: Resource) => Resource
   /** Turns what was written in the older `version` into the stored one, in place. Runs before the schema is asked. */
   readonly convert?: (draft: Draft, version: string, report: Report) => void
   /** Fills in what was left out, in place. Runs after the schema, whatever that found: it checks what it touches. */
@@ -83,6 +91,19 @@ export interface Draft {
   kind: string
   metadata: { name: string; namespace: string; labels: Record<string, string>; annotations: Record<string, string> }
   [field: string]: unknown
+}
+
+/** A column of a table of resources, as kubectl prints it. */
+export interface Column {
+  /** kubectl prints it in capitals. */
+  readonly name: string
+  readonly description: string
+  /** `date`: an RFC 3339 timestamp, shown as how long ago that is. Default `string`. */
+  readonly type?: 'string' | 'date' | 'integer'
+  /** Shown with `-o wide` alone. */
+  readonly wide?: boolean
+  /** What stands there; `undefined` and '' show as nothing. */
+  readonly value: (resource: Resource) => unknown
 }
 
 /** Takes findings, errors unless they say otherwise. */

@@ -2,6 +2,7 @@
 // would change what may not change as long as it lives.
 
 import { isDeepStrictEqual } from 'node:util'
+import { valueAt } from './columns.ts'
 import { findKind } from './kinds/index.ts'
 import { pathText, type Path, type Problem } from './problem.ts'
 import { groupOf, identityOf, isRecord, nameOf, type Declared, type Origin, type Resource } from './resource.ts'
@@ -78,7 +79,7 @@ export function owned({ origin, source }: Entry): Said {
 function immutableChanges(before: Resource, after: Resource): (Said & { readonly path: Path })[] {
   const kind = findKind(groupOf(after.apiVersion), after.kind)
   return (kind?.immutable ?? []).flatMap((path) => {
-    const [old, now] = [at(before, path), at(after, path)]
+    const [old, now] = [valueAt(before, path), valueAt(after, path)]
     if (isDeepStrictEqual(old, now)) return []
     const what = path[1] === 'annotations' ? 'annotations' : 'fields'
     const shown = path[1] === 'annotations' ? 'annotations' : pathText(path)
@@ -91,12 +92,6 @@ function immutableChanges(before: Resource, after: Resource): (Said & { readonly
       },
     ]
   })
-}
-
-function at(resource: Resource, path: Path): unknown {
-  let value: unknown = resource
-  for (const step of path) value = isRecord(value) && Object.hasOwn(value, step) ? value[step] : undefined
-  return value
 }
 
 function shortly(value: unknown): string {

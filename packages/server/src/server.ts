@@ -1,5 +1,6 @@
 // The two listeners: events on one, operations on the other.
 
+import { resourceApi } from '@sluice/api'
 import type { Clock } from '@sluice/clock'
 import { unknownSource, type Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
@@ -95,8 +96,7 @@ export function openServer(options: ServerOptions): SluiceServer {
       () => state,
       () => broken,
     )
-  api.routes.get('/version', () => ({ gitVersion: `v${version}`, sluice: version }))
-  mountResources(api.routes, controller)
+  mountResources(api.routes, resourceApi({ resources: controller, clock, version }))
   const endStreams = mountSluiceApi(api.routes, {
     controller,
     clock,

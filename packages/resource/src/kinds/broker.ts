@@ -1,5 +1,6 @@
 // eventing.knative.dev Broker: where events are sent, and what all of its triggers choose from.
 
+import { AGE, column, READINESS } from '../columns.ts'
 import {
   checkDelivery,
   checkReference,
@@ -111,6 +112,12 @@ export const broker: Kind = {
     ],
     shown: ['ChannelConfigured', 'ChannelHasRoom', 'EventsKept'],
   },
+  columns: [
+    column('URL', ['status', 'address', 'url'], 'Where events are sent.'),
+    AGE,
+    ...READINESS,
+    { ...column('Class', ['metadata', 'annotations', BROKER_CLASS], 'Its implementation.'), wide: true },
+  ],
   convert: convertBroker,
   defaults: defaultBroker,
   validate: validateBroker,

@@ -1,7 +1,21 @@
 // core v1 ConfigMap: kept for those who point to one, such as a Broker for its channel.
 
 import { checkTemplate } from '../channel-template.ts'
-import type { Kind } from '../kind.ts'
+import { AGE } from '../columns.ts'
+import type { Column, Kind } from '../kind.ts'
+import { isRecord, type Resource } from '../resource.ts'
+
+/** How many keys it has. */
+export const dataColumn: Column = {
+  name: 'Data',
+  description: 'How many keys it has.',
+  type: 'integer',
+  value: (resource) => keysOf(resource).size,
+}
+
+function keysOf({ data, binaryData, stringData }: Resource): Set<string> {
+  return new Set([data, binaryData, stringData].flatMap((each) => (isRecord(each) ? Object.keys(each) : [])))
+}
 
 /** The kind. */
 export const configMap: Kind = {
@@ -25,5 +39,6 @@ export const configMap: Kind = {
     },
     immutable: { type: 'boolean', description: 'Kept; of no meaning here.' },
   },
+  columns: [dataColumn, AGE],
   validate: checkTemplate,
 }

@@ -1,7 +1,38 @@
 // Kinds that people have in their files and that this version doesn't act on: they are kept and shown, with a warning,
 // and never fatal. A kind leaves this list for a file of its own when it is run.
 
+import { AGE, READINESS } from '../columns.ts'
 import type { Kind } from '../kind.ts'
+
+/** The versions that these groups had; of all others, and of the kinds named here after a slash, see there. */
+const SERVED: Readonly<Record<string, readonly string[]>> = {
+  'eventing.knative.dev': ['v1', 'v1beta1', 'v1alpha1'],
+  'eventing.knative.dev/EventType': ['v1beta3', 'v1beta2', 'v1beta1'],
+  'eventing.knative.dev/EventPolicy': ['v1alpha1'],
+  'eventing.knative.dev/EventTransform': ['v1alpha1'],
+  'eventing.knative.dev/RequestReply': ['v1alpha1'],
+  'eventing.knative.dev/KafkaSink': ['v1alpha1'],
+  'eventing.knative.dev/Channel': ['v1alpha1'],
+  'eventing.knative.dev/Subscription': ['v1alpha1'],
+  'eventing.knative.dev/ClusterChannelProvisioner': ['v1alpha1'],
+  'messaging.knative.dev': ['v1', 'v1beta1', 'v1alpha1'],
+  'messaging.knative.dev/NatsJetStreamChannel': ['v1alpha1'],
+  'flows.knative.dev': ['v1', 'v1beta1', 'v1alpha1'],
+  'sinks.knative.dev': ['v1alpha1'],
+  'sources.knative.dev': ['v1', 'v1beta2', 'v1beta1', 'v1alpha2', 'v1alpha1'],
+  'sources.eventing.knative.dev': ['v1alpha1'],
+  'bindings.knative.dev': ['v1', 'v1beta1', 'v1alpha1'],
+  'internal.kafka.eventing.knative.dev': ['v1alpha1'],
+  'messaging.cloud.google.com': ['v1beta1'],
+  'events.cloud.google.com': ['v1', 'v1beta1'],
+  'sources.sluice.dev': ['v1alpha1'],
+  autoscaling: ['v2', 'v1'],
+}
+
+/** `kubectl describe` asks for the Events of what it describes; there are none. */
+const EVENT_FIELDS = ['name', 'namespace', 'kind', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath']
+  .map((field) => `involvedObject.${field}`)
+  .concat('reason', 'type', 'reportingComponent', 'source')
 
 const KNATIVE = ['all', 'knative']
 
@@ -135,6 +166,7 @@ export const keptKinds: readonly Kind[] = [...eventing, ...kubernetes]
 function kept(group: string, categories: string[], rows: Record<string, string>, namespaced = true): Kind[] {
   return Object.entries(rows).map(([kind, names]) => {
     const [plural = '', ...shortNames] = names.split(' ')
+    const served = SERVED[`${group}/${kind}`] ?? SERVED[group] ?? ['v1']
     return {
       group,
       kind,
@@ -144,6 +176,9 @@ function kept(group: string, categories: string[], rows: Record<string, string>,
       categories,
       namespaced,
       versions: [],
+      served,
+      columns: group.endsWith('knative.dev') ? [AGE, ...READINESS] : [AGE],
+      ...(kind === 'Event' && group === '' && { selectable: EVENT_FIELDS }),
       description: `A ${kind} of ${group === '' ? 'Kubernetes' : group}. Kept, and not acted on by this version.`,
       run: false,
       naming: 'path',

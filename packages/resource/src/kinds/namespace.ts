@@ -1,5 +1,6 @@
 // core v1 Namespace: kept. A namespace is a name; nothing has to be made for it to be used.
 
+import { AGE } from '../columns.ts'
 import type { Kind } from '../kind.ts'
 import { checkNamespaceFree } from '../metadata.ts'
 
@@ -23,5 +24,6 @@ export const namespace: Kind = {
       properties: { finalizers: { type: 'array', items: { type: 'string' } } },
     },
   },
+  columns: [{ name: 'Status', description: 'Active: it can be used.', value: () => 'Active' }, AGE],
   validate: ({ metadata }, report) => checkNamespaceFree(metadata.name, ['metadata', 'name'], report),
 }

@@ -1,6 +1,7 @@
 // core v1 Service. Of type ExternalName it gives a name to an address outside; others are known by their DNS name.
 
 import { hostRefusal } from '@sluice/target'
+import { AGE, column } from '../columns.ts'
 import { NEVER_CONNECTED } from '../ducks.ts'
 import type { Draft, JsonSchema, Kind, Report } from '../kind.ts'
 import { isRecord, type Resource } from '../resource.ts'
@@ -73,6 +74,13 @@ export const service: Kind = {
       },
     },
   },
+  columns: [
+    { name: 'Type', description: 'ExternalName, or another.', value: ({ spec }) => spec?.['type'] ?? 'ClusterIP' },
+    column('Cluster-IP', ['spec', 'clusterIP'], 'Kept; of no meaning here.'),
+    column('External-IP', ['spec', 'externalName'], 'The host of an ExternalName Service.'),
+    { name: 'Port(s)', description: 'Its ports.', value: ({ spec }) => portsOf(spec?.['ports']) },
+    AGE,
+  ],
   validate: validateService,
   address: serviceAddress,
 }
@@ -121,6 +129,12 @@ function serviceAddress(
 }
 
 const DEFAULT_PORTS = { http: 80, https: 443 }
+
+/** As kubectl shows them: `9000/TCP`. */
+function portsOf(ports: unknown): string {
+  const all = Array.isArray(ports) ? ports.filter(isRecord) : []
+  return all.map(({ port, protocol = 'TCP' }) => `${String(port)}/${String(protocol)}`).join(',')
+}
 
 function portOf(ports: unknown): { port: number; scheme: 'http' | 'https' } {
   const all = Array.isArray(ports) ? ports.filter(isRecord) : []

@@ -1,5 +1,6 @@
 // eventing.knative.dev Trigger: a filtered subscription on its broker's channel.
 
+import { AGE, column, READINESS } from '../columns.ts'
 import {
   checkDelivery,
   checkDestination,
@@ -121,6 +122,13 @@ export const trigger: Kind = {
     ],
     shown: ['DeadLetterBoxEmpty', 'Delivering', 'EventsKept'],
   },
+  columns: [
+    column('Broker', ['spec', 'broker'], 'The Broker whose events it chooses from.'),
+    column('Subscriber_URI', ['status', 'subscriberUri'], 'Where the events go.'),
+    AGE,
+    ...READINESS,
+  ],
+  selectable: ['spec.broker'],
   convert: convertTrigger,
   defaults: defaultTrigger,
   validate: validateTrigger,

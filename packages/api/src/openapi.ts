@@ -1,0 +1,110 @@
+// OpenAPI, from the very schemas that resources are checked by: what kubectl explain tells, and what clients ask to learn
+// which parameters a verb takes. Version 3 a document for each group and version; version 2 one for all.
+
+import { hash } from 'node:crypto'
+import { jsonSchema, type JsonSchema, type Kind } from '@sluice/resource'
+import { groups, kindsServed } from './catalog.ts'
+
+/** `/openapi/v3`: where each document is. The hash lets clients keep it. */
+export function openapiIndex(): object {
+  const paths = groups.flatMap(({ name, versions }) =>
+    versions.map(({ version }) => {
+      const path = pathOf(name, version)
+      const digest = hash('sha256', JSON.stringify(openapiOf(name, version)))
+        .slice(0, 32)
+        .toUpperCase()
+      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${digest}` }] as const
+    }),
+  )
+  return { paths: Object.fromEntries(paths) }
+}
+
+/** `/openapi/v3/apis/{group}/{version}`; `undefined` where there is no such version. */
+export function openapiOf(group: string, version: string): object | undefined {
+  const kinds = kindsServed(group, version)
+  if (kinds === undefined) return undefined
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Sluice', version: 'unversioned' },
+    paths: Object.assign({}, ...kinds.map((kind) => pathsOf(kind, version))) as object,
+    components: {
+      schemas: Object.fromEntries(kinds.map((kind) => [schemaName(kind, version), schemaOf(kind, version)])),
+    },
+  }
+}
+
+/** `/openapi/v2`, whose models are the same. */
+export function swagger(): object {
+  const all = groups.flatMap(({ versions }) =>
+    versions.flatMap(({ version, kinds }) => kinds.map((kind) => ({ kind, version }))),
+  )
+  return {
+    swagger: '2.0',
+    info: { title: 'Sluice', version: 'unversioned' },
+    paths: {},
+    definitions: Object.fromEntries(
+      all.map(({ kind, version }) => [schemaName(kind, version), schemaOf(kind, version)]),
+    ),
+  }
+}
+
+function pathOf(group: string, version: string): string {
+  return group === '' ? `api/${version}` : `apis/${group}/${version}`
+}
+
+/** `dev.knative.eventing.v1.Trigger`, as Kubernetes names models. */
+function schemaName({ group, kind }: Kind, version: string): string {
+  const reversed = group === '' ? 'io.k8s.api.core' : group.split('.').toReversed().join('.')
+  return `${reversed}.${version}.${kind}`
+}
+
+function schemaOf(kind: Kind, version: string): object {
+  const { $schema: _schema, ...schema } = jsonSchema(kind)
+  const open = kind.fields === undefined ? { 'x-kubernetes-preserve-unknown-fields': true } : {}
+  return {
+    ...plain(schema),
+    ...open,
+    'x-kubernetes-group-version-kind': [{ group: kind.group, version, kind: kind.kind }],
+  }
+}
+
+/** Without the words that OpenAPI 3.0 lacks. */
+function plain({ examples: _examples, patternErrorMessage: _told, ...schema }: JsonSchema): object {
+  const { properties, items, additionalProperties, ...rest } = schema
+  return {
+    ...rest,
+    ...(properties !== undefined && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, plain(each)])),
+    }),
+    ...(items !== undefined && { items: plain(items) }),
+    // `false` is what a strict client checks by fieldValidation, and no word of Kubernetes' schemas.
+    ...(typeof additionalProperties === 'object' && { additionalProperties: plain(additionalProperties) }),
+  }
+}
+
+function pathsOf(kind: Kind, version: string): object {
+  const base = `/${pathOf(kind.group, version)}${kind.namespaced ? '/namespaces/{namespace}' : ''}/${kind.plural}`
+  const action = (verb: string, parameters: readonly string[]): object => ({
+    responses: { '200': { description: 'OK' } },
+    parameters: parameters.map((name) => ({ name, in: 'query', schema: { type: 'string', uniqueItems: true } })),
+    'x-kubernetes-action': verb,
+    'x-kubernetes-group-version-kind': { group: kind.group, version, kind: kind.kind },
+  })
+  return {
+    [base]: {
+      get: action('list', READING),
+      post: action('post', WRITING),
+      delete: action('deletecollection', DELETING),
+    },
+    [`${base}/{name}`]: {
+      get: action('get', []),
+      put: action('put', WRITING),
+      patch: action('patch', [...WRITING, 'force']),
+      delete: action('delete', DELETING),
+    },
+  }
+}
+
+const READING = ['labelSelector', 'fieldSelector', 'limit', 'continue', 'resourceVersion', 'watch']
+const WRITING = ['dryRun', 'fieldManager', 'fieldValidation']
+const DELETING = ['dryRun']
