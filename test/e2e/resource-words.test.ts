@@ -37,9 +37,9 @@ test('get prints the columns of kn: how many conditions are fine, whether it is 
       .map((line) => line.replaceAll(/ {2,}/g, '  ')),
   ).toEqual([
     'NAME  BROKER  SINK  AGE  CONDITIONS  READY  REASON',
+    `lost  nowhere  ${down}  1s  4 OK / 7  False  BrokerDoesNotExist : Broker "nowhere" does not exist`,
     `orders  default  ${down}  1s  7 OK / 7  True`,
     `own  default  ${down}  1s  7 OK / 7  True`,
-    `lost  nowhere  ${down}  1s  4 OK / 7  False  BrokerDoesNotExist : Broker "nowhere" does not exist`,
     '',
   ])
 })
@@ -57,7 +57,7 @@ test('several kinds are a table each, with full names; -o name is for the next c
   const { stdout } = await run('get', 'broker,trigger')
   expect(stdout).toMatch(/^broker\.eventing\.knative\.dev\/default .*\n\nNAME/m)
   expect((await run('get', 'triggers', '-o', 'name')).stdout).toBe(
-    ['orders', 'own', 'lost'].map((name) => `trigger.eventing.knative.dev/${name}\n`).join(''),
+    ['lost', 'orders', 'own'].map((name) => `trigger.eventing.knative.dev/${name}\n`).join(''),
   )
   const one: { metadata: { name: string } } = JSON.parse((await run('get', 'trigger', 'own', '-o', 'json')).stdout)
   expect(one.metadata.name).toBe('own')
@@ -69,7 +69,7 @@ test('several kinds are a table each, with full names; -o name is for the next c
 test('what is not there is told, and a slip of the pen gets the nearest word', async () => {
   expect(await run('get', 'trigger', 'nix')).toMatchObject({
     code: 1,
-    stderr: 'sluice get: triggers "nix" not found\n',
+    stderr: 'sluice get: triggers.eventing.knative.dev "nix" not found\n',
   })
   const slip = await run('get', 'trigers')
   expect([slip.code, slip.stderr]).toEqual([2, 'sluice get: there is no kind "trigers". Did you mean triggers?\n'])

@@ -150,13 +150,20 @@ function withHidden(written: Record<string, unknown>, current: Resource, { hide 
 /** Knative's webhooks refuse with 400, Kubernetes' own validation with 422. */
 function denied({ kind }: Target, name: string, errors: readonly Finding[]): Refusal {
   if (isKnatives(kind) && !errors.some(({ code }) => code === 'SLUICE_RESOURCE_INVALID_NAME')) {
-    return webhook(errors.map(({ message, hint }) => toldAs(message, hint)))
+    return webhook(errors.map(({ path, message, hint }) => toldAs(atPath(message, pathText(path)), hint)))
   }
   return invalid(
     kind,
     name,
     errors.map(({ path, message, hint }) => ({ field: pathText(path), message: toldAs(message, hint) })),
   )
+}
+
+/** Knative says where after what. */
+function atPath(message: string, path: string): string {
+  return path === '' || message.includes(path) || /spec\.|metadata\./.test(message)
+    ? message
+    : `${message.replace(/\.$/, '')}: ${path}`
 }
 
 function isKnatives({ group }: Kind): boolean {

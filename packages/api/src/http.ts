@@ -6,6 +6,7 @@ import { SluiceError } from '@sluice/event'
 import { parseResource } from '@sluice/resource'
 import { stringify } from 'yaml'
 import { badRequest, Refusal, unsupportedMediaType } from './errors.ts'
+import { objectIn, PROTOBUF_TYPE } from './protobuf.ts'
 import type { IncludedObject } from './table.ts'
 
 /** Bounds of the API. */
@@ -99,13 +100,14 @@ export async function readObject(
   request: IncomingMessage,
   reading: Reading,
   limits: ApiLimits,
-  types: readonly string[] = [JSON_TYPE, YAML_TYPE],
+  types: readonly string[] = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE],
 ): Promise<{ value: unknown; contentType: string } | undefined> {
   const contentType = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
   const bytes = await readBody(request, reading, limits)
   if (bytes.length === 0) return undefined
   // Strict: a page in a browser can send text/plain without asking first (threat 19).
   if (!types.includes(contentType)) throw unsupportedMediaType(contentType, types)
+  if (contentType === PROTOBUF_TYPE) return { value: objectIn(bytes), contentType }
   const { value, fault } = parseResource(bytes, contentType.endsWith('yaml') ? 'yaml' : 'json')
   if (fault !== undefined) throw badRequest(`the body can't be read: ${fault}`)
   return { value, contentType }

@@ -12,7 +12,7 @@ import { readObject, send, type ApiLimits, type Reading, type Wanted } from './h
 import { managed, managerOf } from './managed-fields.ts'
 import { patched, PATCH_TYPES } from './patch.ts'
 import { formOf, select } from './read.ts'
-import { namespacesOf, type Resources } from './resources.ts'
+import { namespaceNamed, namespacesOf, type Resources } from './resources.ts'
 
 /** One request, as the writing verbs need it. */
 export interface Call {
@@ -67,7 +67,8 @@ export async function update(call: Call): Promise<void> {
   const validation = fieldValidationOf(query)
   const manager = managerOf(query, call.request)
   const warnings: string[] = []
-  await store(call, identityAt(target), 200, warnings, (current) => {
+  await store(call, identityAt(target), 200, warnings, (stored) => {
+    const current = stored ?? usedNamespace(call)
     if (current === undefined) throw notFound(target.kind, name)
     checkUid(object, current, target)
     const next = admitted(target, object, current, validation)
@@ -86,7 +87,8 @@ export async function patch(call: Call): Promise<void> {
   const manager = managerOf(query, request)
   const warnings: string[] = []
   let isNew = false
-  const decide: Decide = (current) => {
+  const decide: Decide = (stored) => {
+    const current = stored ?? usedNamespace(call)
     const change = patched(body, current, target, { ...manager, force: query.get('force') === 'true' })
     isNew = current === undefined
     if (current !== undefined) checkUid(change.object, current, target)
@@ -95,6 +97,12 @@ export async function patch(call: Call): Promise<void> {
     return managed(next.resource, current, change.manager, resources.now(), change.object)
   }
   await store(call, identityAt(target), () => (isNew ? 201 : 200), warnings, decide)
+}
+
+/** It is there without being declared, and may be labelled all the same. */
+function usedNamespace({ resources, target: { kind, name = '' } }: Call): Resource | undefined {
+  const used = kind.group === '' && kind.plural === 'namespaces' ? namespaceNamed(resources, name) : undefined
+  return used && { ...used, metadata: { ...used.metadata, resourceVersion: '' } }
 }
 
 function checkUid({ metadata }: Record<string, unknown>, current: Resource, { kind }: Target): void {

@@ -1,7 +1,7 @@
 // What the two listeners answer beside 202: shape of errors, health, resources, and what they keep to themselves.
 
 import { setImmediate } from 'node:timers/promises'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { NO_OBSERVER } from '@sluice/broker'
 import { manualClock } from '@sluice/clock'
 import { DRIVERS, openController, type Controller } from '@sluice/controller'
@@ -199,7 +199,7 @@ describe('resources', () => {
     `${group}/triggers/nobody`,
     `${group}/trigger`,
     `${group}/constructor`,
-    '/apis/eventing.knative.dev/v1alpha1/namespaces/default/brokers',
+    '/apis/eventing.knative.dev/v2/namespaces/default/brokers',
     '/apis/unknown/v1/namespaces/default/brokers',
   ])('%s is not found, as a Kubernetes Status', async (path) => {
     const to = await sluiceHere(broker())
@@ -213,12 +213,23 @@ describe('resources', () => {
     })
   })
 
-  test('can’t be written yet', async () => {
+  test('are written, run, and deleted again', async () => {
+    const to = await sluiceHere('')
+    const body = JSON.stringify({ metadata: { name: 'default' } })
+    const headers = [['content-type', 'application/json']] as const
+    expect((await exchange(`${to.api}${group}/brokers`, { method: 'POST', headers, body })).status).toBe(201)
+    await vi.waitUntil(() => to.controller.broker('default', 'default') !== undefined)
+    expect((await exchange(`${to.api}${group}/brokers/default`, { method: 'DELETE' })).status).toBe(200)
+    expect(to.controller.broker('default', 'default')).toBeUndefined()
+  })
+
+  test('a watch ends when the server closes, so that nothing waits for it', async () => {
     const to = await sluiceHere(broker())
-    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
-      expect((await exchange(`${to.api}${group}/brokers/default`, { method })).status).toBe(404)
-    }
-    expect(to.controller.broker('default', 'default')).toBeDefined()
+    const watched = await fetch(`${to.api}${group}/brokers?watch=true`)
+    const closed = to.server.close({ deadlineMs: 60_000 }) // whose clock stands still
+    const text = await watched.text()
+    expect(JSON.parse(text.split('\n')[0]!)).toMatchObject({ type: 'ADDED' })
+    await closed
   })
 })
 
@@ -249,8 +260,8 @@ describe('threat 19', () => {
 
 test('/version says which', async () => {
   const to = await sluiceHere(broker())
-  expect((await exchange(`${to.api}/version`, { method: 'GET' })).json()).toEqual({
-    gitVersion: 'vtest',
+  expect((await exchange(`${to.api}/version`, { method: 'GET' })).json()).toMatchObject({
+    gitVersion: 'v1.32.0+sluice-test', // kubectl compares itself with it
     sluice: 'test',
   })
 })

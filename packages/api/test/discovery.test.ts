@@ -1,0 +1,84 @@
+// What there is, as clients find it out.
+
+import { jsonSchema, kinds } from '@sluice/resource'
+import { expect, test } from 'vitest'
+import { scene } from './scene.ts'
+
+test('the groups, their versions and their kinds, each with its names and verbs', async () => {
+  const here = await scene()
+  expect((await here.ask('GET', '/api')).json).toMatchObject({ kind: 'APIVersions', versions: ['v1'] })
+  const { groups } = (await here.ask('GET', '/apis')).json
+  const eventing = groups.find(({ name }: { name: string }) => name === 'eventing.knative.dev')
+  expect(eventing.preferredVersion).toEqual({ groupVersion: 'eventing.knative.dev/v1', version: 'v1' })
+  expect((await here.ask('GET', '/apis/eventing.knative.dev')).json).toMatchObject({ kind: 'APIGroup', ...eventing })
+  const { resources } = (await here.ask('GET', '/apis/eventing.knative.dev/v1')).json
+  expect(resources.find(({ name }: { name: string }) => name === 'triggers')).toEqual({
+    name: 'triggers',
+    singularName: 'trigger',
+    namespaced: true,
+    kind: 'Trigger',
+    verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+    categories: ['all', 'knative', 'eventing'],
+  })
+  expect(resources.map(({ name }: { name: string }) => name)).toContain('brokers/status')
+})
+
+test('all of it at once, for clients that ask so', async () => {
+  const here = await scene()
+  const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json'
+  const core = await here.ask('GET', '/api', undefined, { accept })
+  expect(core.headers.get('content-type')).toBe('application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList')
+  expect(core.json.items[0].versions[0].resources).toContainEqual(
+    expect.objectContaining({ resource: 'configmaps', shortNames: ['cm'], scope: 'Namespaced' }),
+  )
+  const { items } = (await here.ask('GET', '/apis', undefined, { accept })).json
+  const messaging = items.find(
+    ({ metadata }: { metadata: { name: string } }) => metadata.name === 'messaging.knative.dev',
+  )
+  expect(messaging.versions.map(({ version }: { version: string }) => version)).toEqual(['v1', 'v1beta1', 'v1alpha1'])
+})
+
+test('every kind is served in every version that it is offered in', async () => {
+  const here = await scene()
+  for (const { group, plural, versions, served } of kinds) {
+    for (const version of versions.length > 0 ? versions : served!) {
+      const { status } = await here.ask('GET', `${group === '' ? '/api' : `/apis/${group}`}/${version}/${plural}`)
+      expect(status, `${plural} of ${group}/${version}`).toBe(200)
+    }
+  }
+})
+
+test('schemas are those that resources are checked by, in OpenAPI 3 and 2', async () => {
+  const here = await scene()
+  const { paths } = (await here.ask('GET', '/openapi/v3')).json
+  const { serverRelativeURL } = paths['apis/eventing.knative.dev/v1']
+  const { components, paths: operations } = (await here.ask('GET', serverRelativeURL as string)).json
+  const trigger = components.schemas['dev.knative.eventing.v1.Trigger']
+  expect(trigger['x-kubernetes-group-version-kind']).toEqual([
+    { group: 'eventing.knative.dev', version: 'v1', kind: 'Trigger' },
+  ])
+  const schema = jsonSchema(kinds.find(({ kind }) => kind === 'Trigger')!)
+  expect(trigger.properties.spec.properties.subscriber.description).toBe(
+    schema.properties!['spec']!.properties!['subscriber']!.description,
+  )
+  expect(JSON.stringify(trigger)).not.toMatch(/patternErrorMessage|"examples"|\$ref/)
+  const patch = operations['/apis/eventing.knative.dev/v1/namespaces/{namespace}/triggers/{name}'].patch
+  expect(patch.parameters.map(({ name }: { name: string }) => name)).toEqual([
+    'dryRun',
+    'fieldManager',
+    'fieldValidation',
+    'force',
+  ])
+  expect((await here.ask('GET', '/openapi/v2')).json.definitions['dev.knative.eventing.v1.Trigger']).toEqual(trigger)
+  expect((await here.ask('GET', '/openapi/v3/apis/nix/v1')).status).toBe(404)
+})
+
+test('the version is that of the Kubernetes whose API it is, and of Sluice', async () => {
+  const here = await scene()
+  expect((await here.ask('GET', '/version')).json).toMatchObject({
+    major: '1',
+    minor: '32',
+    gitVersion: 'v1.32.0+sluice-test',
+    sluice: 'test',
+  })
+})
