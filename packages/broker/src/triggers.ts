@@ -20,6 +20,8 @@ export interface TriggerConfig {
   readonly name: string
   /** Which events it wants. A change of it needs another object. */
   readonly filter: Filter
+  /** On how many events the filter failed, so that it did not match them; counted by whoever compiled it. */
+  readonly filterErrors?: { readonly count: number }
   /** Where they go, and how. */
   readonly route: Route
   /** `key`: events of one key one after the other, retries included (DESIGN "The channel contract"). */

@@ -60,11 +60,13 @@ function hasAny(delivery: DeliverySpec | undefined): boolean {
  * What the broker runs by; all was validated when it was applied. `undefined` while an address is unknown, unless the
  * trigger runs already, by `before`, or ran in a process that is gone (`isPromised`): then it keeps its subscription and
  * waits, so that no event of its backlog goes where it is not meant to go any more, and none is lost (spec 14, 52).
+ * `filterErrors` counts from here on.
  */
 export function triggerConfig(
   plan: TriggerPlan,
   before: TriggerConfig | undefined,
   isPromised: boolean,
+  filterErrors: { count: number },
 ): TriggerConfig | undefined {
   const { trigger, subscriber, deadLetterSink, policy } = plan
   const known = isResolved(plan)
@@ -76,7 +78,8 @@ export function triggerConfig(
     id: uid,
     namespace,
     name,
-    filter: compileTrigger(trigger.spec),
+    filter: compileTrigger(trigger.spec, { onError: () => void filterErrors.count++ }),
+    filterErrors,
     route: {
       subscriber: subscriber.url === undefined ? (before?.route.subscriber ?? NOWHERE) : target(subscriber.url),
       deadLetterSink: deadLetterSink?.url === undefined ? undefined : target(deadLetterSink.url),

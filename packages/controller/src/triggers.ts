@@ -35,6 +35,8 @@ interface DeclaredTrigger {
   answered: number
   /** Why it didn't do the last. */
   refusal: Refusal | undefined
+  /** On how many events its filter has failed. */
+  readonly filterErrors: { count: number }
 }
 
 interface Refusal {
@@ -162,6 +164,7 @@ export class Triggers {
         turn: 0,
         answered: 0,
         refusal: undefined,
+        filterErrors: { count: 0 },
       }
       this.#all.set(id, trigger)
     }
@@ -169,7 +172,7 @@ export class Triggers {
   }
 
   async #ask(trigger: DeclaredTrigger, plan: TriggerPlan): Promise<void> {
-    const config = triggerConfig(plan, trigger.asked?.config, trigger.isLeft)
+    const config = triggerConfig(plan, trigger.asked?.config, trigger.isLeft, trigger.filterErrors)
     if (config !== undefined) return this.#change(trigger, { plan, config })
     // It waits for an address, and the channel for nothing but to be rid of one that was here before.
     if (trigger.isLeaving && !isUnderWay(trigger)) await this.#change(trigger, undefined)

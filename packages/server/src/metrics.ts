@@ -47,6 +47,10 @@ const OLDEST = gauge('sluice_subscription_oldest_seconds', 'Age of the oldest of
 const IN_FLIGHT = gauge('sluice_subscription_in_flight', 'Events handed out and neither settled nor parked.')
 const PARKED = gauge('sluice_subscription_parked', 'Events that wait for their next try.')
 const WINDOW = gauge('sluice_subscription_window', 'Events that may be in flight.')
+const FILTER_ERRORS = counter(
+  'sluice_filter_errors_total',
+  'Events on which the expression of a trigger failed, so that it did not match them.',
+)
 const STATE = gauge('sluice_subscription_state', 'Of its subscriber: 0 healthy, 1 throttled, 2 down.')
 const BOX_EVENTS = gauge('sluice_dead_letter_box_events', 'Dead letters in the box.')
 const BOX_BYTES = gauge('sluice_dead_letter_box_bytes', 'Bytes of dead letters in the box.')
@@ -63,7 +67,7 @@ const SYNC: Family = {
 /** In the order in which they are printed. */
 const FAMILIES: readonly Family[] = [
   ...[ACCEPTED, REFUSED, DELIVERIES, DISPATCH, LOST, DISCARDED],
-  ...[LAG, OLDEST, IN_FLIGHT, PARKED, WINDOW, STATE],
+  ...[LAG, OLDEST, IN_FLIGHT, PARKED, WINDOW, STATE, FILTER_ERRORS],
   ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY, SYNC, RELOADED, RELOADED_AT],
 ]
 const STATES = { Healthy: 0, Throttled: 1, Down: 2 } as const
@@ -212,4 +216,5 @@ function writeTrigger(
   to.sample(PARKED, labels, lag.parked)
   to.sample(WINDOW, labels, config.window.events)
   to.sample(STATE, labels, STATES[status.state])
+  to.sample(FILTER_ERRORS, labels, config.filterErrors?.count ?? 0)
 }

@@ -42,6 +42,7 @@ test('every name stands there with help and type, from the start and in the text
     'sluice_subscription_parked gauge',
     'sluice_subscription_window gauge',
     'sluice_subscription_state gauge',
+    'sluice_filter_errors_total counter',
     'sluice_dead_letter_box_events gauge',
     'sluice_dead_letter_box_bytes gauge',
     'sluice_channel_bytes gauge',
@@ -118,6 +119,17 @@ test('a subscriber that is down is 2', async () => {
   const found = await readMetrics(here.api)
   expect(found.get(`sluice_subscription_state{${OF_TRIGGER}}`)).toBe(2)
   expect(found.get(`sluice_subscription_parked{${OF_TRIGGER}}`)).toBeGreaterThan(0)
+})
+
+test('events on which an expression failed are counted, through changes of the trigger too', async () => {
+  const failing = (more: string[]): string =>
+    broker() + trigger('t', NOWHERE, ['filters: [{cesql: "INT(subject) = 1"}]', ...more])
+  const here = await sluiceHere(failing([]))
+  await exchange(here.broker, binary([['ce-subject', 'no number']]))
+  await exchange(here.broker, binary([['ce-subject', '2']]))
+  await here.apply(failing(['delivery: {retry: 1}']))
+  await exchange(here.broker, binary([['ce-subject', 'none either']]))
+  expect((await readMetrics(here.api)).get(`sluice_filter_errors_total{${OF_TRIGGER}}`)).toBe(2)
 })
 
 test('a deleted trigger leaves no series, and a removed broker none (threat 24)', async () => {
