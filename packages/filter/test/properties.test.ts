@@ -62,7 +62,7 @@ test('what is called the same for every event is', () => {
     }),
     { numRuns: 10_000 },
   )
-  for (const count of Object.values(seen)) expect(count).toBeGreaterThan(100)
+  for (const count of Object.values(seen)) expect(count).toBeGreaterThan(30) // about 130, of the rarest
 })
 
 type Step =
