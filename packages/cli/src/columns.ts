@@ -43,6 +43,11 @@ const BY_KIND: Readonly<Record<string, readonly Column<Resource>[]>> = {
     column('REFERENCE', ({ spec }) => referenceText(spec?.['reference'])),
     ...[AGE, READY],
   ],
+  WebhookSource: [URL, sinkColumn(), AGE, CONDITIONS, READY, REASON],
+  PingSource: [
+    column('SCHEDULE', ({ spec }) => textOf(spec?.['schedule'])),
+    ...[sinkColumn(), AGE, CONDITIONS, READY, REASON],
+  ],
   Service: [column('TYPE', ({ spec }) => textOf(spec?.['type'])), column('ADDRESS', serviceAddress), AGE],
   ConfigMap: [column('DATA', ({ data }) => sizeOf(data)), AGE],
   Secret: [
@@ -56,6 +61,11 @@ const OTHERS: readonly Column<Resource>[] = [AGE, READY, REASON]
 
 function column(title: string, of: (resource: Resource) => string): Column<Resource> {
   return { title, of }
+}
+
+/** Of a source. */
+function sinkColumn(): Column<Resource> {
+  return column('SINK', ({ spec }) => destinationText(spec?.['sink']))
 }
 
 /** A condition that takes nothing away from Ready (spec 104, 114). */

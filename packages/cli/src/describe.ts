@@ -89,12 +89,16 @@ const SECTIONS: Readonly<Record<string, Sections>> = {
   ],
 }
 
-/** Of a kind that has no words of its own: what was written, and where it takes events. */
+/** Of a kind that has no words of its own: what was written, where it takes events, and what it says of itself. */
 function otherSections(_client: Client, resource: Resource): string[] {
-  const { spec } = resource
+  const { spec = {}, status } = resource
   const url = urlOf(resource)
-  const address = url === '' ? [] : [section('Address', { URL: url })]
-  return spec === undefined || Object.keys(spec).length === 0 ? address : [...address, block('Spec', stringify(spec))]
+  const { address: _address, conditions: _conditions, observedGeneration: _generation, ...said } = { ...status }
+  return [
+    ...(url === '' ? [] : [section('Address', { URL: url })]),
+    ...(Object.keys(spec).length === 0 ? [] : [block('Spec', stringify(spec))]),
+    ...(Object.keys(said).length === 0 ? [] : [block('Status', stringify(said))]),
+  ]
 }
 
 /** What runs of it; `undefined` where it doesn't run, which its conditions explain. */

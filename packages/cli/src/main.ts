@@ -17,6 +17,7 @@ import {
   tryCommand,
 } from './operation-words.ts'
 import { VERSION } from './version.ts'
+import { webhookCommand } from './webhook-words.ts'
 
 /** Where a running Sluice answers. */
 export interface Addresses {
@@ -45,6 +46,7 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addCommand(explainCommand())
     .addCommand(tryCommand())
     .addCommand(tailCommand())
+    .addCommand(webhookCommand())
     .addCommand(logCommand())
     .addCommand(
       word('version', 'Print the version.').action(

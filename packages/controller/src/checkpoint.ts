@@ -9,6 +9,8 @@ export function diskCheckpoint(folder: string): Checkpoint {
   const path = `${folder}/checkpoint`
   let last: Promise<unknown> = Promise.resolve()
   let isMade = false
+  const more: Buffer[] = []
+  let adding: Promise<void> = Promise.resolve()
 
   /** One after another: what is saved never meets what is added. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -46,11 +48,18 @@ export function diskCheckpoint(folder: string): Checkpoint {
         await rename(`${path}.new`, path)
         await systemDisk.syncFolder(folder)
       }),
-    append: (bytes) =>
-      inTurn(async () => {
-        await make()
-        await appendFile(path, bytes)
-      }),
+    append(bytes) {
+      more.push(bytes)
+      if (more.length === 1) adding = inTurn(add)
+      return adding
+    },
+  }
+
+  /** All that came while something else was written, at once. */
+  async function add(): Promise<void> {
+    const bytes = Buffer.concat(more.splice(0))
+    await make()
+    await appendFile(path, bytes)
   }
 }
 

@@ -28,6 +28,8 @@ export interface MountedSource {
   room(bytes: number): number
   /** Where it is reached from outside. */
   readonly url: string
+  /** Where its events go, as far as that is known. */
+  sinkUri(): string | undefined
 }
 
 /** Of {@link Sources}. */
@@ -148,7 +150,7 @@ export class Sources {
     for (const { state, sink, url } of named) {
       if (state.state !== 'running') isOpening = true
       else if (state.source.http !== undefined) {
-        return { http: state.source.http, room: (bytes) => sink.room(bytes), url }
+        return { http: state.source.http, room: (bytes) => sink.room(bytes), url, sinkUri: () => sink.resolve().url }
       }
     }
     if (isOpening) throw notOpen()

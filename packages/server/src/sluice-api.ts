@@ -12,6 +12,7 @@ import { mountRunning } from './running.ts'
 import { mountTail } from './tail.ts'
 import type { Trace } from './trace.ts'
 import { mountTriggerOperations } from './trigger-operations.ts'
+import { mountWebhookTest } from './webhook-test.ts'
 
 /** What it is about. */
 export interface SluiceApi {
@@ -38,6 +39,7 @@ export function mountSluiceApi(
       if (steps !== undefined) end = mountTail(scope, controller, steps, clock)
       mountRunning(scope, controller)
       mountTriggerOperations(scope, controller, clock)
+      mountWebhookTest(scope, controller)
       done()
     },
     { prefix: '/sluice/v1' },

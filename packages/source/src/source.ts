@@ -133,4 +133,6 @@ export interface SourceResponse {
   /** Name, value, name, value. */
   readonly headers?: readonly string[]
   readonly body?: string
+  /** What was stored for it; no part of the answer. */
+  readonly stored?: readonly Event[]
 }

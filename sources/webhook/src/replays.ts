@@ -78,7 +78,7 @@ export class Replays {
     this.#underWay.set(digest, promise)
     try {
       await store()
-      this.#take(digest)
+      await this.#take(digest)
       return true
     } finally {
       this.#underWay.delete(digest)
@@ -86,7 +86,8 @@ export class Replays {
     }
   }
 
-  #take(digest: string): void {
+  /** It never fails: in this process the name is known all the same. */
+  async #take(digest: string): Promise<void> {
     const nowMs = this.#clock.now()
     this.#taken.set(digest, nowMs)
     if (this.#taken.size > NAMES_MAX) {
@@ -95,11 +96,12 @@ export class Replays {
     }
     this.#recordsOnDisk++
     const isBloated = this.#recordsOnDisk > 2 * this.#taken.size + 1000
-    const kept = isBloated ? this.#rewrite() : this.#checkpoint.append(recordOf(digest, nowMs))
-    kept.then(
-      () => (this.unkept = undefined),
-      (error: unknown) => (this.unkept = (error as Error).message), // known in this process all the same
-    )
+    try {
+      await (isBloated ? this.#rewrite() : this.#checkpoint.append(recordOf(digest, nowMs)))
+      this.unkept = undefined
+    } catch (error) {
+      this.unkept = (error as Error).message
+    }
   }
 
   #rewrite(): Promise<void> {

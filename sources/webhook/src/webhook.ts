@@ -143,23 +143,25 @@ class Webhook implements Source {
   async #storeEvent(scope: Scope, mapping: Mapping): Promise<SourceResponse> {
     const event = mapping(scope, this.#context.clock.now())
     const name = this.#delivery?.(scope)
-    await this.#store(event, name)
-    return { status: this.#preset.answer }
+    const isNew = await this.#store(event, name)
+    return { status: this.#preset.answer, stored: isNew ? [event] : [] }
   }
 
   /** The request is events already, one or a batch. */
   async #storeEvents(request: SourceRequest): Promise<SourceResponse> {
     const events = decodeHttp([...request.rawHeaders], request.body, { maxEventBytes: this.#spec.bytesMax })
-    for (const event of events) await this.#store(event, `${event.source}\n${event.id}`)
-    return { status: this.#preset.answer }
+    const stored: Event[] = []
+    for (const event of events) if (await this.#store(event, `${event.source}\n${event.id}`)) stored.push(event)
+    return { status: this.#preset.answer, stored }
   }
 
-  /** `name`: of the delivery, where it has one. */
-  async #store(event: Event, name: string | undefined): Promise<void> {
+  /** `name`: of the delivery, where it has one. Resolves with whether it is new. */
+  async #store(event: Event, name: string | undefined): Promise<boolean> {
     const emit = (): Promise<void> => this.#context.emit([event])
     const isNew = name === undefined ? await emit().then(() => true) : await this.#replays.once(name, emit)
     if (isNew) this.#tally.accepted(event)
     else this.#tally.replayed()
+    return isNew
   }
 
   /** Asked for at each request: a changed secret counts at once. */
