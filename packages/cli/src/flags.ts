@@ -85,3 +85,9 @@ export function parseDirectory(text: string): string {
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }
+
+/** As {@link collect}, of paths. */
+export function collectModules(value: string, before: string[] = []): string[] {
+  if (value === '') throw new InvalidArgumentError('It has to be the path of a module.')
+  return collect(value, before)
+}

@@ -4,7 +4,17 @@ import { Argument, Command, CommanderError, Option } from 'commander'
 import { parseBytes } from '@sluice/resource/quantity'
 import { parseAddress } from '@sluice/server/address'
 import { errorLine, EXIT, exitWith } from './exit.ts'
-import { checked, collect, clientWord, flag, parseBaseUrl, parseDirectory, wholeNumber, word } from './flags.ts'
+import {
+  checked,
+  collect,
+  collectModules,
+  clientWord,
+  flag,
+  parseBaseUrl,
+  parseDirectory,
+  wholeNumber,
+  word,
+} from './flags.ts'
 import { describeCommand, getCommand } from './resource-words.ts'
 import {
   deadLettersCommand,
@@ -160,7 +170,9 @@ function validateCommand(): Command {
 
 /** Of the words that read files. */
 function sourceFlag(): Option {
-  return flag('--source <module>', 'a source of your own, a module that exports it; may be repeated').argParser(collect)
+  return flag('--source <module>', 'a source of your own: the path of its module; may be repeated').argParser(
+    collectModules,
+  )
 }
 
 function sendCommand(): Command {

@@ -27,12 +27,12 @@ export function checkHead({ headers, rawHeaders }: IncomingMessage, limits: Serv
   }
 }
 
-/** What Content-Length announces; 0 where the body comes in chunks. */
-export function announcedBytes(request: IncomingMessage, bytesMax: number): number {
+/** What Content-Length announces; 0 where the body comes in chunks. `setting`: what sets the most, for who is refused. */
+export function announcedBytes(request: IncomingMessage, bytesMax: number, setting: string): number {
   const length = request.headers['content-length']
   if (length === undefined) return 0
   const bytes = Number(length)
-  if (bytes > bytesMax) throw bodyTooLarge(bytesMax)
+  if (bytes > bytesMax) throw bodyTooLarge(bytesMax, setting)
   return bytes
 }
 
@@ -46,6 +46,7 @@ export interface BodyEnds {
 export function readBody(
   request: IncomingMessage,
   bytesMax: number,
+  setting: string,
   reading: Reading,
   { done, refused }: BodyEnds,
 ): void {
@@ -66,7 +67,7 @@ export function readBody(
     if (over) return
     bytes += chunk.length
     reading.bytes += chunk.length
-    if (bytes > bytesMax) return stop(bodyTooLarge(bytesMax))
+    if (bytes > bytesMax) return stop(bodyTooLarge(bytesMax, setting))
     if (reading.bytes > reading.bytesMax) return stop(tooManyBodies(reading.bytesMax))
     if (first === undefined) first = chunk
     else (more ??= [first]).push(chunk)
@@ -81,10 +82,10 @@ export function readBody(
   })
 }
 
-function bodyTooLarge(bytesMax: number): SluiceError {
+function bodyTooLarge(bytesMax: number, setting: string): SluiceError {
   return new SluiceError(
     'SLUICE_EVENT_TOO_LARGE',
-    `The body has more than ${bytesMax} bytes (--max-event-bytes). Nothing was stored.`,
+    `The body has more than ${bytesMax} bytes (${setting}). Nothing was stored.`,
     { status: 413 },
   )
 }

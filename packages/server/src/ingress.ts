@@ -33,7 +33,7 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, reading: R
       broker = findBroker(path.namespace, path.name)
       checkHead(request, limits)
       const bytesMax = bodyBytesMax(request, limits)
-      const announced = announcedBytes(request, bytesMax)
+      const announced = announcedBytes(request, bytesMax, SETTING)
       const retryAfterMs = broker.room(announced)
       if (retryAfterMs > 0) throw noRoom(path.namespace, path.name, retryAfterMs)
       if (expectsContinue) response.writeContinue()
@@ -46,7 +46,7 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, reading: R
   }
 
   function read(broker: Broker, request: IncomingMessage, response: ServerResponse, bytesMax: number): void {
-    readBody(request, bytesMax, reading, {
+    readBody(request, bytesMax, SETTING, reading, {
       done: (body) => accept(broker, request, response, body),
       refused: (error) => refuse(broker, request, response, error),
     })
@@ -110,6 +110,7 @@ function answerOther(request: IncomingMessage, response: ServerResponse): void {
   )
 }
 
+const SETTING = '--max-event-bytes'
 const WEBHOOK_HANDSHAKE = ['WebHook-Allowed-Origin', '*', 'WebHook-Allowed-Rate', '*']
 
 function noRoom(namespace: string, name: string, retryAfterMs: number): SluiceError {

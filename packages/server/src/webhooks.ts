@@ -24,10 +24,10 @@ export function webhooks(findSource: FindSource, limits: ServerLimits, reading: 
       const source = findSource(path.namespace, path.name)
       checkHead(request, limits)
       const { bytesMax } = source.http
-      const retryAfterMs = source.room(announcedBytes(request, bytesMax))
+      const retryAfterMs = source.room(announcedBytes(request, bytesMax, SETTING))
       if (retryAfterMs > 0) throw noRoom(path.namespace, path.name, retryAfterMs)
       if (expectsContinue) response.writeContinue()
-      readBody(request, bytesMax, reading, {
+      readBody(request, bytesMax, SETTING, reading, {
         done: (body) => void handle(source, request, response, body),
         refused: (error) => answerError(response, error, request),
       })
@@ -61,6 +61,7 @@ async function handle(
 }
 
 const NOTHING = Buffer.alloc(0)
+const SETTING = 'spec.maxBytes of the source'
 
 function answer(response: ServerResponse, { status, headers = [], body = '' }: SourceResponse): void {
   if (response.destroyed) return
