@@ -17,6 +17,7 @@ const BODY_BYTES_MAX = 40 * 1024 * 1024
 export function mountWebhookTest(routes: FastifyInstance, controller: Controller): void {
   void routes.register((own, _options, done) => {
     const reading = { parseAs: 'buffer', bodyLimit: BODY_BYTES_MAX } as const
+    own.removeAllContentTypeParsers() // an example may be larger than what others take
     own.addContentTypeParser('application/json', reading, (_request, body, parsed) => parsed(null, body))
     own.post<Route>('/webhooks/:namespace/:name/test', async ({ params, body }) => {
       const { namespace, name } = params
