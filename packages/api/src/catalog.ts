@@ -52,6 +52,14 @@ function weightOf(version: string): [stability: number, major: number, minor: nu
   return [stage === undefined ? 2 : stage === 'beta' ? 1 : 0, Number(major), Number(minor)]
 }
 
+/**
+ * Whether clients are told of it. Where an older group has a kind that is run under a newer one, `kubectl get channels` would
+ * find the older: that one is there for who names it by its path. (The core's are found first anyway.)
+ */
+export function isOffered({ kind, group, run }: Kind): boolean {
+  return run || !kinds.some((other) => other.run && other.kind === kind && other.group !== group && other.group !== '')
+}
+
 /** The kinds of a group and version; `undefined` where there is no such version. */
 export function kindsServed(group: string, version: string): readonly Kind[] | undefined {
   return groups.find(({ name }) => name === group)?.versions.find((each) => each.version === version)?.kinds

@@ -1,7 +1,7 @@
 // What there is: the lists by which clients find kinds, their names and their verbs.
 
 import { apiVersionOf, type Kind } from '@sluice/resource'
-import { groups, kindsServed, type Group } from './catalog.ts'
+import { groups, isOffered, kindsServed, type Group } from './catalog.ts'
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 
@@ -38,7 +38,7 @@ export function resourceList(group: string, version: string): object | undefined
       kind: 'APIResourceList',
       apiVersion: 'v1',
       groupVersion: apiVersionOf(group, version),
-      resources: kinds.flatMap((kind) => [resourceOf(kind), statusOf(kind)]),
+      resources: kinds.filter(isOffered).flatMap((kind) => [resourceOf(kind), statusOf(kind)]),
     }
   )
 }
@@ -73,7 +73,7 @@ export function aggregated(isCore: boolean): object {
         versions: versions.map(({ version, kinds }) => ({
           version,
           freshness: 'Current',
-          resources: kinds.map((kind) => discovered(kind, version)),
+          resources: kinds.filter(isOffered).map((kind) => discovered(kind, version)),
         })),
       })),
   }

@@ -48,6 +48,16 @@ test('every kind is served in every version that it is offered in', async () => 
   }
 })
 
+test('a name that an older group has too is that of the kind that is run: the older one is there by its path alone', async () => {
+  const here = await scene()
+  const namesOf = async (groupVersion: string): Promise<string[]> =>
+    (await here.ask('GET', `/apis/${groupVersion}`)).json.resources.map(({ name }: { name: string }) => name)
+  expect(await namesOf('sources.knative.dev/v1')).toContain('pingsources')
+  expect(await namesOf('sources.eventing.knative.dev/v1alpha1')).not.toContain('pingsources')
+  expect(await namesOf('sources.eventing.knative.dev/v1alpha1')).toContain('kafkasources')
+  expect(await namesOf('serving.knative.dev/v1')).toContain('services')
+})
+
 test('schemas are those that resources are checked by, in OpenAPI 3 and 2', async () => {
   const here = await scene()
   const { paths } = (await here.ask('GET', '/openapi/v3')).json
