@@ -79,4 +79,15 @@ describe.skipIf(MOUNTING.isMissing)(`the disk is full${MOUNTING.why}`, () => {
     await producers.stop()
     await scene.verify(again)
   })
+
+  test('of what is delivered and kept to be read again: that gives way, and nobody has to do anything (fault 9)', async () => {
+    const volume = await mountVolume(8 * MIB)
+    const scene = await openScene({ data: `${volume.path}/data` }) // retention, by default, is 1 GiB
+    const { ledger } = scene
+    const sluice = await scene.start(volume.inside)
+    const producers = startProducers(ledger, sluice.broker, { keys: KEYS, each: 150, bytes: () => 16_000 })
+    await producers.ended // 18 MiB
+    expect(ledger.acked).toBe(KEYS * 150)
+    expect((await scene.verify(sluice)).duplicates).toBe(0)
+  })
 })

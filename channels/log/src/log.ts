@@ -76,6 +76,8 @@ export class LogChannel implements Channel {
   readonly #awaiting = new Set<LogSubscription>()
   /** Segments are being removed. */
   #tidying: Promise<void> | undefined
+  /** The last sequence number that was committed when progress was saved last. */
+  #savedCommitted = 0
   readonly #unlock: () => Promise<void>
   #closing: Promise<void> | undefined
 
@@ -229,14 +231,24 @@ export class LogChannel implements Channel {
 
   /** What nobody needs any more may go. Nothing depends on it: what can't be removed now is removed later. */
   #tidy(committed: number): void {
-    const lowest = (): number => (this.isClosing ? 0 : this.#lowestSaved(committed))
-    const done = (): void => (this.#tidying = undefined)
-    this.#tidying ??= this.#space.tidy(lowest).then(done, done)
+    this.#savedCommitted = committed
+    this.#removeBy((lowest) => this.#space.tidy(lowest))
   }
 
-  /** The lowest sequence number that anybody needs: now, or by what is saved, up to `committed`, should the process end. */
-  #lowestSaved(committed: number): number {
-    let lowest = Math.min(this.#lowest(), committed + 1)
+  /** The disk is full, which is told every second while it is: of what is kept only to be read again a segment gives way. */
+  diskFull(): void {
+    this.#removeBy((lowest) => this.#space.giveWay(lowest))
+  }
+
+  #removeBy(remove: (lowest: () => number) => Promise<void>): void {
+    const lowest = (): number => (this.isClosing ? 0 : this.#lowestSaved())
+    const done = (): void => (this.#tidying = undefined)
+    this.#tidying ??= remove(lowest).then(done, done)
+  }
+
+  /** The lowest sequence number that anybody needs: now, or by what is saved, should the process end. */
+  #lowestSaved(): number {
+    let lowest = Math.min(this.#lowest(), this.#savedCommitted + 1)
     for (const { savedLowest } of this.#subscribers) lowest = Math.min(lowest, savedLowest)
     return lowest
   }

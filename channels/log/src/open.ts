@@ -5,6 +5,7 @@ import { SluiceError } from '@sluice/event'
 import { systemClock, type Clock } from '@sluice/clock'
 import {
   diskFailed,
+  isDiskFull,
   openStore,
   systemDisk,
   type Disk,
@@ -81,16 +82,20 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
   const { folder, segmentBytes = { first: MIB, max: 64 * MIB }, synced, retrying, damaged } = options
   const now = wallClock(clock)
   const health = new Health()
+  let channel: LogChannel | undefined
+  const changed = (concern: 'progress' | 'events', failure: SluiceError | undefined): void => {
+    health.set(concern, failure?.message)
+    if (failure !== undefined && isDiskFull(failure)) channel?.diskFull()
+  }
   const { progress, saved, recovery } = await openProgress({
     disk,
     clock,
     folder: `${folder}/progress`,
     segmentBytes: { first: segmentBytes.first / 8, max: segmentBytes.max / 16 },
-    changed: (failure) => health.set('progress', failure?.message),
+    changed: (failure) => changed('progress', failure),
     ...(retrying !== undefined && { retrying }),
     damaged: (problem) => damaged?.(problem, 'progress'),
   })
-  let channel: LogChannel | undefined
   let store: SegmentStore<Appended> | undefined
   const indexes = new Indexes(() => store!)
   const slabBytes = Math.min(MIB, segmentBytes.first)
@@ -105,7 +110,7 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
     cacheBytes: CACHE_BYTES,
     committed: (batch) => channel!.committed(batch),
     failed: (entries, error) => channel!.failed(entries, error),
-    changed: (failure) => health.set('events', failure?.message),
+    changed: (failure) => changed('events', failure),
     ...(synced !== undefined && { synced }),
     ...(retrying !== undefined && { retrying }),
     damaged: (problem) => damaged?.(problem, 'events'),

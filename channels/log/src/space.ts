@@ -61,11 +61,20 @@ export class Space {
     const { segments } = this.#store
     let total = segments.reduce((bytes, segment) => bytes + segment.bytes, 0)
     while (segments.length > 1 && segments[1]!.first <= lowest() && this.#isOver(segments[1]!, total)) {
-      const [oldest] = segments
-      total -= oldest!.bytes
-      this.#indexes.forget(oldest!)
-      await this.#store.removeOldest()
+      total -= segments[0]!.bytes
+      await this.#removeOldest()
     }
+  }
+
+  /** Removes the oldest segment, if nobody needs it: the disk has no room for history. */
+  async giveWay(lowest: () => number): Promise<void> {
+    const { segments } = this.#store
+    if (segments.length > 1 && segments[1]!.first <= lowest()) await this.#removeOldest()
+  }
+
+  async #removeOldest(): Promise<void> {
+    this.#indexes.forget(this.#store.segments[0]!)
+    await this.#store.removeOldest()
   }
 
   /** `next`: the segment after the one in question, whose beginning is that one's end. */

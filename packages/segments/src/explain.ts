@@ -15,6 +15,13 @@ export function diskFailed(path: string, cause: unknown): SluiceError {
   })
 }
 
+/** Whether a {@link diskFailed} says that there is no space left. */
+export function isDiskFull({ cause }: SluiceError): boolean {
+  return FULL.includes((cause as NodeJS.ErrnoException | undefined)?.code ?? '')
+}
+
+const FULL = ['ENOSPC', 'EDQUOT']
+
 /** `SLUICE_RECORD_DAMAGED`: what was durable there once can't be read any more, now or later. */
 export function recordDamaged(path: string, at: number): SluiceError {
   return new SluiceError('SLUICE_RECORD_DAMAGED', `${path}: the entry at byte ${at} is damaged. It is lost.`)

@@ -1,6 +1,6 @@
 export type { Committed } from './batch.ts'
 export type { Disk, DiskFile } from './disk.ts'
-export { diskFailed } from './explain.ts'
+export { diskFailed, isDiskFull } from './explain.ts'
 export type { Problem } from './find.ts'
 export { frameBytes, type Frame } from './frame.ts'
 export { openStore, type OpenOptions, type Recovery } from './open.ts'
