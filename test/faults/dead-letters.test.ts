@@ -1,12 +1,15 @@
 // Dead letters whose own sink fails (fault 31).
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { join } from 'node:path'
 import { binary, broker, trigger } from '../support/events.ts'
 import { exchange } from '../support/exchange.ts'
 import { conditionOf, readMetric, readResource } from '../support/ops.ts'
 import { folderOf, runSluice, startSluice, type Sluice } from '../support/sluice.ts'
 import { header, idsOf, subscriber, type Subscriber } from '../support/subscriber.ts'
+
+// A sink that was down is asked again 10 s later or so.
+vi.setConfig({ testTimeout: 60_000 })
 
 const IDS = ['1', '2', '3']
 

@@ -138,7 +138,6 @@ describe.each(TROUBLES)('$name', ({ skip = false, why = '', how, begin, end, tol
 
 test.skipIf(MOUNTING.isMissing)(
   `a start on a file system that is read-only: 503 and a status that says so; what is stored is delivered once it can be written (fault 59)${MOUNTING.why}`,
-  { timeout: 60_000 },
   async () => {
     const volume = await mountVolume(32 * 1024 * 1024)
     const scene = await openScene({ data: `${volume.path}/data` })

@@ -43,7 +43,7 @@ export interface Delivery {
 export interface Verdict {
   readonly acked: number
   readonly delivered: number
-  /** Deliveries of what was delivered already, as a person would count them. */
+  /** Deliveries beyond one for each time that an event was stored. */
   readonly duplicates: number
   /** The most that fault 1 allows. */
   readonly duplicatesMax: number
@@ -143,11 +143,16 @@ export class Ledger {
    * is missing still missing: {@link check} tells it.
    */
   async allEnded(quietMs = 20_000): Promise<void> {
-    while (this.#owed.size > 0) {
-      const quiet = AbortSignal.timeout(quietMs)
-      const isQuiet = new Promise<true>((resolve) => quiet.addEventListener('abort', () => resolve(true)))
-      if ((await Promise.race([this.#changed.promise, isQuiet])) === true) return
+    let isQuiet = false
+    const quiet = setTimeout(() => {
+      isQuiet = true
+      this.#tell()
+    }, quietMs)
+    while (this.#owed.size > 0 && !isQuiet) {
+      await this.#changed.promise
+      quiet.refresh()
     }
+    clearTimeout(quiet)
   }
 
   #tell(): void {
@@ -217,8 +222,8 @@ export class Ledger {
 
   /**
    * Deliveries beyond one for each time that an event was stored. They are allowed for what was out when the process was
-   * killed, or settled since progress was saved last: 50 ms, and twice as long as a write and a sync took in those days,
-   * of which no answer took less.
+   * killed, or settled since progress was saved last: 50 ms before, and two writes with their syncs, that of the save
+   * before and that of the one which the kill came before. An answer takes as long as one of them at least.
    */
   #again(): { duplicates: number; duplicatesMax: number; reachMs: number; unexplained: string[] } {
     const taken = this.#deliveries.filter(({ status }) => isSuccess(status))

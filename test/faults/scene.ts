@@ -1,13 +1,16 @@
 // What most fault tests begin with: a process with a Broker, a trigger in order and one without, their sinks, the ledger.
 
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { broker, trigger } from '../support/events.ts'
 import { settled } from '../support/ops.ts'
 import { folderOf, ready, startProgram, type Program, type Sluice, type StartOptions } from '../support/sluice.ts'
 import { Ledger, type Route, type Verdict } from './ledger.ts'
 import { openSink, type Sink } from './sinks.ts'
 import { boundedBroker, inOrder } from './yaml.ts'
+
+// Processes start, end and start again in each test; a busy machine has its time.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** Where a Broker keeps its events. */
 export type Channel = 'log' | 'memory'
