@@ -1,4 +1,4 @@
-// The first seeds of the simulation, with every run of the tests; ./simulate.ts runs as many as one likes.
+// The first seeds of the simulation, with every run of the tests; `pnpm simulate` runs as many as one likes.
 
 import { expect, test } from 'vitest'
 import { simulate } from './simulation/run.ts'
@@ -16,7 +16,7 @@ test(
       lives += run.lives
       deliveries += run.deliveries
       if (run.problem === '') continue
-      const again = `node channels/log/test/simulate.ts --seeds 1 --from ${seed}`
+      const again = `pnpm simulate --of log --seeds 1 --from ${seed}`
       expect.fail(`seed ${seed}: ${run.problem}\n${run.history.slice(-30).join('\n')}\nAgain: ${again}`)
     }
     // It does not pass for nothing having happened.

@@ -80,21 +80,22 @@ export class Ledger {
   /** What is wrong, the first of it. */
   problem = ''
   life = 0
-  /** Until when the disk failed, so that nothing is said of what was saved. */
-  faultyUntil: number = -Infinity
   /** What was settled or parked so long ago is saved. */
   savedAfterMs = 400
   /** Progress was lost: whatever was settled may come again. */
   isRewound = false
   readonly #now: () => number
+  /** Until when the disk failed, so that nothing is said of what was saved. */
+  readonly #faultyUntil: () => number
   deliveries = 0
   /** Of these, of events that were not refused. */
   promised = 0
 
   readonly #said: (what: string) => void
 
-  constructor(now: () => number, said: (what: string) => void) {
+  constructor(now: () => number, faultyUntil: () => number, said: (what: string) => void) {
     this.#now = now
+    this.#faultyUntil = faultyUntil
     this.#said = said
   }
 
@@ -238,7 +239,7 @@ export class Ledger {
   #isUnsaved(time: number): boolean {
     const end = this.#ends.find((each) => each >= time)
     if (end === undefined) return false
-    return end - time < this.savedAfterMs || time < this.faultyUntil + this.savedAfterMs
+    return end - time < this.savedAfterMs || time < this.#faultyUntil() + this.savedAfterMs
   }
 
   #checkOrder(subscriber: Subscriber, { sent }: Owed, where: string): void {

@@ -7,9 +7,10 @@ import { openLogChannel } from '@sluice/channel-log'
 import { manualClock, type ManualClock } from '@sluice/clock'
 import { Event } from '@sluice/event'
 import type { Filter } from '@sluice/filter'
-import { seededRandom, simulatedDisk, type DiskOperation, type SimulatedDisk } from '@sluice/segments/simulation'
+import { chanceOf, type Chance } from '../../../../test/simulation/chance.ts'
+import { lifeClock, type LifeClock } from '../../../../test/simulation/life.ts'
+import { Trouble } from '../../../../test/simulation/trouble.ts'
 import { Ledger, TYPES, type Sent, type Subscriber } from './ledger.ts'
-import { lifeClock, type LifeClock } from './life.ts'
 
 /** What came of a run. */
 export interface Result {
@@ -54,16 +55,15 @@ class Run {
   readonly clock: ManualClock = manualClock()
   readonly ledger: Ledger = new Ledger(
     () => this.clock.monotonic(),
+    () => this.#trouble.until,
     (what) => this.#say(what),
   )
-  readonly #random: () => number
-  readonly #latencyMs: number
+  readonly #chance: Chance
+  readonly #trouble: Trouble
   readonly #options: Parameters<typeof openLogChannel>[0]
-  #disk: SimulatedDisk
   #life: LifeClock
   #channel: Channel | undefined
   readonly #handles = new Map<string, Subscription>()
-  #faults: (() => void)[] = []
   #ids = 0
   /** Whether receivers settle what they get at once, how often. */
   readonly #atOnce: number
@@ -73,21 +73,22 @@ class Run {
   #isEnding = false
 
   constructor(seed: number) {
-    this.#random = seededRandom(seed * 2654435761)
-    this.#latencyMs = this.#pick([0.1, 1, 1, 6, 25])
-    this.ledger.savedAfterMs = 120 + 60 * (this.#latencyMs + SLICE_MS)
-    this.#atOnce = this.#pick([0, 0, 0.5, 0.9])
-    this.#disk = simulatedDisk({ seed, clock: this.clock, latencyMs: this.#latencyMs })
+    const { clock } = this
+    this.#chance = chanceOf(seed)
+    const said = (what: string): void => this.#say(what)
+    this.#trouble = new Trouble({ seed, clock, chance: this.#chance, paths: [/./, /segments/, /progress/], said })
+    this.ledger.savedAfterMs = 120 + 60 * (this.#trouble.latencyMs + SLICE_MS)
+    this.#atOnce = this.#chance.pick([0, 0, 0.5, 0.9])
     this.#life = lifeClock(this.clock)
-    const first = this.#pick([1024, 2048, 8192])
+    const first = this.#chance.pick([1024, 2048, 8192])
     this.#options = {
       folder: '/log',
-      segmentBytes: { first, max: first * this.#pick([1, 4]) },
-      bytesMax: this.#pick([30_000, 1_000_000, 1_000_000]),
-      retentionBytes: this.#pick([0, 4000, 1_000_000]),
-      retentionMs: this.#pick([500, 3_600_000]),
-      parkedMax: this.#pick([4, 1000]),
-      pendingBytesMax: this.#pick([4000, 1_000_000, 1_000_000, 1_000_000]),
+      segmentBytes: { first, max: first * this.#chance.pick([1, 4]) },
+      bytesMax: this.#chance.pick([30_000, 1_000_000, 1_000_000]),
+      retentionBytes: this.#chance.pick([0, 4000, 1_000_000]),
+      retentionMs: this.#chance.pick([500, 3_600_000]),
+      parkedMax: this.#chance.pick([4, 1000]),
+      pendingBytesMax: this.#chance.pick([4000, 1_000_000, 1_000_000, 1_000_000]),
     }
   }
 
@@ -110,15 +111,15 @@ class Run {
   }
 
   async #step(): Promise<void> {
-    const dice = this.#random() * 100
+    const dice = this.#chance() * 100
     if (this.#channel === undefined) return await this.#open()
     if (dice < 24) this.#publish()
     else if (dice < 50) this.#work()
-    else if (dice < 70) await this.#pass(this.#pick([1, 3, 10, 10, 60, 60, 300, 1500]))
+    else if (dice < 70) await this.#pass(this.#chance.pick([1, 3, 10, 10, 60, 60, 300, 1500]))
     else if (dice < 77) this.#subscribeOne()
     else if (dice < 86) this.#change()
-    else if (dice < 89) this.#breakDisk()
-    else if (dice < 93) this.#mendDisk()
+    else if (dice < 89) this.#trouble.begin()
+    else if (dice < 93) this.#trouble.end()
     else if (dice < 97) await this.#restart()
     else if (dice < 98) this.#read()
     else this.#remove()
@@ -140,14 +141,14 @@ class Run {
   // --- Publishing ---
 
   #publish(): void {
-    const count = this.#random() < 0.1 ? 100 : 1 + this.#below(6)
-    const lane = this.#random() < 0.3 ? 'reply' : 'ingress'
+    const count = this.#chance() < 0.1 ? 100 : 1 + this.#chance.below(6)
+    const lane = this.#chance() < 0.3 ? 'reply' : 'ingress'
     const all: Sent[] = []
     const events = Array.from({ length: count }, () => {
       const id = `e${++this.#ids}`
-      const type = this.#below(TYPES.length)
-      const key = `k${this.#below(3)}`
-      const size = this.#pick([0, 10, 10, 200, 900, 3000])
+      const type = this.#chance.below(TYPES.length)
+      const key = `k${this.#chance.below(3)}`
+      const size = this.#chance.pick([0, 10, 10, 200, 900, 3000])
       const { life } = this.ledger
       all.push({ id, type, key, size, time: this.clock.now(), status: 'open', life, position: undefined })
       const attributes = { specversion: '1.0', id, source: '/sim', type: TYPES[type]!, partitionkey: key }
@@ -176,17 +177,17 @@ class Run {
       this.#say(`  ${subscriber.id} ◀ ${delivery.event.id} (${delivery.position}), attempt ${delivery.attempt}`)
     this.ledger.deliver(subscriber, life, delivery)
     if (life !== this.ledger.life || this.ledger.problem !== '') return
-    if (this.#random() < this.#atOnce) this.#end(subscriber, subscriber.out.length - 1)
+    if (this.#chance() < this.#atOnce) this.#end(subscriber, subscriber.out.length - 1)
   }
 
   #end(subscriber: Subscriber, index: number): void {
     const { id } = subscriber.out[index]!.delivery.event
-    if (this.#isEnding || this.#random() < 0.75) {
+    if (this.#isEnding || this.#chance() < 0.75) {
       this.#say(`  ${subscriber.id} settles ${id}`)
       this.ledger.settle(subscriber, index)
     } else {
-      const attempt = this.#random() < 0.7 ? 'used' : 'unused'
-      const delayMs = this.#pick([0, 20, 200, 2000])
+      const attempt = this.#chance() < 0.7 ? 'used' : 'unused'
+      const delayMs = this.#chance.pick([0, 20, 200, 2000])
       this.#say(`  ${subscriber.id} releases ${id} for ${delayMs}, ${attempt}`)
       this.ledger.release(subscriber, index, delayMs, attempt)
     }
@@ -194,15 +195,16 @@ class Run {
 
   #work(): void {
     for (const subscriber of this.ledger.subscribers.values()) {
-      let count = this.#pick([0, 1, 2, 5, 100])
-      for (; count > 0 && subscriber.out.length > 0; count--) this.#end(subscriber, this.#below(subscriber.out.length))
+      let count = this.#chance.pick([0, 1, 2, 5, 100])
+      for (; count > 0 && subscriber.out.length > 0; count--)
+        this.#end(subscriber, this.#chance.below(subscriber.out.length))
     }
   }
 
   // --- Subscriptions ---
 
   #subscribeOne(): void {
-    const id = `s${this.#below(SUBSCRIBERS)}`
+    const id = `s${this.#chance.below(SUBSCRIBERS)}`
     const known = this.ledger.subscribers.get(id)
     if (known === undefined) this.#subscribeNew(id)
     else if (known.state === 'absent' || known.state === 'closed') this.#takeUp(known)
@@ -212,14 +214,14 @@ class Run {
     const channel = this.#channel!
     // One that was refused and is there all the same is removed first.
     if ([...channel.subscriptions()].includes(id)) return void channel.remove(id).catch(() => {})
-    const accepts = 1 + this.#below(7)
+    const accepts = 1 + this.#chance.below(7)
     const subscriber: Subscriber = {
       id,
       accepts,
-      order: this.#pick(['none', 'key']),
-      window: this.#pick([1, 2, 5, 30]),
+      order: this.#chance.pick(['none', 'key']),
+      window: this.#chance.pick([1, 2, 5, 30]),
       narrowedAt: -Infinity,
-      paused: this.#random() < 0.1,
+      paused: this.#chance() < 0.1,
       state: 'opening',
       isCertain: false,
       owed: new Map(),
@@ -257,15 +259,15 @@ class Run {
   #takeUp(subscriber: Subscriber): void {
     const { id } = subscriber
     const before = { accepts: subscriber.accepts, order: subscriber.order }
-    if (this.#random() < 0.2) subscriber.order = subscriber.order === 'key' ? 'none' : 'key'
+    if (this.#chance() < 0.2) subscriber.order = subscriber.order === 'key' ? 'none' : 'key'
     if (subscriber.order !== before.order || subscriber.exempt.size > 0) {
       for (const owed of subscriber.owed.values()) if (owed.state !== 'settled') subscriber.exempt.add(owed.sent.id)
     }
-    if (this.#random() < 0.2) this.ledger.setFilter(subscriber, 1 + this.#below(7))
-    const window = this.#pick([1, 2, 5, 30])
+    if (this.#chance() < 0.2) this.ledger.setFilter(subscriber, 1 + this.#chance.below(7))
+    const window = this.#chance.pick([1, 2, 5, 30])
     if (window < subscriber.window) subscriber.narrowedAt = this.clock.monotonic()
     subscriber.window = window
-    subscriber.paused = this.#random() < 0.1
+    subscriber.paused = this.#chance() < 0.1
     subscriber.state = 'open'
     subscriber.openedAt = this.clock.monotonic()
     this.#say(`take up ${id}, types ${subscriber.accepts}, ${subscriber.order}, window ${subscriber.window}`)
@@ -295,8 +297,8 @@ class Run {
 
   #start(isNew: boolean): Start {
     const stored = [...this.ledger.sent.values()].filter(({ status }) => status === 'stored')
-    const some = stored[this.#below(stored.length)]
-    const dice = this.#random()
+    const some = stored[this.#chance.below(stored.length)]
+    const dice = this.#chance()
     if (dice < (isNew ? 0.6 : 0.15) || some === undefined) return 'latest'
     if (dice < 0.8) return 'earliest'
     return dice < 0.9 ? { after: String(some.position) } : { time: some.time }
@@ -306,7 +308,7 @@ class Run {
     const subscriber = this.#subscriber('open')
     const subscription = subscriber && this.#handles.get(subscriber.id)
     if (subscriber === undefined || subscription === undefined) return
-    const dice = this.#random()
+    const dice = this.#chance()
     if (dice < 0.2) {
       this.#say(`${subscriber.paused ? 'resume' : 'pause'} ${subscriber.id}`)
       subscriber.paused = !subscriber.paused
@@ -317,12 +319,12 @@ class Run {
       subscriber.state = 'closed'
       void subscription.close()
     } else if (dice < 0.6) {
-      const accepts = 1 + this.#below(7)
+      const accepts = 1 + this.#chance.below(7)
       this.#say(`types ${accepts} for ${subscriber.id}`)
       this.ledger.setFilter(subscriber, accepts)
       void subscription.update({ filter: accepting(accepts) })
     } else if (dice < 0.75) {
-      const window = this.#pick([1, 2, 5, 30])
+      const window = this.#chance.pick([1, 2, 5, 30])
       if (window < subscriber.window) subscriber.narrowedAt = this.clock.monotonic()
       subscriber.window = window
       this.#say(`window ${subscriber.window} for ${subscriber.id}`)
@@ -398,59 +400,17 @@ class Run {
 
   #subscriber(state: Subscriber['state']): Subscriber | undefined {
     const found = [...this.ledger.subscribers.values()].filter((subscriber) => subscriber.state === state)
-    return found[this.#below(found.length)]
+    return found[this.#chance.below(found.length)]
   }
 
-  // --- The disk ---
-
-  #breakDisk(): void {
-    const dice = this.#random()
-    if (dice < 0.2) {
-      this.#disk.capacityBytes = this.#pick([0, 20_000])
-      this.#say(`capacity ${this.#disk.capacityBytes}`)
-    } else if (dice < 0.3) {
-      this.#disk.latencyMs = this.#pick([0.1, 30, 100])
-      this.#say(`latency ${this.#disk.latencyMs}`)
-    } else {
-      const error = this.#pick(['EIO', 'EIO', 'ENOSPC', 'EROFS', 'EMFILE', 'SHORT_WRITE'])
-      const operation = this.#operation(error)
-      const path = this.#pick([/./, /segments/, /progress/])
-      const times = this.#pick([1, 1, 2, Infinity])
-      const after = this.#below(4)
-      this.#say(`fail ${operation ?? 'all'} of ${path} by ${error}, ${times} times after ${after}`)
-      this.#faults.push(this.#disk.fail({ error, path, times, after, ...(operation !== undefined && { operation }) }))
-    }
-    this.#isFaulty()
-  }
-
-  #operation(error: string): DiskOperation | undefined {
-    if (error === 'EROFS') return undefined
-    if (error === 'EMFILE') return 'open'
-    if (error === 'ENOSPC' || error === 'SHORT_WRITE') return 'write'
-    return this.#pick(['write', 'sync', 'sync', 'syncFolder', 'rename', 'truncate', 'remove', 'read', 'open'])
-  }
-
-  #isFaulty(): void {
-    this.ledger.faultyUntil = Infinity
-  }
-
-  #mendDisk(): void {
-    if (this.#faults.length === 0 && this.#disk.capacityBytes === Infinity && this.ledger.faultyUntil < Infinity) return
-    this.#say('mend')
-    for (const lift of this.#faults) lift()
-    this.#faults = []
-    this.#disk.capacityBytes = Infinity
-    this.#disk.latencyMs = this.#latencyMs
-    // What was under way may still take as long as it took.
-    this.ledger.faultyUntil = this.clock.monotonic() + 3000
-  }
+  // --- Browsing ---
 
   /** Browses: whatever comes is in order, whole, and what was asked for. */
   #read(): void {
     const start = this.#start(false)
     if (start === 'latest') return
-    const accepts = 1 + this.#below(7)
-    const limit = this.#pick([1, 5, 1000])
+    const accepts = 1 + this.#chance.below(7)
+    const limit = this.#chance.pick([1, 5, 1000])
     this.#say(`read from ${JSON.stringify(start)}, types ${accepts}, ${limit} at most`)
     const { life } = this.ledger
     void this.#channel!.read({ from: start, filter: accepting(accepts), limit }).then((found) => {
@@ -464,7 +424,7 @@ class Run {
     const { life } = this.ledger
     this.#say(`open, life ${life}`)
     let isDone = false
-    const opening = openLogChannel({ ...this.#options, disk: this.#disk, clock: this.#life })
+    const opening = openLogChannel({ ...this.#options, disk: this.#trouble.disk, clock: this.#life })
     opening.then(
       ({ channel, recovery }) => {
         isDone = true
@@ -480,7 +440,7 @@ class Run {
         if (life === this.ledger.life) this.#say(`  does not open: ${error.message}`)
       },
     )
-    const patience = this.#random() < 0.15 ? this.#below(12) : SLICES_MAX
+    const patience = this.#chance() < 0.15 ? this.#chance.below(12) : SLICES_MAX
     for (let i = 0; i < patience && !isDone; i++) {
       this.clock.advance(SLICE_MS)
       await this.#turn()
@@ -489,10 +449,10 @@ class Run {
     if (!isDone) {
       if (patience === SLICES_MAX) this.ledger.wrong('it does not open, and does not say why')
       this.#say('  the process ends while it opens')
-      this.#crash(this.#random() < 0.5)
+      this.#crash(this.#chance() < 0.5)
     } else {
       // A process that can't open its log ends, and is started again.
-      if (this.#random() < 0.5) this.#mendDisk()
+      if (this.#chance() < 0.5) this.#trouble.end()
       this.#crash(false)
     }
   }
@@ -513,12 +473,12 @@ class Run {
       else this.ledger.wrong(`${id} was removed, and is there again`)
     }
     for (const subscriber of this.ledger.subscribers.values()) {
-      if (this.#random() < 0.8) this.#takeUp(subscriber)
+      if (this.#chance() < 0.8) this.#takeUp(subscriber)
     }
   }
 
   async #restart(): Promise<void> {
-    const dice = this.#random()
+    const dice = this.#chance()
     if (dice < 0.25) await this.#close()
     else this.#crash(dice < 0.6)
   }
@@ -526,7 +486,7 @@ class Run {
   #crash(power: boolean): void {
     this.#say(power ? 'power off' : 'kill -9')
     this.#life.end()
-    this.#disk = this.#disk.crash({ power })
+    this.#trouble.crash(power)
     this.#end1(false)
   }
 
@@ -546,16 +506,16 @@ class Run {
   async #close(): Promise<void> {
     this.#say('close')
     const channel = this.#channel!
-    const wasFaulty = this.ledger.faultyUntil >= this.clock.monotonic()
+    const wasFaulty = this.#trouble.until >= this.clock.monotonic()
     const hadWork = this.#underWay > 0
     let isDone = false
-    void channel.close({ deadlineMs: this.#pick([0, 50]) }).then(() => (isDone = true))
+    void channel.close({ deadlineMs: this.#chance.pick([0, 50]) }).then(() => (isDone = true))
     for (let i = 0; i < SLICES_MAX && !isDone; i++) {
       this.clock.advance(SLICE_MS)
       await this.#turn()
     }
     if (!isDone) this.ledger.wrong('it does not close')
-    this.#disk = this.#disk.crash({ power: this.#random() < 0.5 })
+    this.#trouble.crash(this.#chance() < 0.5)
     this.#end1(!wasFaulty && !hadWork)
   }
 
@@ -579,7 +539,7 @@ class Run {
   async #finish(): Promise<void> {
     this.#say('the end')
     this.#isEnding = true
-    this.#mendDisk()
+    this.#trouble.end()
     while (this.#channel === undefined && this.ledger.problem === '') await this.#open()
     await this.#settled()
     await this.#pass(4000) // what failed is tried again by now
@@ -623,16 +583,6 @@ class Run {
       if (lag === undefined || lag.events > 0)
         this.ledger.wrong(`${subscriber.id} has a lag of ${lag?.events} in the end`)
     }
-  }
-
-  // --- Chance ---
-
-  #below(count: number): number {
-    return Math.floor(this.#random() * count)
-  }
-
-  #pick<T>(choices: readonly T[]): T {
-    return choices[this.#below(choices.length)]!
   }
 
   #say(what: string): void {
