@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '@sluice/clock'
-import { targetOf, type Target } from './catalog.ts'
+import { catalogOf, type Catalog, type Target } from './catalog.ts'
 import { aggregated, coreVersions, groupList, groupNamed, resourceList } from './discovery.ts'
 import { methodNotAllowed, nothingThere, Refusal } from './errors.ts'
 import {
@@ -26,7 +26,7 @@ import { create, patch, remove, removeAll, update } from './write.ts'
 /** What the API serves. */
 export interface ApiOptions {
   /** A controller is one. */
-  readonly resources: Omit<Resources, 'now'>
+  readonly resources: Omit<Resources, 'now' | 'catalog'>
   readonly clock: Clock
   /** Of Sluice. */
   readonly version: string
@@ -54,6 +54,7 @@ export function resourceApi({ resources, clock, version, limits: given }: ApiOpt
     get: (identity) => resources.get(identity),
     list: (of) => resources.list(of),
     now: () => clock.now(),
+    catalog: catalogOf(resources.store),
   }
   const watches = new Watches(served, clock, limits)
 
@@ -77,25 +78,26 @@ export function resourceApi({ resources, clock, version, limits: given }: ApiOpt
       if (request.method !== 'GET') throw methodNotAllowed(request.method ?? '', pathname)
       return send(response, 200, document, steps[0] === 'openapi' ? JSON_ANSWER : wanted)
     }
-    const target = targetAt(steps, pathname)
+    const target = targetAt(served.catalog(), steps, pathname)
     await act({ target, query, wanted, request, response })
   }
 
   /** What is the same for everybody; `undefined` where the path is one of resources. */
   function documentAt(steps: readonly string[], { as }: Wanted): object | undefined {
     const [first, ...rest] = steps
+    const catalog = served.catalog()
     switch (first) {
       case 'version':
         return versionInfo(version)
       case 'api':
-        if (rest.length === 0) return as === 'APIGroupDiscoveryList' ? aggregated(true) : coreVersions()
-        return rest.length === 1 ? found(resourceList('', rest[0]!), steps) : undefined
+        if (rest.length === 0) return as === 'APIGroupDiscoveryList' ? aggregated(catalog, true) : coreVersions()
+        return rest.length === 1 ? found(resourceList(catalog, '', rest[0]!), steps) : undefined
       case 'apis':
-        if (rest.length === 0) return as === 'APIGroupDiscoveryList' ? aggregated(false) : groupList()
-        if (rest.length === 1) return found(groupNamed(rest[0]!), steps)
-        return rest.length === 2 ? found(resourceList(rest[0]!, rest[1]!), steps) : undefined
+        if (rest.length === 0) return as === 'APIGroupDiscoveryList' ? aggregated(catalog, false) : groupList(catalog)
+        if (rest.length === 1) return found(groupNamed(catalog, rest[0]!), steps)
+        return rest.length === 2 ? found(resourceList(catalog, rest[0]!, rest[1]!), steps) : undefined
       case 'openapi':
-        return found(openapiAt(rest), steps)
+        return found(openapiAt(catalog, rest), steps)
       default:
         throw nothingThere(`/${steps.join('/')}`)
     }
@@ -153,9 +155,9 @@ function checkSubresource({ kind, name, subresource }: Target, method: string): 
   }
 }
 
-function targetAt([root, ...steps]: readonly string[], path: string): Target {
-  if (root === 'api') return targetOf('', steps[0]!, steps.slice(1), path)
-  return targetOf(steps[0]!, steps[1]!, steps.slice(2), path)
+function targetAt(catalog: Catalog, [root, ...steps]: readonly string[], path: string): Target {
+  if (root === 'api') return catalog.targetOf('', steps[0]!, steps.slice(1), path)
+  return catalog.targetOf(steps[0]!, steps[1]!, steps.slice(2), path)
 }
 
 function found<T>(document: T | undefined, steps: readonly string[]): T {
@@ -163,13 +165,13 @@ function found<T>(document: T | undefined, steps: readonly string[]): T {
   return document
 }
 
-function openapiAt(steps: readonly string[]): object | undefined {
+function openapiAt(catalog: Catalog, steps: readonly string[]): object | undefined {
   const [version, root, ...rest] = steps
-  if (version === 'v2' && root === undefined) return swagger()
+  if (version === 'v2' && root === undefined) return swagger(catalog)
   if (version !== 'v3') return undefined
-  if (root === undefined) return openapiIndex()
-  if (root === 'api' && rest.length === 1) return openapiOf('', rest[0]!)
-  return root === 'apis' && rest.length === 2 ? openapiOf(rest[0]!, rest[1]!) : undefined
+  if (root === undefined) return openapiIndex(catalog)
+  if (root === 'api' && rest.length === 1) return openapiOf(catalog, '', rest[0]!)
+  return root === 'apis' && rest.length === 2 ? openapiOf(catalog, rest[0]!, rest[1]!) : undefined
 }
 
 const JSON_WANTED: Wanted = { ...JSON_ANSWER, as: undefined }

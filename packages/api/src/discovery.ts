@@ -1,7 +1,7 @@
 // What there is: the lists by which clients find kinds, their names and their verbs.
 
 import { apiVersionOf, type Kind } from '@sluice/resource'
-import { groups, isOffered, kindsServed, type Group } from './catalog.ts'
+import { isOffered, type Catalog, type Group } from './catalog.ts'
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 
@@ -11,17 +11,17 @@ export function coreVersions(): object {
 }
 
 /** `/apis`: all other groups. */
-export function groupList(): object {
-  return { kind: 'APIGroupList', apiVersion: 'v1', groups: named().map((group) => groupOf(group)) }
+export function groupList(catalog: Catalog): object {
+  return { kind: 'APIGroupList', apiVersion: 'v1', groups: named(catalog).map((group) => groupOf(group)) }
 }
 
 /** `/apis/{group}`; `undefined` where there is none. */
-export function groupNamed(name: string): object | undefined {
-  const group = named().find((each) => each.name === name)
+export function groupNamed(catalog: Catalog, name: string): object | undefined {
+  const group = named(catalog).find((each) => each.name === name)
   return group && { kind: 'APIGroup', apiVersion: 'v1', ...groupOf(group) }
 }
 
-function named(): Group[] {
+function named({ groups }: Catalog): Group[] {
   return groups.filter(({ name }) => name !== '')
 }
 
@@ -31,8 +31,8 @@ function groupOf({ name, versions }: Group): object {
 }
 
 /** `/apis/{group}/{version}` and `/api/v1`; `undefined` where there is none. */
-export function resourceList(group: string, version: string): object | undefined {
-  const kinds = kindsServed(group, version)
+export function resourceList(catalog: Catalog, group: string, version: string): object | undefined {
+  const kinds = catalog.kindsServed(group, version)
   return (
     kinds && {
       kind: 'APIResourceList',
@@ -61,7 +61,7 @@ function statusOf({ plural, namespaced, kind }: Kind): object {
 }
 
 /** `/api` (`isCore`) or `/apis` at once, as newer clients ask for it. */
-export function aggregated(isCore: boolean): object {
+export function aggregated({ groups }: Catalog, isCore: boolean): object {
   return {
     kind: 'APIGroupDiscoveryList',
     apiVersion: 'apidiscovery.k8s.io/v2',

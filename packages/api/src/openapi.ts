@@ -3,14 +3,14 @@
 
 import { hash } from 'node:crypto'
 import { jsonSchema, type JsonSchema, type Kind } from '@sluice/resource'
-import { groups, kindsServed } from './catalog.ts'
+import type { Catalog } from './catalog.ts'
 
 /** `/openapi/v3`: where each document is. The hash lets clients keep it. */
-export function openapiIndex(): object {
-  const paths = groups.flatMap(({ name, versions }) =>
+export function openapiIndex(catalog: Catalog): object {
+  const paths = catalog.groups.flatMap(({ name, versions }) =>
     versions.map(({ version }) => {
       const path = pathOf(name, version)
-      const digest = hash('sha256', JSON.stringify(openapiOf(name, version)))
+      const digest = hash('sha256', JSON.stringify(openapiOf(catalog, name, version)))
         .slice(0, 32)
         .toUpperCase()
       return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${digest}` }] as const
@@ -20,8 +20,8 @@ export function openapiIndex(): object {
 }
 
 /** `/openapi/v3/apis/{group}/{version}`; `undefined` where there is no such version. */
-export function openapiOf(group: string, version: string): object | undefined {
-  const kinds = kindsServed(group, version)
+export function openapiOf(catalog: Catalog, group: string, version: string): object | undefined {
+  const kinds = catalog.kindsServed(group, version)
   if (kinds === undefined) return undefined
   return {
     openapi: '3.0.0',
@@ -34,7 +34,7 @@ export function openapiOf(group: string, version: string): object | undefined {
 }
 
 /** `/openapi/v2`, whose models are the same. */
-export function swagger(): object {
+export function swagger({ groups }: Catalog): object {
   const all = groups.flatMap(({ versions }) =>
     versions.flatMap(({ version, kinds }) => kinds.map((kind) => ({ kind, version }))),
   )

@@ -7,7 +7,8 @@ import { apiVersionOf, type Resource } from '@sluice/resource'
 import type { Target } from './catalog.ts'
 import { badRequest, expired, notFound } from './errors.ts'
 import { includedObject, send, type Wanted } from './http.ts'
-import { namespaceNamed, namespacesOf, type Resources } from './resources.ts'
+import { implied, withImplied } from './implied.ts'
+import type { Resources } from './resources.ts'
 import { present, presentPartial } from './present.ts'
 import { selectorOf } from './selectors.ts'
 import { columnDefinitions, rowOf, tableOf } from './table.ts'
@@ -28,11 +29,7 @@ export function get(
 /** The one that a path names. */
 export function find(resources: Resources, { kind, namespace = '', name = '' }: Target): Resource | undefined {
   const resource = resources.get({ group: kind.group, kind: kind.kind, namespace, name })
-  return resource ?? (isNamespace(kind) ? namespaceNamed(resources, name) : undefined)
-}
-
-function isNamespace({ group, plural }: Target['kind']): boolean {
-  return group === '' && plural === 'namespaces'
+  return resource ?? implied(resources, kind, name)
 }
 
 /** A resource, in the form that an answer about one is wanted in. */
@@ -54,7 +51,7 @@ export function formOf(
 /** The resources that a list or a watch is about, sorted by namespace and name. */
 export function select(resources: Resources, { kind, namespace }: Target, query: URLSearchParams): Resource[] {
   const selector = selectorOf(kind, query.get('labelSelector'), query.get('fieldSelector'))
-  const all = isNamespace(kind) ? namespacesOf(resources) : resources.list({ group: kind.group, kind: kind.kind })
+  const all = withImplied(resources, kind) ?? resources.list({ group: kind.group, kind: kind.kind })
   const meant = all.filter(
     (resource) =>
       (namespace === undefined || resource.metadata.namespace === namespace) && (selector?.(resource) ?? true),

@@ -6,13 +6,23 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { API_SOURCE, identityOf, isRecord, keyOf, type Decide, type Identity, type Resource } from '@sluice/resource'
 import { admitted, fieldValidationOf, objectFor, refusalOf } from './admission.ts'
 import type { Target } from './catalog.ts'
-import { shortText } from './errors.ts'
-import { alreadyExists, badRequest, deleted, methodNotAllowed, modified, notFound, Refusal } from './errors.ts'
+import {
+  alreadyExists,
+  badRequest,
+  deleted,
+  methodNotAllowed,
+  modified,
+  notFound,
+  Refusal,
+  shortText,
+  titleOf,
+} from './errors.ts'
 import { readObject, send, type ApiLimits, type Reading, type Wanted } from './http.ts'
 import { managed, managerOf } from './managed-fields.ts'
 import { patched, PATCH_TYPES } from './patch.ts'
 import { formOf, select } from './read.ts'
-import { namespaceNamed, namespacesOf, type Resources } from './resources.ts'
+import { implied } from './implied.ts'
+import type { Resources } from './resources.ts'
 
 /** One request, as the writing verbs need it. */
 export interface Call {
@@ -68,7 +78,7 @@ export async function update(call: Call): Promise<void> {
   const manager = managerOf(query, call.request)
   const warnings: string[] = []
   await store(call, identityAt(target), 200, warnings, (stored) => {
-    const current = stored ?? usedNamespace(call)
+    const current = stored ?? impliedAt(call)
     if (current === undefined) throw notFound(target.kind, name)
     checkUid(object, current, target)
     const next = admitted(target, object, current, validation)
@@ -88,7 +98,7 @@ export async function patch(call: Call): Promise<void> {
   const warnings: string[] = []
   let isNew = false
   const decide: Decide = (stored) => {
-    const current = stored ?? usedNamespace(call)
+    const current = stored ?? impliedAt(call)
     const change = patched(body, current, target, { ...manager, force: query.get('force') === 'true' })
     isNew = current === undefined
     if (current !== undefined) checkUid(change.object, current, target)
@@ -99,10 +109,10 @@ export async function patch(call: Call): Promise<void> {
   await store(call, identityAt(target), () => (isNew ? 201 : 200), warnings, decide)
 }
 
-/** It is there without being declared, and may be labelled all the same. */
-function usedNamespace({ resources, target: { kind, name = '' } }: Call): Resource | undefined {
-  const used = kind.group === '' && kind.plural === 'namespaces' ? namespaceNamed(resources, name) : undefined
-  return used && { ...used, metadata: { ...used.metadata, resourceVersion: '' } }
+/** It is there without being declared, and may be changed all the same: that declares it. */
+function impliedAt({ resources, target: { kind, name = '' } }: Call): Resource | undefined {
+  const found = implied(resources, kind, name)
+  return found && { ...found, metadata: { ...found.metadata, resourceVersion: '' } }
 }
 
 function checkUid({ metadata }: Record<string, unknown>, current: Resource, { kind }: Target): void {
@@ -119,9 +129,12 @@ export async function remove(call: Call): Promise<void> {
   const name = target.name!
   const options = deleteOptionsOf(await bodyOf(call), call.query)
   const identity = identityAt(target)
-  if (kind.group === '' && kind.plural === 'namespaces') await removeNamespace(call, name, options)
-  const isUsedOnly = kind.plural === 'namespaces' && resources.get(identity) === undefined
-  if (isUsedOnly && kind.group === '') return send(response, 200, deleted(kind, name, ''), wanted)
+  const isNamespace = kind.group === '' && kind.plural === 'namespaces'
+  if (isNamespace) await removeNamespace(call, name, options)
+  if (resources.get(identity) === undefined && (isNamespace || implied(resources, kind, name) !== undefined)) {
+    if (isNamespace) return send(response, 200, deleted(kind, name, ''), wanted)
+    throw methodNotAllowed('DELETE', `${titleOf(kind, name)}, which is Sluice's own`)
+  }
   const removed = await removeOne(resources, target, identity, options)
   send(response, 200, deleted(kind, name, removed.metadata.uid), wanted)
 }
@@ -137,8 +150,11 @@ export async function removeAll(call: Call): Promise<void> {
 }
 
 async function removeNamespace({ resources, target }: Call, name: string, options: DeleteOptions): Promise<void> {
-  const isThere = namespacesOf(resources).some(({ metadata }) => metadata.name === name)
-  if (!isThere) throw notFound(target.kind, name)
+  const isThere = resources.get(identityAt(target)) ?? implied(resources, target.kind, name)
+  if (isThere === undefined) throw notFound(target.kind, name)
+  if (name === 'default') {
+    throw new Refusal(403, 'Forbidden', 'namespaces "default" is forbidden: this namespace may not be deleted')
+  }
   const inside = resources.store.list().filter(({ metadata }) => metadata.namespace === name)
   await removeEach(resources, target.kind, inside, options)
 }

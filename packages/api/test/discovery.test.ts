@@ -92,3 +92,48 @@ test('the version is that of the Kubernetes whose API it is, and of Sluice', asy
     sluice: 'test',
   })
 })
+
+test('the kinds of a CustomResourceDefinition are served from then on, until that is deleted', async () => {
+  const here = await scene()
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+  const names = { kind: 'Widget', plural: 'widgets', singular: 'widget', shortNames: ['wd'] }
+  const versions = [
+    { name: 'v1beta1', served: true },
+    { name: 'v1', served: true },
+  ]
+  const spec = { group: 'example.com', names, scope: 'Namespaced', versions }
+  await here.ask('POST', definitions, { metadata: { name: 'widgets.example.com' }, spec })
+  const { resources } = (await here.ask('GET', '/apis/example.com/v1')).json
+  expect(resources[0]).toMatchObject({ name: 'widgets', kind: 'Widget', shortNames: ['wd'] })
+  const widgets = '/apis/example.com/v1/namespaces/default/widgets'
+  const { status, json } = await here.ask('POST', widgets, { metadata: { name: 'w' }, spec: { any: ['thing'] } })
+  expect([status, json.spec]).toEqual([201, { any: ['thing'] }])
+  expect((await here.ask('GET', `${widgets.replace('/v1/', '/v1beta1/')}/w`)).json.apiVersion).toBe(
+    'example.com/v1beta1',
+  )
+  await here.ask('DELETE', `${widgets}/w`)
+  await here.ask('DELETE', `${definitions}/widgets.example.com`)
+  expect((await here.ask('GET', widgets)).status).toBe(404)
+})
+
+test('what a file has of a kind that nobody knows is shown', async () => {
+  const here = await scene()
+  here.files({ apiVersion: 'example.org/v2', kind: 'Thing', metadata: { name: 't' }, spec: { a: 1 } })
+  expect((await here.ask('GET', '/apis/example.org/v2/namespaces/default/things/t')).json.spec).toEqual({ a: 1 })
+  expect((await here.ask('GET', '/apis')).json.groups.map(({ name }: { name: string }) => name)).toContain(
+    'example.org',
+  )
+})
+
+test('a definition of Sluice’s own kinds can be applied over, and not be deleted', async () => {
+  const here = await scene()
+  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/brokers.eventing.knative.dev'
+  expect((await here.ask('DELETE', path)).json).toMatchObject({
+    code: 405,
+    message: expect.stringMatching(/Sluice's own/) as string,
+  })
+  const patch = { metadata: { annotations: { a: 'b' } } }
+  const merged = await here.ask('PATCH', path, patch, { 'content-type': 'application/merge-patch+json' })
+  expect([merged.status, merged.json.metadata.annotations]).toEqual([200, { a: 'b' }])
+  expect((await here.ask('GET', '/apis/eventing.knative.dev/v1/brokers')).status).toBe(200)
+})
