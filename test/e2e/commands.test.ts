@@ -131,7 +131,7 @@ describe('sluice validate', () => {
   test.each([
     ['Triger', /no kind "Triger"\. Did you mean Trigger\?/],
     ['Transform', /Did you mean EventTransform\?/],
-    ['nonsense', /are Broker, Trigger, Service/],
+    ['nonsense', /are Broker, Trigger, Channel, Subscription/],
   ])('--schema of %s, which is no kind, says what it may be: 2', async (name, hint) => {
     const ran = await runSluice(['validate', '--schema', name])
     expect(ran).toMatchObject({ code: 2, stdout: '' })

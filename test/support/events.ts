@@ -62,3 +62,31 @@ spec:
   subscriber: {uri: "${subscriberUri}"}
 ${more.map((line) => `  ${line}\n`).join('')}`
 }
+
+/** A channel as YAML, a Channel unless `kind` says otherwise; `spec` is YAML on one line. */
+export function channel(name: string, spec = '{}', kind = 'Channel'): string {
+  return `---
+apiVersion: ${kind === 'LogChannel' ? 'messaging.sluice.dev/v1alpha1' : 'messaging.knative.dev/v1'}
+kind: ${kind}
+metadata: {name: ${name}}
+spec: ${spec}
+`
+}
+
+/** A Subscription of a channel as YAML; `more` is YAML, a field of the spec on each line. */
+export function subscription(
+  name: string,
+  of: string,
+  subscriberUri: string,
+  more: readonly string[] = [],
+  kind = 'Channel',
+): string {
+  return `---
+apiVersion: messaging.knative.dev/v1
+kind: Subscription
+metadata: {name: ${name}}
+spec:
+  channel: {apiVersion: ${kind === 'LogChannel' ? 'messaging.sluice.dev/v1alpha1' : 'messaging.knative.dev/v1'}, kind: ${kind}, name: ${of}}
+  subscriber: {uri: "${subscriberUri}"}
+${more.map((line) => `  ${line}\n`).join('')}`
+}

@@ -13,7 +13,7 @@ import { folderOf } from './sluice.ts'
 export type Step =
   | {
       readonly step: 'attempted'
-      readonly at: 'subscriber' | 'sink'
+      readonly at: 'subscriber' | 'reply' | 'sink'
       readonly attempt: number
       readonly status: number
     }

@@ -30,9 +30,19 @@ export function acceptedEvents(api: string, broker = 'default'): Promise<number>
   return readMetric(api, 'sluice_events_accepted_total', { broker })
 }
 
-/** A Broker or Trigger of namespace default, with its status. */
-export async function readResource(api: string, plural: 'brokers' | 'triggers', name: string): Promise<Resource> {
-  const response = await fetch(`${api}/apis/eventing.knative.dev/v1/namespaces/default/${plural}/${name}`)
+/** Where the kinds are that run. */
+const GROUPS = {
+  brokers: 'eventing.knative.dev/v1',
+  triggers: 'eventing.knative.dev/v1',
+  channels: 'messaging.knative.dev/v1',
+  subscriptions: 'messaging.knative.dev/v1',
+  inmemorychannels: 'messaging.knative.dev/v1',
+  logchannels: 'messaging.sluice.dev/v1alpha1',
+} as const
+
+/** One of namespace default, with its status. */
+export async function readResource(api: string, plural: keyof typeof GROUPS, name: string): Promise<Resource> {
+  const response = await fetch(`${api}/apis/${GROUPS[plural]}/namespaces/default/${plural}/${name}`)
   if (!response.ok) throw new Error(`${plural} ${name}: ${response.status} ${await response.text()}`)
   const resource: Resource = JSON.parse(await response.text())
   return resource

@@ -1,4 +1,5 @@
-// A broker: accepts events, stores them in its channel, and runs a dispatch for each of its triggers. Hot path.
+// A broker: accepts events, stores them in its channel, and runs a dispatch for each of its triggers. Hot path. A Channel
+// is one whose triggers, its Subscriptions, say where replies go, and which changes nothing of an event (spec 67).
 //
 // From: server/src/ingress.ts. Next: the channel stores, judges the filters, and hands over to dispatch.ts.
 
@@ -17,6 +18,8 @@ export interface BrokerOptions {
   /** Shown to observers. Triggers carry their own. */
   namespace: string
   name: string
+  /** Of the resource that it runs. Default `Broker`; any other is a channel. */
+  kind?: string
   /** Where its events are kept. */
   channel: Channel
   /** Where those end that nobody takes. */
@@ -100,6 +103,7 @@ const FULL = 429
 const DRAINING_RETRY_MS = 1000
 
 class RunningBroker implements Broker {
+  readonly kind: string
   readonly namespace: string
   readonly name: string
   readonly channel: Channel
@@ -114,8 +118,9 @@ class RunningBroker implements Broker {
   #closing: Promise<void> | undefined
 
   constructor(options: BrokerOptions) {
-    const { namespace, name, channel, box, deliverer, observer, clock } = options
+    const { kind = 'Broker', namespace, name, channel, box, deliverer, observer, clock } = options
     const { random = Math.random, hopsMax = HOPS_MAX } = options
+    this.kind = kind
     this.namespace = namespace
     this.name = name
     this.channel = channel
@@ -152,13 +157,8 @@ class RunningBroker implements Broker {
 
   async accept(events: readonly Event[]): Promise<void> {
     if (this.#closing !== undefined) throw this.#refused(draining(), events.length)
-    for (const event of events) {
-      const hops = hopsLeft(event, this.#hopsMax)
-      if (hops <= 0) throw this.#refused(hopsUsedUp(event), events.length)
-      event.hops = hops
-    }
-    const arrival = this.#arrival()
-    for (const event of events) stamp(event, arrival)
+    if (this.kind === 'Broker') this.#stamp(events)
+    else for (const event of events) event.hops = this.#hopsMax
     const results = await this.channel.publish(events, INGRESS)
     let failed: SluiceError | undefined
     for (let i = 0; i < results.length; i++) {
@@ -170,6 +170,16 @@ class RunningBroker implements Broker {
       }
     }
     if (failed !== undefined) throw failed
+  }
+
+  #stamp(events: readonly Event[]): void {
+    for (const event of events) {
+      const hops = hopsLeft(event, this.#hopsMax)
+      if (hops <= 0) throw this.#refused(hopsUsedUp(event), events.length)
+      event.hops = hops
+    }
+    const arrival = this.#arrival()
+    for (const event of events) stamp(event, arrival)
   }
 
   #refused(error: SluiceError, events: number): SluiceError {

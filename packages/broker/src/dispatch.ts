@@ -21,6 +21,8 @@ import { Redriven } from './redrive.ts'
 export interface Route {
   readonly subscriber: Target
   readonly deadLetterSink: Target | undefined
+  /** Where replies go. Absent: they are stored by the broker itself, as a Trigger's are. */
+  readonly replyTo?: Target | 'nobody'
   readonly policy: DeliveryPolicy
   /** POSTs at once, at most: 1 or more. What is more than the window is of no use. */
   readonly concurrency: number
@@ -70,11 +72,13 @@ export class Dispatch {
   /** What failed between {@link stop} and {@link giveBack}. */
   #failed: Delivery[] | undefined
   readonly #headers: readonly string[]
+  readonly #replyHeaders: readonly string[]
 
   constructor(context: DispatchContext, route: Route) {
     this.#context = context
     this.#route = route
     this.#headers = subscriberHeaders(context.trigger.namespace)
+    this.#replyHeaders = ['kn-namespace', context.trigger.namespace]
     this.#lane = this.#openLane()
     this.#deadLetters = new DeadLetters(context, route, {
       failed: (words) => (this.lastFailure = words),
@@ -114,7 +118,7 @@ export class Dispatch {
   }
 
   #attempt(delivery: Delivery, done: (outcome: Outcome) => void): void {
-    const { subscriber, policy } = this.#route
+    const { subscriber, policy, replyTo } = this.#route
     this.#context.deliverer.send(
       {
         target: subscriber,
@@ -122,7 +126,7 @@ export class Dispatch {
         timeoutMs: policy.timeoutMs,
         format: policy.format,
         headers: this.#headers,
-        reply: true,
+        reply: replyTo !== 'nobody', // spec 36
       },
       done,
     )
@@ -134,7 +138,7 @@ export class Dispatch {
     const { observer, trigger } = this.#context
     observer.attempted(trigger, delivery.event, outcome, 'subscriber', delivery.attempt)
     if (outcome.verdict === 'delivered') {
-      if (outcome.reply === undefined) this.#settle(delivery)
+      if (outcome.reply === undefined || this.#route.replyTo === 'nobody') this.#settle(delivery) // spec 36, 71, 73
       else this.#storeReply(delivery, outcome.reply, destination)
       return
     }
@@ -143,8 +147,10 @@ export class Dispatch {
     else this.#undeliverable(delivery, failure(outcome, destination, delivery.attempt))
   }
 
-  /** The original settles only once its reply is stored (spec 56, 58, 59). */
+  /** The original settles only once its reply is stored, here or at its destination (spec 56, 58, 59, 72, 74). */
   #storeReply(delivery: Delivery, reply: Event, destination: string): void {
+    const { replyTo } = this.#route
+    if (typeof replyTo === 'object') return this.#sendReply(delivery, reply, replyTo)
     const stored = this.#context.reply(reply, delivery.event)
     if (stored === undefined) {
       return this.#deadLetters.keepAnswer(delivery, reply, loopFailure(destination, delivery.attempt))
@@ -156,6 +162,25 @@ export class Dispatch {
       if (this.#hasTriesLeft(delivery)) this.#retry(delivery, retryAfterMs)
       else this.#undeliverable(delivery, replyFailure(this.lastFailure, destination, delivery.attempt))
     })
+  }
+
+  /** One attempt; where it fails, the whole delivery does, so that it is made again with it (spec 74). */
+  #sendReply(delivery: Delivery, reply: Event, target: Target): void {
+    const { deliverer, observer, trigger } = this.#context
+    const { policy } = this.#route
+    if (reply.headers.length === 0) reply.headers = delivery.event.headers
+    const { timeoutMs, format } = policy
+    deliverer.send(
+      { target, event: reply, timeoutMs, format, headers: this.#replyHeaders, reply: false },
+      (outcome) => {
+        if (this.#phase === 'closed') return
+        observer.attempted(trigger, reply, outcome, 'reply', delivery.attempt)
+        if (outcome.verdict === 'delivered') return this.#settle(delivery)
+        this.lastFailure = `The reply of the subscriber was not taken: ${outcome.error}`
+        if (outcome.verdict === 'retry' && this.#hasTriesLeft(delivery)) this.#retry(delivery, outcome.retryAfterMs)
+        else this.#undeliverable(delivery, failure(outcome, target.url, delivery.attempt)) // spec 75
+      },
+    )
   }
 
   #hasTriesLeft(delivery: Delivery): boolean {

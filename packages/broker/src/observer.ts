@@ -10,6 +10,8 @@ import type { TargetState } from './congestion.ts'
 export interface BrokerName {
   readonly namespace: string
   readonly name: string
+  /** Of the resource that it runs: `Broker`, or that of a channel, whose triggers are its Subscriptions. */
+  readonly kind: string
 }
 
 /** A trigger, as observers know it. The same object for as long as the trigger lives. */
@@ -20,6 +22,9 @@ export interface TriggerName {
   readonly name: string
   readonly broker: BrokerName
 }
+
+/** Where an attempt was made. */
+export type Attempted = 'subscriber' | 'reply' | 'sink'
 
 /**
  * Listens to a broker. Each method is called in the tick in which it happens, and must not throw; the event is not its
@@ -33,8 +38,11 @@ export interface Observer {
   refused(broker: BrokerName, status: number, events: number): void
   /** Handed to the trigger for the first time. */
   matched(trigger: TriggerName, event: Event): void
-  /** One attempt is over, at the subscriber or at the dead-letter sink; `attempt` counts those at that place, from 1. */
-  attempted(trigger: TriggerName, event: Event, outcome: Outcome, at: 'subscriber' | 'sink', attempt: number): void
+  /**
+   * One attempt is over: at the subscriber, at the reply's destination, of which `event` is the reply, or at the
+   * dead-letter sink. `attempt` counts those at that place, from 1; at a reply's, those at the subscriber.
+   */
+  attempted(trigger: TriggerName, event: Event, outcome: Outcome, at: Attempted, attempt: number): void
   /** It will be tried again, not before `delayMs` milliseconds have passed. */
   parked(trigger: TriggerName, event: Event, delayMs: number): void
   /** The subscriber has it, and its reply, if any, is stored. */

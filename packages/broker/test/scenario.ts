@@ -2,6 +2,7 @@
 // `UPDATE=1 pnpm exec vitest run packages/broker` writes what happens now into the files; review it as a diff.
 
 import { DEFAULT_POLICY, type AttemptRequest, type DeliveryPolicy, type Outcome } from '@sluice/delivery'
+import type { Route } from '@sluice/broker'
 import { SluiceError, type Event } from '@sluice/event'
 import { event, filterFor, openScene, outcome, target, trigger, type Attempt, type Scene } from './scene.ts'
 
@@ -86,6 +87,7 @@ class Play {
   #open({ options }: Command): Scene {
     const random = randomOf(options.get('random') ?? '0')
     const scene = openScene({
+      ...(options.has('kind') && { kind: options.get('kind')! }),
       bytesMax: numberOf(options.get('bytes')),
       boxBytesMax: numberOf(options.get('box')),
       boxTriggerBytesMax: numberOf(options.get('boxTrigger')),
@@ -96,7 +98,9 @@ class Play {
         accepted: (_broker, stored, by) => by && this.#see(`${by.name}: its reply ${stored.id} is stored`),
         refused: (_broker, status, events) => this.#see(`refused ${status} (${events})`),
         attempted: ({ name }, { id }, { status, error }, at, attempt) =>
-          this.#see(`${name}: ${id} ${at === 'sink' ? 'sink ' : ''}try ${attempt}: ${status}${error && ` ${error}`}`),
+          this.#see(
+            `${name}: ${id} ${at === 'subscriber' ? '' : `${at} `}try ${attempt}: ${status}${error && ` ${error}`}`,
+          ),
         parked: ({ name }, { id }, delayMs) => this.#see(`${name}: ${id} parked for ${Math.round(delayMs)}ms`),
         settled: ({ name }, { id }) => this.#see(`${name}: ${id} settled`),
         deadLettered: ({ name }, { id }, into, reason) => this.#see(`${name}: ${id} in the ${into}: ${reason}`),
@@ -128,6 +132,7 @@ class Play {
       route: {
         subscriber: options.has('to') ? target(options.get('to')!) : route.subscriber,
         deadLetterSink: sink === undefined ? route.deadLetterSink : sink === 'none' ? undefined : target(sink),
+        ...replyTo(options.get('reply'), route),
         policy,
         concurrency: Number(options.get('concurrency') ?? route.concurrency),
       },
@@ -239,6 +244,12 @@ class Play {
     while (!state.closed) await this.#run.pass(20)
     this.#see('closed')
   }
+}
+
+/** `nobody`, or where they go. */
+function replyTo(given: string | undefined, { replyTo: before }: Route): Pick<Route, 'replyTo'> {
+  const to = given === undefined ? before : given === 'nobody' ? given : target(given)
+  return to === undefined ? {} : { replyTo: to }
 }
 
 function nameOf({ target: { origin } }: AttemptRequest): string {

@@ -103,6 +103,7 @@ export function trigger(name: string, changes: Partial<TriggerConfig> = {}): Tri
 }
 
 export interface SceneOptions {
+  kind?: string
   bytesMax?: number | undefined
   /** Of what is settled, so that there is something to seek. Default: none. */
   historyBytes?: number
@@ -141,6 +142,7 @@ export function openScene(options: SceneOptions = {}): Scene {
     })
   const network = scripted(options.onSend)
   const broker = openBroker({
+    ...(options.kind !== undefined && { kind: options.kind }),
     namespace: 'default',
     name: 'main',
     channel,

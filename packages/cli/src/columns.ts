@@ -102,8 +102,9 @@ export function referenceText(value: unknown): string {
 
 const SHORT: Readonly<Record<string, string>> = { Service: 'svc', InMemoryChannel: 'imc' }
 
-function typeOfChannel({ spec }: Resource): string {
-  return textOf(asRecord(spec?.['channelTemplate'])['kind'])
+/** What it asks for, or has by default. */
+function typeOfChannel({ spec, status }: Resource): string {
+  return textOf(asRecord(spec?.['channelTemplate'])['kind']) || textOf(asRecord(status?.['channel'])['kind'])
 }
 
 function deadLetterSinkOf(spec: Resource['spec']): unknown {

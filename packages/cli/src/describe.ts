@@ -2,12 +2,12 @@
 // them; then what runs: where its events go and by which policy, what waits, what went wrong last, and what its channel can do.
 
 import { stringify } from 'yaml'
-import type { Condition, DeliverySpec, Resource } from '@sluice/resource'
+import { findKind, groupOf, type Condition, type DeliverySpec, type Resource } from '@sluice/resource'
 import { jsonOf, reach, whyRefused, type Client } from './client.ts'
 import { asRecord, destinationText, referenceText, textOf, urlOf } from './columns.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
-import { get, list, wantedOf } from './resources.ts'
+import { get, list, pathOf, wantedOf } from './resources.ts'
 import { channelLines, deliveryLines, progressLines, type ChannelAnswer, type TriggerAnswer } from './running.ts'
 import { ageOf, listOf, printable, printableLines, tableOf, type Column } from './table.ts'
 
@@ -78,6 +78,27 @@ const SECTIONS: Readonly<Record<string, Sections>> = {
       ...shown.map(([title, values]) => section(title, values)),
     ]
   },
+  Channel: channelSections,
+  InMemoryChannel: channelSections,
+  LogChannel: channelSections,
+  async Subscription(client, resource) {
+    const { metadata, spec, status } = resource
+    const running = await ask<TriggerAnswer>(client, `/sluice/v1/subscriptions/${metadata.namespace}/${metadata.name}`)
+    const shown = running === undefined ? [] : [...progressLines(running), ...channelLines(running)]
+    const { subscriberUri, replyUri } = asRecord(status?.['physicalSubscription'])
+    const resolved = (uri: unknown): string => textOf(uri) || 'not resolved'
+    return [
+      listOf({ 'Channel:': referenceText(spec?.['channel']) }),
+      section('Sink', { Destination: destinationText(spec?.['subscriber']), URI: resolved(subscriberUri) }),
+      spec?.['reply'] === undefined
+        ? section('Reply', { none: 'what the subscriber answers with is dropped' })
+        : section('Reply', { Destination: destinationText(spec['reply']), URI: resolved(replyUri) }),
+      ...(running === undefined
+        ? []
+        : [section('Delivery', { By: await policyOwner(client, resource), ...deliveryLines(running) })]),
+      ...shown.map(([title, values]) => section(title, values)),
+    ]
+  },
   EventType: (_client, { spec }) => [
     section('Event', {
       Type: textOf(spec?.['type']),
@@ -87,6 +108,25 @@ const SECTIONS: Readonly<Record<string, Sections>> = {
       Reference: referenceText(spec?.['reference']) || undefined,
     }),
   ],
+}
+
+async function channelSections(client: Client, resource: Resource): Promise<string[]> {
+  const { kind, metadata, spec, status } = resource
+  const running = await ask<ChannelAnswer>(client, `/sluice/v1/channels/${metadata.namespace}/${metadata.name}`)
+  const of = asRecord(status?.['channel'])
+  const subscribers = status?.['subscribers']
+  return [
+    section('Address', { URL: urlOf(resource) || 'none yet' }),
+    section('Made of', {
+      Kind: textOf(of['kind']) || kind,
+      Subscriptions: String(Array.isArray(subscribers) ? subscribers.length : 0),
+    }),
+    section('Delivery', {
+      'Subscriptions without their own': policyText(spec?.['delivery']),
+      'Dead letters': textOf(status?.['deadLetterSinkUri']) || `the dead-letter box of this ${kind}`,
+    }),
+    ...(running === undefined ? [] : channelLines(running).map(([title, values]) => section(title, values))),
+  ]
 }
 
 /** Of a kind that has no words of its own: what was written, where it takes events, and what it says of itself. */
@@ -125,12 +165,20 @@ function policyText(value: unknown): string {
   return parts.length === 0 ? 'the default: retry 10, exponential from PT0.2S' : parts.join(', ')
 }
 
-/** Whose delivery holds: any field of the Trigger's replaces the Broker's whole (spec 82). */
-async function policyOwner(client: Client, { metadata, spec }: Resource): Promise<string> {
-  if (hasAny(spec)) return 'this Trigger'
-  const broker = textOf(spec?.['broker'])
-  const path = `/apis/eventing.knative.dev/v1/namespaces/${metadata.namespace}/brokers/${broker}`
-  return hasAny((await ask<Resource>(client, path))?.spec) ? `Broker ${broker}` : 'the default'
+/** Whose delivery holds: any field of its own replaces that of its Broker or channel whole (spec 82, 87). */
+async function policyOwner(client: Client, { kind, metadata, spec }: Resource): Promise<string> {
+  if (hasAny(spec)) return `this ${kind}`
+  const channel = asRecord(spec?.['channel'])
+  const owner = kind === 'Trigger' ? 'Broker' : textOf(channel['kind'])
+  const name = textOf(kind === 'Trigger' ? spec?.['broker'] : channel['name'])
+  const ownerKind = findKind(
+    kind === 'Trigger' ? 'eventing.knative.dev' : groupOf(textOf(channel['apiVersion'])),
+    owner,
+  )
+  if (ownerKind === undefined) return 'the default'
+  return hasAny((await ask<Resource>(client, pathOf(ownerKind, metadata.namespace, name)))?.spec)
+    ? `${owner} ${name}`
+    : 'the default'
 }
 
 function hasAny(spec: Resource['spec']): boolean {

@@ -52,7 +52,7 @@ export interface StepJson {
   readonly ms?: number
   readonly error?: string
   readonly reply?: { readonly id: string; readonly type: string }
-  readonly at?: 'sink'
+  readonly at?: 'reply' | 'sink'
   /** Of `parked`. */
   readonly againInMs?: number
   /** Of `deadLettered`. */
@@ -149,7 +149,8 @@ export function stepLine(step: Omit<StepJson, 'event'>): string {
 function wordsOf({ step, attempt, status, ms, error, reply, at, againInMs, into }: StepJson): string {
   switch (step) {
     case 'attempted': {
-      const where = at === undefined ? '' : ' at the dead-letter sink'
+      const where =
+        at === undefined ? '' : at === 'reply' ? ' at the destination of replies' : ' at the dead-letter sink'
       const answered = reply === undefined ? '' : `, with the reply ${reply.id} of type ${reply.type}`
       return `attempt ${attempt}${where}: ${error ?? `${status}${answered}`} (${ms} ms)`
     }

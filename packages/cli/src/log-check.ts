@@ -31,8 +31,8 @@ function isDamaged({ problems, start }: BrokerReport): boolean {
   return problems.length > 0 || (start !== undefined && ('refused' in start || start.isRewound))
 }
 
-function brokerLines({ folder, name, stores, problems, start }: BrokerReport): string {
-  const lines = [name === undefined ? folder : `Broker ${name}  ${folder}`]
+function brokerLines({ of, folder, name, stores, problems, start }: BrokerReport): string {
+  const lines = [name === undefined ? folder : `${of} ${name}  ${folder}`]
   for (const store of stores) lines.push(`  ${storeLine(store)}`)
   for (const { path, what, events, lost } of problems) {
     lines.push(`  DAMAGED  ${path}: ${what}${events > 0 ? `; lost: ${numbers(lost)}` : ''}`)
@@ -63,7 +63,7 @@ function endLines({ brokers, trash }: DataReport): string[] {
   const damaged = brokers.filter(isDamaged).length
   const lines: string[] = []
   if (trash > 0) lines.push(`${count(trash, 'folder')} in the trash, not looked into`)
-  if (brokers.length === 0) lines.push('No Broker has data here.')
+  if (brokers.length === 0) lines.push('Nothing has data here.')
   else lines.push(damaged === 0 ? 'No damage found.' : `Damage found in ${damaged} of ${brokers.length}.`)
   return lines
 }

@@ -1,4 +1,4 @@
-// What `/sluice/v1/brokers` and `/sluice/v1/triggers` say of what runs, in words.
+// What `/sluice/v1/brokers`, `channels`, `triggers` and `subscriptions` say of what runs, in words.
 
 import type { Capabilities, ChannelUsage } from '@sluice/channel'
 import type { Lag } from '@sluice/channel'
@@ -41,7 +41,7 @@ export function deliveryLines({ delivery, deadLetterSinkUri, order, window, conc
     'Timeout of a try': duration(timeoutMs),
     'Retry-After': retryAfterMaxMs === 0 ? 'not honoured' : `honoured up to ${duration(retryAfterMaxMs)}`,
     Format: format,
-    'Dead letters': deadLetterSinkUri ?? 'the dead-letter box of its Broker',
+    'Dead letters': deadLetterSinkUri ?? 'the dead-letter box of where they come from',
     Order: order === 'key' ? 'of events with one key, one after the other' : 'none',
     'At once': `${concurrency} requests, ${window} events handed out`,
   }

@@ -14,12 +14,16 @@ import { deliverer, type AllowedTargets, type Deliverer } from '@sluice/delivery
 import { SluiceError } from '@sluice/event'
 import {
   isBroker,
+  isChannel,
+  isSubscription,
   isTrigger,
   loadFiles,
   triggerSettings,
   type Loaded,
   type Problem,
   type Resource,
+  type Subscription,
+  type Trigger,
 } from '@sluice/resource'
 import {
   isLoopback,
@@ -187,7 +191,7 @@ function tellReady(
   for (const line of controller.summary()) lines.push(`  ${line}`)
   for (const line of standstills(resources.map(({ resource }) => resource))) lines.push(`  ${line}`)
   const paused = controller.list({ group: 'eventing.knative.dev', kind: 'Trigger' }).filter(isPausedByOperation)
-  if (paused.length > 0) lines.push(`  Paused by sluice pause: Trigger ${few(paused.map(titleOf))}.`)
+  if (paused.length > 0) lines.push(`  Paused by sluice pause: Trigger ${few(paused.map(pathOf))}.`)
   lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
   lines.push(
     watch ? '  Files that change are applied at once.' : '  Files that change are applied on SIGHUP (--no-watch).',
@@ -197,18 +201,23 @@ function tellReady(
 
 /** What is no mistake, and yet keeps events from going anywhere. */
 function standstills(resources: readonly Resource[]): string[] {
-  const brokers = resources.filter(isBroker)
-  const triggers = resources.filter(isTrigger)
-  const used = new Set(triggers.map(({ metadata, spec }) => `${metadata.namespace}/${spec.broker}`))
-  const idle = brokers.map(titleOf).filter((broker) => !used.has(broker))
-  const paused = triggers.filter((trigger) => triggerSettings(trigger).paused).map(titleOf)
+  const hubs = resources.filter((resource) => isBroker(resource) || isChannel(resource))
+  const takers = resources.filter((resource) => isTrigger(resource) || isSubscription(resource))
+  const used = new Set(takers.map(titleOfSource))
+  const idle = hubs.filter((hub) => !used.has(titleOf(hub)))
+  const idleBrokers = idle.filter(isBroker).map(pathOf)
+  const idleChannels = idle.filter(isChannel).map(titleOf)
+  const paused = takers.filter((taker) => triggerSettings(taker).paused).map(titleOf)
   const lines: string[] = []
-  if (brokers.length === 0) {
-    lines.push('No Broker is declared, so nothing takes events. Add one to the files.')
+  if (hubs.length === 0)
+    lines.push('No Broker and no Channel is declared, so nothing takes events. Add one to the files.')
+  if (idleBrokers.length > 0) {
+    lines.push(`No Trigger is declared for Broker ${few(idleBrokers)}: what is sent there goes nowhere.`)
   }
-  if (idle.length > 0) lines.push(`No Trigger is declared for Broker ${few(idle)}: what is sent there goes nowhere.`)
-  if (paused.length > 0)
-    lines.push(`Paused by sluice.dev/paused: Trigger ${few(paused)}; what matches is kept and waits.`)
+  if (idleChannels.length > 0) {
+    lines.push(`No Subscription is declared for ${few(idleChannels)}: what is sent there goes nowhere.`)
+  }
+  if (paused.length > 0) lines.push(`Paused by sluice.dev/paused: ${few(paused)}; what matches is kept and waits.`)
   return lines
 }
 
@@ -216,7 +225,18 @@ function isPausedByOperation({ status }: Resource): boolean {
   return (status?.['paused'] as { by?: unknown } | undefined)?.by === 'operation'
 }
 
-function titleOf({ metadata: { namespace, name } }: Resource): string {
+/** Of the Broker or channel whose events it takes. */
+function titleOfSource(taker: Trigger | Subscription): string {
+  const { namespace } = taker.metadata
+  if (isTrigger(taker)) return `Broker ${namespace}/${taker.spec.broker}`
+  return `${taker.spec.channel.kind} ${namespace}/${taker.spec.channel.name}`
+}
+
+function titleOf(resource: Resource): string {
+  return `${resource.kind} ${pathOf(resource)}`
+}
+
+function pathOf({ metadata: { namespace, name } }: Resource): string {
   return `${namespace}/${name}`
 }
 

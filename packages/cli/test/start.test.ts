@@ -58,7 +58,7 @@ describe('it does not start, and says what to do', () => {
 
 test('without a Broker it runs, and says that nothing takes events', async () => {
   const sluice = await startSluice({ 'a.yaml': trigger('t', 'http://127.0.0.1:9/') })
-  await sluice.stderr.until(/No Broker is declared, so nothing takes events/)
+  await sluice.stderr.until(/No Broker and no Channel is declared, so nothing takes events/)
   await sluice.stderr.until(/Trigger default\/t .*NOT READY, BrokerDoesNotExist/)
 })
 
@@ -66,7 +66,7 @@ test('a file without documents is no mistake: it runs, and says that nothing tak
   const folder = folderOf({ 'a.yaml': '---\n# nothing yet\n' })
   expect(await runSluice(['validate', folder])).toMatchObject({ code: 0, stdout: '1 file, 0 resources: valid\n' })
   const sluice = await startSluice(folder)
-  await sluice.stderr.until(/No Broker is declared/)
+  await sluice.stderr.until(/No Broker and no Channel is declared/)
 })
 
 test('a Broker without a Trigger runs, and it is told that its events go nowhere; of many, a few and how many', async () => {

@@ -1,26 +1,65 @@
 // Where resources are reached, and which belong together: read off the store, as it is now.
+//
+// A hub is what takes events and hands them out: a Broker, or a channel of any kind. What takes them off it is a Trigger of
+// a Broker, or a Subscription of a channel; both are called trigger where it makes no difference.
 
 import {
+  groupOf,
   isBroker,
+  isChannel,
+  isChannelKind,
+  isSubscription,
+  isTrigger,
   resolveDestination,
   resourceKey,
-  type Broker as BrokerResource,
+  type Broker,
+  type ChannelResource,
   type Destination,
   type Identity,
   type Resolved,
   type Resource,
   type ResourceStore,
   type Status,
+  type Subscription,
   type Trigger,
 } from '@sluice/resource'
 
-/** The kinds that run, as a store lists them. */
+/** A kind, as a store lists it. */
+export interface GroupKind {
+  readonly group: string
+  readonly kind: string
+}
+
+/** The kinds that run. */
 export const BROKERS = { group: 'eventing.knative.dev', kind: 'Broker' }
 export const TRIGGERS = { group: 'eventing.knative.dev', kind: 'Trigger' }
+export const SUBSCRIPTIONS = { group: 'messaging.knative.dev', kind: 'Subscription' }
+/** Of two channels with one name the first has the address. */
+export const CHANNELS: readonly GroupKind[] = [
+  { group: 'messaging.knative.dev', kind: 'Channel' },
+  { group: 'messaging.knative.dev', kind: 'InMemoryChannel' },
+  { group: 'messaging.sluice.dev', kind: 'LogChannel' },
+]
+export const HUBS: readonly GroupKind[] = [BROKERS, ...CHANNELS]
+
+/** Takes events and hands them out. */
+export type Hub = Broker | ChannelResource
+/** Takes them off a hub. */
+export type AnyTrigger = Trigger | Subscription
+
+/** Whether it takes events and hands them out. */
+export function isHub(resource: Resource): resource is Hub {
+  return isBroker(resource) || isChannel(resource)
+}
+
+/** Whether it takes events off a hub. */
+export function isAnyTrigger(resource: Resource): resource is AnyTrigger {
+  return isTrigger(resource) || isSubscription(resource)
+}
 
 /** Of the resources of one store. */
 export class Addresses {
-  /** Where brokers are reached: their addresses are `{base}/{namespace}/{name}`. */
+  /** Where hubs are reached: `{base}/{namespace}/{name}`, and of channels `{base}/channels/{namespace}/{name}`. */
   base = ''
   readonly #store: ResourceStore
   #noted: Set<string> | undefined
@@ -50,35 +89,73 @@ export class Addresses {
     }
   }
 
-  /** The Broker that a Trigger names, where there is one. */
-  brokerOf({ metadata, spec }: Trigger): BrokerResource | undefined {
-    const resource = this.find({ ...BROKERS, namespace: metadata.namespace, name: spec.broker })
-    return resource !== undefined && isBroker(resource) ? resource : undefined
+  /** The hub that a trigger names, where there is one. */
+  hubOf(trigger: AnyTrigger): Hub | undefined {
+    const resource = this.find(hubIdentity(trigger))
+    return resource !== undefined && isHub(resource) ? resource : undefined
   }
 
-  urlOf(broker: BrokerResource): string {
-    return `${this.base}/${pathOf(broker)}`
+  /** The hub that is known by this path, where there is one. */
+  hubAt(path: string): Hub | undefined {
+    const [name = '', namespace = '', kind = BROKERS.kind] = path.split('/').toReversed()
+    const { group } = HUBS.find((each) => each.kind === kind) ?? BROKERS
+    const resource = this.find({ group, kind, namespace, name })
+    return resource !== undefined && isHub(resource) ? resource : undefined
+  }
+
+  /** The channel of another kind that has the address which this one would have. */
+  addressTakenBy(hub: Hub): Hub | undefined {
+    if (isBroker(hub)) return undefined
+    const { namespace, name } = hub.metadata
+    for (const each of CHANNELS) {
+      if (each.kind === hub.kind) return undefined
+      const other = this.find({ ...each, namespace, name })
+      if (other !== undefined && isHub(other)) return other
+    }
+    return undefined
+  }
+
+  urlOf(hub: Hub): string {
+    const { namespace, name } = hub.metadata
+    return `${this.base}/${isBroker(hub) ? '' : 'channels/'}${namespace}/${name}`
   }
 
   resolve(destination: Destination, namespace: string, role: 'subscriber' | 'deadLetterSink'): Resolved {
     return resolveDestination(destination, (identity) => this.#addressed(identity), { namespace, role })
   }
 
-  /** A resource as destinations see it: a broker's address is known before its status is written. */
+  /** A resource as destinations see it: a hub's address is known before its status is written (spec 46, 47). */
   #addressed(identity: Identity): Resource | undefined {
     const resource = this.find(identity)
-    if (resource === undefined || !isBroker(resource)) return resource
+    if (resource === undefined || !isHub(resource)) return resource
+    if (this.addressTakenBy(resource) !== undefined) return resource
     const status = { ...resource.status, address: { url: this.urlOf(resource) } } as Status
     return { ...resource, status }
   }
 }
 
-/** `namespace/name`, as in the path of a broker. */
-export function pathOf({ metadata }: Resource): string {
-  return `${metadata.namespace}/${metadata.name}`
+/** What a hub is known by: `namespace/name` of a Broker, `Kind/namespace/name` of a channel. */
+export function pathOf({ kind, metadata: { namespace, name } }: Resource): string {
+  return hubPath(kind, namespace, name)
 }
 
-/** The path of the broker that a trigger names, whether or not there is one. */
-export function brokerPathOf({ metadata, spec }: Trigger): string {
-  return `${metadata.namespace}/${spec.broker}`
+/** As {@link pathOf}. */
+export function hubPath(kind: string, namespace: string, name: string): string {
+  return kind === BROKERS.kind ? `${namespace}/${name}` : `${kind}/${namespace}/${name}`
+}
+
+/** The path of the hub that a trigger names, whether or not there is one. */
+export function hubPathOf(trigger: AnyTrigger): string {
+  const { kind, namespace, name } = hubIdentity(trigger)
+  return hubPath(kind, namespace, name)
+}
+
+/** The hub that a trigger names. */
+export function hubIdentity(trigger: AnyTrigger): Identity {
+  const { namespace } = trigger.metadata
+  if (isTrigger(trigger)) return { ...BROKERS, namespace, name: trigger.spec.broker }
+  const { apiVersion, kind, name } = trigger.spec.channel
+  const group = groupOf(apiVersion)
+  // One of another group that is called as a channel of ours is not that one.
+  return { group, kind: isChannelKind(group, kind) ? kind : `${kind}.${group}`, namespace, name }
 }

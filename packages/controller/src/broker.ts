@@ -1,4 +1,4 @@
-// One Broker that is declared: from nothing to taking events, through whatever its channel can't do meanwhile.
+// One Broker or channel that is declared: from nothing to taking events, through whatever its channel can't do meanwhile.
 //
 // From: brokers.ts, at an apply. Next: drivers.ts opens its channel, and triggers.ts subscribes its triggers.
 
@@ -90,7 +90,7 @@ interface Running {
   state: ChannelState
 }
 
-/** Runs one Broker. Whatever fails, it has no rejection but that of {@link close}: it says so, and tries again. */
+/** Runs one Broker or channel. Whatever fails, it has no rejection but that of {@link close}: it says so, and tries again. */
 export class DeclaredBroker {
   /** Once it takes events. */
   broker: Broker | undefined
@@ -200,18 +200,16 @@ export class DeclaredBroker {
 
   async #tombstonesOf({ channel }: BrokerStorage): Promise<Tombstones | undefined> {
     const { clock, data } = this.#options
-    const { uid } = this.#identity
-    if (!channel.capabilities.durable || !data?.holds(uid)) return undefined
-    return await Tombstones.open(data.brokerFolder(uid), clock)
+    if (!channel.capabilities.durable || !data?.holds(this.#identity)) return undefined
+    return await Tombstones.open(data.brokerFolder(this.#identity), clock)
   }
 
   #tellFound({ channel, recovery }: BrokerStorage): void {
     const { data, storage } = this.#options
-    const { uid } = this.#identity
     if (recovery !== undefined && foundSomething(recovery)) storage?.recovered?.(this.name, recovery)
     recovery?.problems.forEach((problem) => this.#damage.add(problem))
-    if (channel.capabilities.durable || !data?.holds(uid)) return
-    storage?.unread?.(this.name, data.brokerFolder(uid))
+    if (channel.capabilities.durable || !data?.holds(this.#identity)) return
+    storage?.unread?.(this.name, data.brokerFolder(this.#identity))
   }
 
   #damaged(problem: StorageProblem): void {
@@ -221,8 +219,7 @@ export class DeclaredBroker {
   }
 
   #run({ channel, box }: BrokerStorage, settings: ChannelSettings, tombstones: Tombstones | undefined): Running {
-    const { namespace, name } = this.#identity
-    const broker = openBroker({ ...this.#options, namespace, name, channel, box })
+    const broker = openBroker({ ...this.#options, ...this.name, channel, box })
     const triggers = new Triggers(broker, this.#options.observer, tombstones)
     const running: Running = { broker, channel: settings, triggers, tombstones, state: { state: 'ready' } }
     channel.onState((state) => {
@@ -267,8 +264,8 @@ export class DeclaredBroker {
   }
 
   get name(): BrokerName {
-    const { namespace, name } = this.#identity
-    return { namespace, name }
+    const { kind, namespace, name } = this.#identity
+    return { kind, namespace, name }
   }
 
   /** Whether it has data that outlives it, and that only one may have open. */
@@ -280,6 +277,11 @@ export class DeclaredBroker {
   get openKind(): ChannelKind | undefined {
     const kind = this.#running?.channel.kind
     return kind === 'none' ? undefined : kind
+  }
+
+  /** Of the channel that it has open, else of the one that it is declared with. */
+  get channelKind(): ChannelKind | 'none' {
+    return (this.#running?.channel ?? this.#channel).kind
   }
 
   /** That it is declared with another channel than it has open, in words. */
@@ -323,10 +325,10 @@ export class DeclaredBroker {
   /** Why it takes no events now, for their sender; `undefined` once it does. */
   unavailable(): SluiceError | undefined {
     if (this.broker !== undefined) return undefined
-    const { namespace, name } = this.#identity
+    const { kind, namespace, name } = this.#identity
     const refusal = (why: string, retryAfterMs: number, cause?: unknown): SluiceError =>
       channelUnavailable(
-        `Broker ${namespace}/${name} takes no events now: ${why} Nothing was stored.`,
+        `${kind} ${namespace}/${name} takes no events now: ${why} Nothing was stored.`,
         retryAfterMs,
         cause,
       )
@@ -355,7 +357,7 @@ export class DeclaredBroker {
       await this.#opening
       const triggers = this.holdsData ? (this.#running?.broker.triggers() ?? []) : []
       for (const { name, status } of triggers) observer.discarded(name, status.lag.events, 'deleted')
-      const discarded = await data?.discard(this.#identity.uid)
+      const discarded = await data?.discard(this.#identity)
       if (discarded !== undefined) storage?.discarded?.(discarded)
     }
   }

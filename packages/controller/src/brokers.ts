@@ -1,9 +1,10 @@
-// All Brokers that are declared, and those that are not any more and finish what is under way.
+// All Brokers and channels that are declared, and those that are not any more and finish what is under way.
 //
 // From: controller.ts, at an apply. Next: broker.ts runs each for itself: the trouble of one is not another's.
 
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
+import { hubPath } from './addresses.ts'
 import { DeclaredBroker, type ControllerOptions } from './broker.ts'
 import { SluiceError } from '@sluice/event'
 import type { ChannelSettings } from './channels.ts'
@@ -15,7 +16,7 @@ import type { TriggerPlan } from './trigger.ts'
 const REMOVED_DEADLINE_MS = 10_000
 const CLOSED: ChannelState = { state: 'degraded', reason: 'The broker is closed.' }
 
-/** A Broker as it is declared. */
+/** A Broker or a channel as it is declared. */
 export interface Declaration {
   readonly identity: BrokerIdentity
   readonly channel: ChannelSettings
@@ -28,7 +29,7 @@ export interface BrokerChange {
   triggers: TriggerChanges
 }
 
-/** By `namespace/name`. */
+/** By their paths (addresses.ts). */
 export class Brokers {
   readonly #options: ControllerOptions
   readonly #changed: (path: string) => void
@@ -64,7 +65,7 @@ export class Brokers {
   }
 
   channelState(broker: Broker): ChannelState {
-    const declared = this.#declared.get(`${broker.namespace}/${broker.name}`)
+    const declared = this.#declared.get(hubPath(broker.kind, broker.namespace, broker.name))
     return (declared?.broker === broker ? declared.channelState : undefined) ?? CLOSED
   }
 

@@ -1,4 +1,5 @@
-// Which channel each Broker is to have: what its ConfigMap asks for, or that of the process. Pure.
+// Which channel each Broker is to have, and what each channel is made of: what its ConfigMap or itself asks for, or that of
+// the process. Pure.
 
 import {
   brokerChannel,
@@ -7,9 +8,9 @@ import {
   keyOf,
   nameOf,
   identityOf,
+  ownChannel,
   resourceKey,
   type ApplyOptions,
-  type Broker,
   type Change,
   type Declared,
   type Identity,
@@ -17,10 +18,10 @@ import {
   type Problem,
   type Resource,
 } from '@sluice/resource'
-import { pathOf } from './addresses.ts'
+import { isHub, pathOf, type Hub } from './addresses.ts'
 import type { ChannelKind } from './drivers.ts'
 
-/** The channel that a Broker is to have. */
+/** The channel that a Broker is to have, or that a channel is. */
 export type ChannelSettings =
   | { readonly kind: ChannelKind; readonly limits: LogChannelLimits }
   /** It asks for what it can't have. `why`: what is wrong, and what to do. */
@@ -28,11 +29,11 @@ export type ChannelSettings =
 
 /** `byDefault`: of a Broker that asks for none. */
 export function channelSettings(
-  broker: Broker,
+  hub: Hub,
   find: (identity: Identity) => Resource | undefined,
   byDefault: ChannelKind,
 ): ChannelSettings {
-  const channel = brokerChannel(broker, find)
+  const channel = isBroker(hub) ? brokerChannel(hub, find) : ownChannel(hub, find)
   switch (channel.kind) {
     case 'default':
       return { kind: byDefault, limits: {} }
@@ -45,10 +46,10 @@ export function channelSettings(
   }
 }
 
-/** Whether any Broker of these is to have a log. */
+/** Whether any of these is to have a log. */
 export function needsData(declared: readonly Declared[], byDefault: ChannelKind): boolean {
   const find = finder(declared)
-  return brokersOf(declared).some(({ broker }) => channelSettings(broker, find, byDefault).kind === 'log')
+  return hubsOf(declared).some(({ hub }) => channelSettings(hub, find, byDefault).kind === 'log')
 }
 
 /**
@@ -61,11 +62,11 @@ export function channelChanges(
   { byDefault, locate }: { byDefault: ChannelKind } & Pick<ApplyOptions, 'locate'>,
 ): Problem[] {
   const find = finder(declared)
-  return brokersOf(declared).flatMap(({ broker, declared: written }) => {
-    const before = open(pathOf(broker))
-    const after = channelSettings(broker, find, byDefault).kind
+  return hubsOf(declared).flatMap(({ hub, declared: written }) => {
+    const before = open(pathOf(hub))
+    const after = channelSettings(hub, find, byDefault).kind
     if (before === undefined || after === 'none' || before === after) return []
-    const config = channelConfigOf(broker)
+    const config = channelConfigOf(hub)
     const configMap = config && declared.find(({ resource }) => keyOf(resource) === resourceKey(config))
     const place = configMap ?? written
     const { file, line, column } = locate?.(place, []) ?? place.origin ?? { file: 'files', line: 0, column: 0 }
@@ -74,33 +75,33 @@ export function channelChanges(
         severity: 'error' as const,
         code: 'SLUICE_RESOURCE_IMMUTABLE',
         ...{ file, line, column },
-        resource: nameOf(identityOf(broker)),
+        resource: nameOf(identityOf(hub)),
         message: `Its channel is ${CHANNELS[before]} and would be ${CHANNELS[after]}: what waits there would stay behind.`,
-        hint: "A Broker's channel can't be changed: delete the Broker and create it again, or give the new one another name.",
+        hint: `That of a ${hub.kind} can't be changed: delete it and create it again, or give the new one another name.`,
       },
     ]
   })
 }
 
-/** Whether it has a part in which channel a Broker has. */
+/** Whether it has a part in which channel is open where. */
 export function isOfChannels(resource: Resource): boolean {
-  return isBroker(resource) || isConfigMap(resource)
+  return isHub(resource) || isConfigMap(resource)
 }
 
 function isConfigMap({ apiVersion, kind }: Resource): boolean {
   return apiVersion === 'v1' && kind === 'ConfigMap'
 }
 
-/** The Brokers that a commit changes, by themselves or by their ConfigMaps; removed ones too. `brokers`: all there are. */
-export function brokersConcerned({ added, updated, removed }: Change, brokers: () => Resource[]): Broker[] {
+/** What a commit changes, by itself or by its ConfigMap; removed ones too. `hubs`: all there are. */
+export function hubsConcerned({ added, updated, removed }: Change, hubs: () => Resource[]): Hub[] {
   const written = updated.filter(({ before, after }) => before.status === after.status).map(({ after }) => after)
   const all = [...removed, ...added, ...written]
-  const concerned = all.filter(isBroker)
+  const concerned = all.filter(isHub)
   const configMaps = new Set(all.filter(isConfigMap).map(keyOf))
   if (configMaps.size === 0) return concerned
   const known = new Set(concerned.map(keyOf))
-  const configured = brokers().filter((broker): broker is Broker => {
-    const config = isBroker(broker) && !known.has(keyOf(broker)) ? channelConfigOf(broker) : undefined
+  const configured = hubs().filter((hub): hub is Hub => {
+    const config = isHub(hub) && !known.has(keyOf(hub)) ? channelConfigOf(hub) : undefined
     return config !== undefined && configMaps.has(resourceKey(config))
   })
   return [...concerned, ...configured]
@@ -108,8 +109,8 @@ export function brokersConcerned({ added, updated, removed }: Change, brokers: (
 
 const CHANNELS = { log: 'a log', memory: 'in memory' } as const
 
-function brokersOf(declared: readonly Declared[]): { broker: Broker; declared: Declared }[] {
-  return declared.flatMap((each) => (isBroker(each.resource) ? [{ broker: each.resource, declared: each }] : []))
+function hubsOf(declared: readonly Declared[]): { hub: Hub; declared: Declared }[] {
+  return declared.flatMap((each) => (isHub(each.resource) ? [{ hub: each.resource, declared: each }] : []))
 }
 
 function finder(declared: readonly Declared[]): (identity: Identity) => Resource | undefined {

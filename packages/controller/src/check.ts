@@ -9,7 +9,7 @@ import type { Clock } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import type { Filter } from '@sluice/filter'
 import { openStore, systemDisk, type Problem } from '@sluice/segments'
-import { FORMAT, nameIn, namesIn } from './data.ts'
+import { DATA_OWNERS, FOLDERS, FORMAT, nameIn, namesIn, type DataOwner } from './data.ts'
 import { openLogIn, type StorageProblem } from './drivers.ts'
 import { overlayDisk } from './overlay-disk.ts'
 import { inWords } from './retry.ts'
@@ -27,6 +27,8 @@ export interface DataReport {
 /** Of one Broker, or of what of it was asked for. */
 export interface BrokerReport {
   readonly folder: string
+  /** Whose it is. */
+  readonly of: DataOwner
   /** `namespace/name`, where its folder says so. */
   readonly name?: string
   readonly stores: readonly StoreReport[]
@@ -106,7 +108,7 @@ function kindOf(path: string): DataKind {
   const stats = statSync(path, { throwIfNoEntry: false })
   if (stats === undefined) throw unknown(path, 'There is no such folder')
   if (!stats.isDirectory()) throw unknown(path, 'It is no folder')
-  if (existsSync(join(path, 'format')) || existsSync(join(path, 'brokers'))) return 'data'
+  if (['format', ...Object.values(FOLDERS)].some((name) => existsSync(join(path, name)))) return 'data'
   if (Object.keys(STORES).some((folder) => existsSync(join(path, folder)))) return 'broker'
   if (Object.hasOwn(STORES, basename(resolve(path)))) return 'store'
   throw unknown(path, 'It holds no data of Sluice')
@@ -158,9 +160,11 @@ async function checkOne(path: string, kind: 'broker' | 'store', clock: Clock): P
 async function checkBrokers(path: string, clock: Clock): Promise<DataReport> {
   checkFormat(path)
   const brokers: BrokerReport[] = []
-  for (const uid of await namesIn(`${path}/brokers`)) {
-    const folder = `${path}/brokers/${uid}`
-    if (statSync(folder).isDirectory()) brokers.push(await check(folder, 'broker', clock))
+  for (const of of DATA_OWNERS) {
+    for (const uid of await namesIn(`${path}/${FOLDERS[of]}`)) {
+      const folder = `${path}/${FOLDERS[of]}/${uid}`
+      if (statSync(folder).isDirectory()) brokers.push(await check(folder, 'broker', clock))
+    }
   }
   return { brokers, trash: (await namesIn(`${path}/trash`)).length }
 }
@@ -184,10 +188,17 @@ async function check(path: string, kind: 'broker' | 'store', clock: Clock): Prom
     })
     if (store !== undefined) stores.push(store)
   }
-  if (kind === 'store') return { folder: path, stores, problems }
+  const of = ownerOfFolder(path, kind)
+  if (kind === 'store') return { of, folder: path, stores, problems }
   const name = await nameIn(path)
   const start = await tryStart(path, clock, problems)
-  return { folder: path, ...(name !== undefined && { name }), stores, problems, start }
+  return { of, folder: path, ...(name !== undefined && { name }), stores, problems, start }
+}
+
+/** By the folder that it stands in. */
+function ownerOfFolder(path: string, kind: 'broker' | 'store'): DataOwner {
+  const folder = basename(resolve(path, kind === 'broker' ? '..' : '../..'))
+  return folder === FOLDERS.Channel ? 'Channel' : 'Broker'
 }
 
 // --- One store ---

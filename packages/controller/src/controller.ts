@@ -1,4 +1,4 @@
-// Turns resources into running brokers and triggers, and writes into their status what runs.
+// Turns resources into running brokers, channels and what takes events off them, and writes into their status what runs.
 //
 // From: an apply of files (cli/src/up.ts), or a write of the API. Next: plans.ts says what a commit changes, and brokers.ts
 // makes what runs equal to it. All of it begins in the tick of the commit: an event sees the old configuration or the new
@@ -9,10 +9,7 @@ import { within, type ChannelState } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
 import {
   API_SOURCE,
-  isBroker,
-  isTrigger,
   keyOf,
-  resourceFolder,
   resourceKey,
   resourceStore,
   resourceWriter,
@@ -26,10 +23,24 @@ import {
   type ResourceStore,
   type ResourceWriter,
 } from '@sluice/resource'
-import { Addresses, brokerPathOf, BROKERS, pathOf, TRIGGERS } from './addresses.ts'
-import type { ControllerOptions } from './broker.ts'
+import {
+  Addresses,
+  CHANNELS,
+  hubPath,
+  hubPathOf,
+  HUBS,
+  isAnyTrigger,
+  isHub,
+  pathOf,
+  SUBSCRIPTIONS,
+  TRIGGERS,
+  type Hub,
+} from './addresses.ts'
+import { ApiResources } from './api-resources.ts'
+import type { ControllerOptions, DeclaredBroker } from './broker.ts'
+import type { ApplyFiles, Controller } from './contract.ts'
 import { Brokers, changeOf, changesOf, type BrokerChange } from './brokers.ts'
-import { brokersConcerned, channelChanges, channelSettings, isOfChannels, needsData } from './channels.ts'
+import { channelChanges, channelSettings, hubsConcerned, isOfChannels, needsData } from './channels.ts'
 import type { ChannelKind } from './drivers.ts'
 import { Losses } from './losses.ts'
 import { OperationNotes } from './operation-notes.ts'
@@ -39,52 +50,6 @@ import { Sources } from './sources.ts'
 import { summary } from './status.ts'
 import { StatusWriting } from './status-writing.ts'
 import { Statuses } from './statuses.ts'
-
-/** Runs what is declared. One of its kind in a process. */
-export interface Controller {
-  /** Read it through {@link get} and {@link list}, which bring the statuses up to now. */
-  readonly store: ResourceStore
-  /** Writes one resource at a time, as the API does. What it writes runs as what is applied does, from its commit on. */
-  readonly writer: ResourceWriter
-  /** The broker that takes events at this path now. */
-  broker(namespace: string, name: string): Broker | undefined
-  /**
-   * Why a broker that is declared takes no events now: `SLUICE_CHANNEL_UNAVAILABLE`, 503, with the time until it is
-   * tried again. `undefined` where none is declared, and where it takes them.
-   */
-  unavailable(namespace: string, name: string): SluiceError | undefined
-  /** Those that take requests. */
-  readonly sources: Pick<Sources, 'mounted'>
-  /** Those that take events now. */
-  brokers(): Iterable<Broker>
-  /** Those that are declared and take no events now, as {@link unavailable} says. */
-  waiting(): Iterable<BrokerName>
-  /** Whether its channel works; where not, why. */
-  channelState(broker: Broker): ChannelState
-  /**
-   * Makes `declared` all that the files say. Resolves once every broker takes events and every trigger is subscribed,
-   * or says in its conditions why not: what can't be done now is tried again by itself, and what takes longer than 10 s
-   * goes on by itself. With problems, and nothing changed, where something immutable changed. Applies are made in turn.
-   * Rejects with `SLUICE_DRAINING`, and changes nothing, once {@link close} was called.
-   */
-  apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]>
-  /** The resource with its status as of now. */
-  get(identity: Identity): Resource | undefined
-  /** All of a kind, with their statuses as of now. */
-  list(of: { group: string; kind: string }): Resource[]
-  /** What people do to triggers beside changing their resources. */
-  readonly operations: Operations
-  /** A line for each broker and trigger: where it is or goes, and if it isn't ready, why. */
-  summary(): string[]
-  /** Drains and closes every broker, as its `close`. Removed ones that need longer than `deadlineMs` are left. */
-  close(options: { deadlineMs: number }): Promise<void>
-}
-
-/** Of {@link Controller.apply}. */
-export interface ApplyFiles extends Pick<ApplyOptions, 'locate'> {
-  /** Where brokers are reached: their addresses are `{base}/{namespace}/{name}`. */
-  base: string
-}
 
 /** A controller with nothing to run yet. */
 export function openController(options: ControllerOptions): Controller {
@@ -104,6 +69,7 @@ class RunningController implements Controller {
   readonly #brokers: Brokers
   readonly #losses: Losses
   readonly #notes: OperationNotes
+  readonly #apiResources: ApiResources
   readonly #plans: Plans
   readonly #statuses: Statuses
   readonly #writer: StatusWriting
@@ -112,7 +78,6 @@ class RunningController implements Controller {
   #isApplying = false
   /** What the commits of the apply that is under way have begun. */
   #begun: Promise<unknown>[] = []
-  #isRestored = false
   #isSwept = false
   #isClosed = false
 
@@ -123,9 +88,10 @@ class RunningController implements Controller {
     this.store = resourceStore({ clock, version: Math.floor(clock.now()) * 1000 })
     this.writer = resourceWriter({
       store: this.store,
-      folder: () => this.#folderToWrite(),
+      folder: async () => this.#folderToWrite(),
       refuse: (resource) => this.#refuse(resource),
     })
+    this.#apiResources = new ApiResources(options, this.store)
     this.#addresses = new Addresses(this.store)
     this.#notes = new OperationNotes(options.data)
     this.#plans = new Plans(this.#addresses, (uid) => this.#notes.of(uid)?.paused !== undefined)
@@ -144,6 +110,7 @@ class RunningController implements Controller {
       brokers: this.#brokers,
       losses: this.#losses,
       notes: this.#notes,
+      channelChanged: (path) => this.#statuses.markBroker(path),
     })
     this.operations = new Operations({
       store: this.store,
@@ -165,11 +132,25 @@ class RunningController implements Controller {
   }
 
   broker(namespace: string, name: string): Broker | undefined {
-    return this.#brokers.get(`${namespace}/${name}`)?.broker
+    return this.#brokers.get(hubPath('Broker', namespace, name))?.broker
   }
 
-  unavailable(namespace: string, name: string): SluiceError | undefined {
-    return this.#brokers.get(`${namespace}/${name}`)?.unavailable()
+  channel(namespace: string, name: string): Broker | undefined {
+    return this.#channel(namespace, name)?.broker
+  }
+
+  unavailable(namespace: string, name: string, of: 'Broker' | 'Channel' = 'Broker'): SluiceError | undefined {
+    const declared = of === 'Broker' ? this.#brokers.get(hubPath(of, namespace, name)) : this.#channel(namespace, name)
+    return declared?.unavailable()
+  }
+
+  /** Of two kinds with one name the first has the address. */
+  #channel(namespace: string, name: string): DeclaredBroker | undefined {
+    for (const { kind } of CHANNELS) {
+      const declared = this.#brokers.get(hubPath(kind, namespace, name))
+      if (declared !== undefined) return declared
+    }
+    return undefined
   }
 
   brokers(): Iterable<Broker> {
@@ -194,7 +175,7 @@ class RunningController implements Controller {
 
   async #apply(declared: readonly Declared[], { base, ...options }: ApplyFiles): Promise<readonly Problem[]> {
     if (this.#isClosed) throw draining()
-    const restored = await this.#restore()
+    const restored = await this.#apiResources.restore()
     if (restored.problems.length > 0) return restored.problems
     const all = [...restored.resources, ...declared]
     if (this.#notes.mayLoad(() => needsData(all, this.#channelByDefault))) await this.#notes.load()
@@ -221,9 +202,9 @@ class RunningController implements Controller {
     options: Pick<ApplyOptions, 'locate'>,
   ): readonly Problem[] {
     const files = { source: FILES_SOURCE, ...options }
-    const all = [...this.#ofApi(), ...declared]
+    const all = [...this.#apiResources.all(), ...declared]
     const changes = channelChanges(all, this.#openKind, { byDefault: this.#channelByDefault, ...options })
-    const clashes = restored.length > 0 ? this.#clashes(restored, declared, files) : []
+    const clashes = restored.length > 0 ? this.#apiResources.clashes(restored, declared, files) : []
     if (changes.length + clashes.length > 0) return [...changes, ...clashes]
     this.#isApplying = true
     this.#begun = []
@@ -238,19 +219,6 @@ class RunningController implements Controller {
     return problems
   }
 
-  /** What the files declare and the API has stored as well. */
-  #clashes(restored: readonly Declared[], declared: readonly Declared[], files: ApplyOptions): readonly Problem[] {
-    const trial = resourceStore(this.#options)
-    trial.apply(restored, { source: API_SOURCE })
-    return trial.apply(declared, files).problems ?? []
-  }
-
-  /** What came through the API. */
-  #ofApi(): Declared[] {
-    const ofApi = (resource: Resource): boolean => this.store.source(keyOf(resource)) === API_SOURCE
-    return this.store.list().flatMap((resource) => (ofApi(resource) ? [{ resource }] : []))
-  }
-
   readonly #openKind = (path: string): ChannelKind | undefined => this.#brokers.get(path)?.openKind
 
   get #channelByDefault(): ChannelKind {
@@ -261,10 +229,12 @@ class RunningController implements Controller {
   #committed(change: Change): void {
     const changes = changesOf(this.#plans.take(change))
     const find = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
-    for (const broker of brokersConcerned(change, () => this.store.list(BROKERS))) {
-      const isThere = this.#addresses.get(keyOf(broker)) !== undefined
-      const channel = channelSettings(broker, find, this.#channelByDefault)
-      changeOf(changes, pathOf(broker)).declared = isThere ? { identity: broker.metadata, channel } : 'removed'
+    for (const hub of hubsConcerned(change, () => this.#hubs())) {
+      const isThere = this.#addresses.get(keyOf(hub)) !== undefined
+      const channel = channelSettings(hub, find, this.#channelByDefault)
+      const identity = { ...hub.metadata, kind: hub.kind }
+      changeOf(changes, pathOf(hub)).declared = isThere ? { identity, channel } : 'removed'
+      this.#markOthersOfName(hub)
     }
     for (const { metadata } of change.removed) {
       this.#losses.forget(metadata.uid)
@@ -278,12 +248,22 @@ class RunningController implements Controller {
     this.sources.committed(change) // after the brokers that they send to
   }
 
+  /** Channels of another kind have its address now, or have it no longer. */
+  #markOthersOfName({ kind, metadata: { namespace, name } }: Hub): void {
+    if (!CHANNELS.some((each) => each.kind === kind)) return
+    for (const each of CHANNELS) this.#statuses.markBroker(hubPath(each.kind, namespace, name))
+  }
+
+  #hubs(): Resource[] {
+    return HUBS.flatMap((kind) => this.store.list(kind))
+  }
+
   /** Of what an apply begins, it writes the statuses itself. */
   #begin(changes: ReadonlyMap<string, BrokerChange>): Promise<unknown> {
     const begun = this.#brokers.change(changes, (path) => this.#plans.ofBroker(path))
     const mark = (): void => {
       for (const [path, { declared, triggers }] of changes) {
-        if (declared !== undefined) this.#statuses.markBroker(path)
+        if (declared !== undefined || isChannelPath(path)) this.#statuses.markBroker(path)
         for (const { trigger } of triggers.set) this.#statuses.markTrigger(keyOf(trigger))
       }
     }
@@ -296,12 +276,12 @@ class RunningController implements Controller {
     return begun
   }
 
-  /** Once: data of Brokers that were taken out of the files while no process ran. Later ones go as they are removed. */
+  /** Once: data of what was taken out of the files while no process ran. Later ones go as they are removed. */
   async #discardUndeclared(): Promise<void> {
     const { data, storage } = this.#options
     if (data === undefined || !data.isOpen || this.#isSwept) return
     this.#isSwept = true
-    const uids = new Set(this.store.list(BROKERS).map(({ metadata }) => metadata.uid))
+    const uids = new Set(this.#hubs().map(({ metadata }) => metadata.uid))
     for (const discarded of await data.discardOthers(uids)) storage?.discarded?.(discarded)
   }
 
@@ -324,25 +304,10 @@ class RunningController implements Controller {
     return channelChanges(all, this.#openKind, { byDefault: this.#channelByDefault })
   }
 
-  /** Once: what the API had stored in processes that are gone. */
-  async #restore(): Promise<{ resources: readonly Declared[]; problems: readonly Problem[] }> {
-    const { data } = this.#options
-    if (data === undefined || this.#isRestored) return NOTHING
-    const folder = resourceFolder(data.resourcesFolder)
-    const isEmpty = await folder.isEmpty()
-    if (!isEmpty) await data.open()
-    const loaded = isEmpty ? NOTHING : await folder.load()
-    this.#isRestored = loaded.problems.length === 0
-    return loaded
-  }
-
-  /** It is made by the first write, in the data directory, which is this process's alone from then on. */
-  async #folderToWrite(): Promise<ResourceFolder | undefined> {
-    const { data } = this.#options
+  #folderToWrite(): Promise<ResourceFolder | undefined> {
     if (this.#isClosed) throw draining()
     if (this.#addresses.base === '') throw starting() // what was written before is not known yet
-    await data?.open()
-    return data && resourceFolder(data.resourcesFolder)
+    return this.#apiResources.folderToWrite()
   }
 
   // --- Statuses ---
@@ -351,9 +316,9 @@ class RunningController implements Controller {
     const key = resourceKey(identity)
     const resource = this.store.get(key)
     if (resource === undefined) return undefined
-    if (isBroker(resource)) this.#writer.broker(pathOf(resource))
-    if (isTrigger(resource)) {
-      this.#writer.broker(brokerPathOf(resource))
+    if (isHub(resource)) this.#writer.broker(pathOf(resource))
+    if (isAnyTrigger(resource)) {
+      this.#writer.broker(hubPathOf(resource))
       this.#writer.trigger(key)
     }
     this.sources.writeStatus(key)
@@ -361,14 +326,15 @@ class RunningController implements Controller {
   }
 
   list(of: { group: string; kind: string }): Resource[] {
-    for (const broker of this.store.list(BROKERS)) this.#writer.broker(pathOf(broker))
+    for (const hub of this.#hubs()) this.#writer.broker(pathOf(hub))
     this.#statuses.writeNow()
     this.sources.writeStatuses()
     return this.store.list(of).map((resource) => this.#writer.withBacklog(resource))
   }
 
   summary(): string[] {
-    return [...summary(this.list(BROKERS), this.list(TRIGGERS)), ...this.sources.summary()]
+    const list = (kinds: readonly { group: string; kind: string }[]): Resource[] => kinds.flatMap((of) => this.list(of))
+    return [...summary(list(HUBS), list([TRIGGERS, SUBSCRIPTIONS])), ...this.sources.summary()]
   }
 
   /** Between applies: it has opened, its channel is gone or back, or more is known of why it can't open. */
@@ -387,7 +353,9 @@ class RunningController implements Controller {
   }
 }
 
-const NOTHING = { resources: [], problems: [] }
+function isChannelPath(path: string): boolean {
+  return path.split('/').length > 2
+}
 
 function starting(): SluiceError {
   const message = 'Sluice is starting: nothing can be written yet. Nothing was changed.'

@@ -4,14 +4,16 @@
 //     format                the version of this layout
 //     resources/            what came through the API (@sluice/resource)
 //     brokers/<uid>/        of a Broker: `name`, and what its driver keeps there
+//     channels/<uid>/       of a channel, likewise
 //     operations/           what people did to triggers beside changing their resources (./operation-notes.ts)
-//     trash/<uid>-<time>/   of a Broker that was deleted, for 24 h
+//     trash/<uid>-<time>/   of one that was deleted, for 24 h
 //
 // Nothing is made before the first Broker, or `sluice up`, asks for it. A Broker's uid is the same in every process that
 // has the same files (DESIGN, end of "The channel contract").
 
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Clock, Timer } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import { systemDisk } from '@sluice/segments'
@@ -23,16 +25,32 @@ export interface DataOptions {
   clock: Clock
 }
 
-/** A Broker, as its resource has it. */
+/** A Broker or a channel, as its resource has it. */
 export interface BrokerIdentity {
+  readonly kind: string
   readonly uid: string
   readonly namespace: string
   readonly name: string
 }
 
+/** What has a folder. */
+export type DataName = Pick<BrokerIdentity, 'kind' | 'uid'>
+
+/** Whose data there is. */
+export type DataOwner = 'Broker' | 'Channel'
+export const DATA_OWNERS: readonly DataOwner[] = ['Broker', 'Channel']
+/** Their folders in the data directory. */
+export const FOLDERS: Readonly<Record<DataOwner, string>> = { Broker: 'brokers', Channel: 'channels' }
+
+function ownerOf(kind: string): DataOwner {
+  return kind === 'Broker' ? 'Broker' : 'Channel'
+}
+
 /** Data that was moved into the trash. */
 export interface Discarded {
-  /** `namespace/name` of its Broker, or its uid where that is not known. */
+  /** `Broker` or `Channel`. */
+  readonly of: DataOwner
+  /** `namespace/name` of it, or its uid where that is not known. */
   readonly broker: string
   /** Where it is now. */
   readonly folder: string
@@ -144,34 +162,35 @@ export class DataDirectory {
     return `${this.path}/resources`
   }
 
-  /** The folder of a Broker, made where it isn't there; the directory is opened for it. Rejects as {@link open}. */
-  async makeBrokerFolder({ uid, namespace, name }: BrokerIdentity): Promise<string> {
+  /** Its folder, made where it isn't there; the directory is opened for it. Rejects as {@link open}. */
+  async makeBrokerFolder({ namespace, name, ...of }: BrokerIdentity): Promise<string> {
     await this.open()
-    const folder = this.brokerFolder(uid)
+    const folder = this.brokerFolder(of)
     await systemDisk.makeFolder(folder)
     // For people: a uid says nothing, and can't be turned back into a name.
     if ((await nameIn(folder)) === undefined) await writeFile(`${folder}/name`, `${namespace}/${name}\n`)
     return folder
   }
 
-  /** Whether there is data of this Broker. */
-  holds(uid: string): boolean {
-    return existsSync(this.brokerFolder(uid))
+  /** Whether there is data of it. */
+  holds(of: DataName): boolean {
+    return existsSync(this.brokerFolder(of))
   }
 
   get operationsFolder(): string {
     return `${this.path}/operations`
   }
 
-  brokerFolder(uid: string): string {
-    return `${this.path}/brokers/${uid}`
+  brokerFolder({ kind, uid }: DataName): string {
+    return `${this.path}/${FOLDERS[ownerOf(kind)]}/${uid}`
   }
 
-  // --- Deleted Brokers ---
+  // --- What was deleted ---
 
-  /** Moves a Broker's data, which nobody has open any more, into the trash. `undefined`: there is none. */
-  async discard(uid: string): Promise<Discarded | undefined> {
-    const from = this.brokerFolder(uid)
+  /** Moves its data, which nobody has open any more, into the trash. `undefined`: there is none. */
+  async discard(of: DataName): Promise<Discarded | undefined> {
+    const { kind, uid } = of
+    const from = this.brokerFolder(of)
     if (!this.isOpen || !existsSync(from)) return undefined
     const broker = (await nameIn(from)) ?? uid
     const trash = `${this.path}/trash`
@@ -181,18 +200,20 @@ export class DataDirectory {
     const folder = `${trash}/${trashName(uid, timeMs)}`
     await rename(from, folder)
     await systemDisk.syncFolder(trash)
-    await systemDisk.syncFolder(`${this.path}/brokers`)
+    await systemDisk.syncFolder(dirname(from))
     await this.#purge()
-    return { broker, folder, untilMs: timeMs + TRASH_MS }
+    return { of: ownerOf(kind), broker, folder, untilMs: timeMs + TRASH_MS }
   }
 
-  /** As {@link discard}, for all but these: Brokers that were taken out of the files while no process ran. */
+  /** As {@link discard}, for all but these: what was taken out of the files while no process ran. */
   async discardOthers(uids: ReadonlySet<string>): Promise<Discarded[]> {
     if (!this.isOpen) return []
     const discarded: Discarded[] = []
-    for (const uid of await namesIn(`${this.path}/brokers`)) {
-      const moved = uids.has(uid) ? undefined : await this.discard(uid)
-      if (moved !== undefined) discarded.push(moved)
+    for (const kind of DATA_OWNERS) {
+      for (const uid of await namesIn(`${this.path}/${FOLDERS[kind]}`)) {
+        const moved = uids.has(uid) ? undefined : await this.discard({ kind, uid })
+        if (moved !== undefined) discarded.push(moved)
+      }
     }
     return discarded
   }

@@ -10,7 +10,8 @@ export {
 } from './check.ts'
 export { tryEvent, type Tried, type TriedRequest } from './try.ts'
 export type { Operated, Operations, Pruned, SeekTarget, TriggerReference } from './operations.ts'
-export { openController, type Controller } from './controller.ts'
+export type { Controller } from './contract.ts'
+export { openController } from './controller.ts'
 export { dataDirectory, type BrokerIdentity, type DataDirectory, type DataOptions, type Discarded } from './data.ts'
 export {
   DRIVERS,

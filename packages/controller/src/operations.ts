@@ -8,7 +8,7 @@ import type { Start } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import { isTrigger, keyOf, resourceKey, triggerSettings, type ResourceStore, type Trigger } from '@sluice/resource'
-import { brokerPathOf, TRIGGERS } from './addresses.ts'
+import { hubPathOf, TRIGGERS } from './addresses.ts'
 import type { DataDirectory } from './data.ts'
 import type { OperationNotes } from './operation-notes.ts'
 
@@ -93,7 +93,7 @@ export class Operations {
     const { notes, clock, runningBroker } = this.#context
     const trigger = this.#find(reference)
     const { uid } = trigger.metadata
-    const broker = runningBroker(brokerPathOf(trigger))
+    const broker = runningBroker(hubPathOf(trigger))
     const { skipped } = await broker.seekTrigger(uid, to satisfies Start).catch((error: unknown) => {
       throw explained(error, trigger)
     })

@@ -4,18 +4,8 @@
 // From: controller.ts, at each commit. Next: brokers.ts makes what runs equal to it.
 
 import { isDeepStrictEqual } from 'node:util'
-import {
-  groupOf,
-  isBroker,
-  isTrigger,
-  keyOf,
-  readyCondition,
-  resourceKey,
-  type Change,
-  type Resource,
-  type Trigger,
-} from '@sluice/resource'
-import { brokerPathOf, type Addresses } from './addresses.ts'
+import { groupOf, keyOf, readyCondition, resourceKey, type Change, type Resource } from '@sluice/resource'
+import { hubPathOf, isAnyTrigger, isHub, type Addresses, type AnyTrigger } from './addresses.ts'
 import { planTrigger, type TriggerPlan } from './trigger.ts'
 
 /** What becomes of the triggers of one broker. */
@@ -72,18 +62,18 @@ export class Plans {
     const concerned = new Set<string>()
     const concern = (resource: Resource): void => {
       const key = keyOf(resource)
-      if (isTrigger(resource)) concerned.add(key)
+      if (isAnyTrigger(resource)) concerned.add(key)
       for (const pointing of this.pointingAt(key)) concerned.add(pointing)
     }
     for (const resource of removed) {
-      if (isTrigger(resource)) this.#forget(keyOf(resource), resource, changes)
+      if (isAnyTrigger(resource)) this.#forget(keyOf(resource), resource, changes)
     }
     for (const resource of removed) concern(resource)
     for (const resource of added) concern(resource)
     for (const { before, after } of updated) if (!isSameSource(before, after)) concern(after)
     for (const key of concerned) {
       const trigger = this.#addresses.get(key)
-      if (trigger !== undefined && isTrigger(trigger)) this.#plan(key, trigger, changes)
+      if (trigger !== undefined && isAnyTrigger(trigger)) this.#plan(key, trigger, changes)
     }
     return changes
   }
@@ -103,8 +93,8 @@ export class Plans {
     return changes
   }
 
-  #plan(key: string, trigger: Trigger, changes: Map<string, TriggerChanges>): void {
-    const path = brokerPathOf(trigger)
+  #plan(key: string, trigger: AnyTrigger, changes: Map<string, TriggerChanges>): void {
+    const path = hubPathOf(trigger)
     const { uid } = trigger.metadata
     const before = this.#all.get(key)
     const isPaused = this.#isPaused(uid)
@@ -120,8 +110,8 @@ export class Plans {
     of(changes, path).set.push(plan)
   }
 
-  #forget(key: string, trigger: Trigger, changes: Map<string, TriggerChanges>): void {
-    const path = brokerPathOf(trigger)
+  #forget(key: string, trigger: AnyTrigger, changes: Map<string, TriggerChanges>): void {
+    const path = hubPathOf(trigger)
     const { uid } = trigger.metadata
     this.#point(key, this.#all.get(key)?.sources, NOTHING)
     this.#all.delete(key)
@@ -155,11 +145,11 @@ function of(changes: Map<string, TriggerChanges>, path: string): TriggerChanges 
   return found
 }
 
-/** Whether nothing changed that a plan is made from: what was written, and, of all but Brokers, the address in the status. */
+/** Whether nothing changed that a plan is made from: what was written, and, of all but Brokers and channels, the address in the status. */
 function isSameSource(before: Resource, after: Resource): boolean {
   if (before.metadata.generation !== after.metadata.generation) return false
   if (before.metadata.annotations !== after.metadata.annotations) return false
-  if (isBroker(after) || before.status === after.status) return true
+  if (isHub(after) || before.status === after.status) return true
   const fields = ['address', 'addresses']
   return fields.every((field) => isDeepStrictEqual(before.status?.[field], after.status?.[field]))
 }
@@ -171,7 +161,7 @@ export function isReadyAsBefore(before: Resource, after: Resource): boolean {
 }
 
 /** What the annotation `knative.dev/dependency` names; it was checked when it was applied. */
-function dependencyOf({ metadata }: Trigger): string | undefined {
+function dependencyOf({ metadata }: AnyTrigger): string | undefined {
   const annotation = metadata.annotations['knative.dev/dependency']
   if (annotation === undefined) return undefined
   const { apiVersion, kind, name } = JSON.parse(annotation) as { apiVersion: string; kind: string; name: string }

@@ -1,4 +1,4 @@
-// Where the events of a source go: into a broker of this process, or by HTTP to whatever else has an address.
+// Where the events of a source go: into a Broker or channel of this process, or by HTTP to whatever else has an address.
 //
 // From: source.ts, for each emit. What the sink is now is looked up each time: a broker may come and go.
 
@@ -6,7 +6,7 @@ import type { Broker } from '@sluice/broker'
 import { target, type Deliverer, type Outcome } from '@sluice/delivery'
 import { SluiceError, type Event } from '@sluice/event'
 import { groupOf, type Destination, type KReference, type Resolved } from '@sluice/resource'
-import { BROKERS, type Addresses } from './addresses.ts'
+import { hubPath, HUBS, type Addresses } from './addresses.ts'
 
 /** Of {@link Sink}. */
 export interface SinkOptions {
@@ -33,8 +33,8 @@ export class Sink {
     this.#namespace = namespace
     this.#options = options
     const { ref, uri } = destination
-    const isBroker = ref !== undefined && (uri === undefined || uri === '') && isBrokerRef(ref)
-    this.#brokerPath = isBroker ? `${ref.namespace ?? namespace}/${ref.name}` : undefined
+    const isHere = ref !== undefined && (uri === undefined || uri === '') && isHubRef(ref)
+    this.#brokerPath = isHere ? hubPath(ref.kind, ref.namespace ?? namespace, ref.name) : undefined
   }
 
   /** Where that is now, or why nowhere. */
@@ -90,6 +90,6 @@ export class Sink {
   }
 }
 
-function isBrokerRef({ apiVersion = '', group = groupOf(apiVersion), kind }: KReference): boolean {
-  return group === BROKERS.group && kind === BROKERS.kind
+function isHubRef({ apiVersion = '', group = groupOf(apiVersion), kind }: KReference): boolean {
+  return HUBS.some((hub) => hub.group === group && hub.kind === kind)
 }

@@ -1,17 +1,19 @@
-// Writes the statuses of Brokers and Triggers into the store, from what runs. When: ./statuses.ts. What they say: ./status.ts.
+// Writes the statuses of Brokers and Triggers, channels and Subscriptions into the store, from what runs. When: ./statuses.ts.
+// What they say: ./status.ts, ./channel-status.ts.
 
 import type { Broker } from '@sluice/broker'
 import {
   isBroker,
+  isSubscription,
   isTrigger,
   keyOf,
   type Identity,
   type Resource,
   type ResourceStore,
-  type Trigger,
 } from '@sluice/resource'
-import { brokerPathOf, BROKERS, type Addresses } from './addresses.ts'
+import { hubPathOf, isAnyTrigger, type Addresses, type AnyTrigger } from './addresses.ts'
 import type { Brokers } from './brokers.ts'
+import { channelStatus, subscriptionStatus } from './channel-status.ts'
 import type { Losses } from './losses.ts'
 import type { OperationNotes } from './operation-notes.ts'
 import type { Plans } from './plans.ts'
@@ -25,6 +27,8 @@ export interface StatusSources {
   readonly brokers: Brokers
   readonly losses: Losses
   readonly notes: OperationNotes
+  /** What the status of the channel at this path says of its Subscriptions is another than before. */
+  readonly channelChanged: (path: string) => void
 }
 
 export class StatusWriting {
@@ -34,44 +38,57 @@ export class StatusWriting {
     this.#of = sources
   }
 
-  /** That of a Broker, by its path. Returns whether it changes without being marked: room comes back by itself. */
+  /** That of a Broker or a channel, by its path. Returns whether it changes without being marked: room comes back by itself. */
   broker(path: string): boolean {
-    const [namespace = '', name = ''] = path.split('/')
-    const resource = this.#of.addresses.find({ ...BROKERS, namespace, name })
-    if (resource === undefined || !isBroker(resource)) return false
-    const declared = this.#of.brokers.get(path)
-    const sink = resource.spec.delivery?.deadLetterSink
-    const resolved = sink && this.#of.addresses.resolve(sink, resource.metadata.namespace, 'deadLetterSink')
+    const { store, addresses, brokers, plans } = this.#of
+    const hub = addresses.hubAt(path)
+    if (hub === undefined) return false
+    const declared = brokers.get(path)
+    const sink = hub.spec.delivery?.deadLetterSink
+    const deadLetterSink = sink && addresses.resolve(sink, hub.metadata.namespace, 'deadLetterSink')
     const full = declared?.broker && whyFull(declared.broker)
     const state = declared?.state ?? { state: 'opening' }
     const warnings = { full, damage: declared?.damage, otherChannel: declared?.otherChannel }
-    const url = this.#of.addresses.urlOf(resource)
-    this.#of.store.setStatus(keyOf(resource), brokerStatus(resource, url, state, resolved, warnings))
+    const url = addresses.urlOf(hub)
+    const status = isBroker(hub)
+      ? brokerStatus(hub, url, state, deadLetterSink, warnings)
+      : channelStatus(hub, {
+          ...{ url, state, deadLetterSink, warnings },
+          takenBy: addresses.addressTakenBy(hub),
+          madeOf: declared?.channelKind ?? 'none',
+          subscriptions: plans.ofBroker(path).map(({ trigger }) => store.get(keyOf(trigger)) ?? trigger),
+        })
+    store.setStatus(keyOf(hub), status)
     return full !== undefined
   }
 
-  /** That of a Trigger, by its resource key. As {@link broker}; so does a dead-letter box. */
+  /** That of a Trigger or a Subscription, by its resource key. As {@link broker}; so does a dead-letter box. */
   trigger(key: string): boolean {
     const plan = this.#of.plans.get(key)
     if (plan === undefined) return false
     const { trigger } = plan
     const { uid } = trigger.metadata
-    const declared = this.#of.brokers.get(brokerPathOf(trigger))
-    const triggers = declared?.triggers
-    const running = triggers?.status(uid)
-    const note = this.#of.notes.of(uid)
+    const { store, addresses, brokers, losses, notes } = this.#of
+    const declared = brokers.get(hubPathOf(trigger))
+    const running = declared?.triggers?.status(uid)
     const boxed = isInBox(declared?.broker, trigger)
-    const subscription = { running, refusal: triggers?.refusal(uid), lost: this.#of.losses.of(uid), boxed, note }
-    const lookup = (identity: Identity): Resource | undefined => this.#of.addresses.find(identity)
-    this.#of.store.setStatus(key, triggerStatus(plan, this.#of.addresses.brokerOf(trigger), subscription, lookup))
+    const refusal = declared?.triggers?.refusal(uid)
+    const state = { running, refusal, lost: losses.of(uid), boxed, note: notes.of(uid) }
+    const lookup = (identity: Identity): Resource | undefined => addresses.find(identity)
+    const hub = addresses.hubOf(trigger)
+    const status = isTrigger(trigger)
+      ? triggerStatus(trigger, plan, hub, state, lookup)
+      : subscriptionStatus(trigger, plan, hub, state)
+    const isNews = store.setStatus(key, status)
+    if (isNews && isSubscription(trigger)) this.#of.channelChanged(hubPathOf(trigger))
     return boxed || running?.boxFull === true
   }
 
   /** What a trigger has still to get is no commit: it changes with every event. It is there for who reads. */
   withBacklog(resource: Resource): Resource {
-    if (!isTrigger(resource) || resource.status === undefined) return resource
+    if (!isAnyTrigger(resource) || resource.status === undefined) return resource
     const { uid } = resource.metadata
-    const running = this.#of.brokers.get(brokerPathOf(resource))?.triggers?.status(uid)
+    const running = this.#of.brokers.get(hubPathOf(resource))?.triggers?.status(uid)
     return running === undefined
       ? resource
       : { ...resource, status: { ...resource.status, backlog: backlogStatus(running) } }
@@ -79,6 +96,6 @@ export class StatusWriting {
 }
 
 /** Whether the dead-letter box holds anything of the trigger. */
-function isInBox(broker: Broker | undefined, { metadata: { namespace, name } }: Trigger): boolean {
+function isInBox(broker: Broker | undefined, { metadata: { namespace, name } }: AnyTrigger): boolean {
   return broker !== undefined && broker.box.usage(`${namespace}/${name}`).events > 0
 }

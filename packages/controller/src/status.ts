@@ -67,12 +67,12 @@ export function brokerStatus(
 export function whyFull(broker: Broker): string | undefined {
   if (!broker.isFull) return undefined
   const { events, bytes, bytesMax } = broker.channel.usage()
-  let holder = 'No trigger'
+  let holder = 'Nobody'
   let most = 0
   for (const { name, status } of broker.triggers()) {
     if (status.lag.events <= most) continue
     most = status.lag.events
-    holder = `Trigger ${name.namespace}/${name.name} (subscriber ${status.state})`
+    holder = `${broker.kind === 'Broker' ? 'Trigger' : 'Subscription'} ${name.namespace}/${name.name} (subscriber ${status.state})`
   }
   return (
     `The channel takes no events from outside: it holds ${events} events in ${bytes} of ${bytesMax} bytes. ` +
@@ -99,12 +99,13 @@ export interface SubscriptionState {
  * that its annotation `knative.dev/dependency` names.
  */
 export function triggerStatus(
+  trigger: Trigger,
   plan: TriggerPlan,
   broker: Resource | undefined,
   { running, refusal, lost, boxed, note }: SubscriptionState,
   lookup: (identity: Identity) => Resource | undefined,
 ): Status {
-  const { trigger, subscriber, deadLetterSink } = plan
+  const { subscriber, deadLetterSink } = plan
   const waits = running === undefined ? '' : '. Events that match wait in the channel until it is known'
   return status(
     triggerKind,
@@ -131,12 +132,12 @@ export function triggerStatus(
 }
 
 /** `sluice dead-letters` in another process may empty the box at any time, so no number stands here. */
-const DEAD_LETTERS_KEPT =
+export const DEAD_LETTERS_KEPT: string =
   'Some of its events could not be delivered, and no dead-letter sink took them: they are kept in the dead-letter box. ' +
   'See them with: sluice dead-letters list. Then redrive or purge them.'
 
 /** How deliveries go: `Healthy`, `Throttled` or `Down`, and the last failure (DESIGN "Delivery is per trigger"). */
-function subscriberStatus({ state, lastFailure }: TriggerStatus): object {
+export function subscriberStatus({ state, lastFailure }: TriggerStatus): object {
   return { state, ...(lastFailure !== undefined && { lastFailure }) }
 }
 
@@ -154,14 +155,14 @@ export function backlogStatus({ lag, redriving }: TriggerStatus): object {
 }
 
 /** Whose the pause is: an annotation wins (DESIGN "Resources"). */
-function pausedStatus(trigger: Trigger, note: OperationNote | undefined): object {
+export function pausedStatus(trigger: Resource, note: OperationNote | undefined): object {
   const isAnnotated = triggerSettings(trigger).paused
   if (!isAnnotated && note?.paused === undefined) return {}
   return { paused: { by: isAnnotated ? 'annotation' : 'operation', ...note?.paused } }
 }
 
 /** Paused is as somebody wants it, and no reason not to be Ready: what matches is kept for it. */
-function pausedMark(trigger: Trigger, note: OperationNote | undefined): Record<string, Mark> {
+export function pausedMark(trigger: Resource, note: OperationNote | undefined): Record<string, Mark> {
   const isAnnotated = triggerSettings(trigger).paused
   if (!isAnnotated && note?.paused === undefined) return {}
   const { namespace, name } = trigger.metadata
@@ -172,14 +173,19 @@ function pausedMark(trigger: Trigger, note: OperationNote | undefined): Record<s
   return { Delivering: { status: 'False', severity: 'Info', reason: 'Paused', message } }
 }
 
-const TRUE: Mark = { status: 'True' }
+export const TRUE: Mark = { status: 'True' }
 
 /** A condition that is there only while something is amiss, and doesn't count for Ready (spec 114). */
-function warning(type: string, reason: string, message: string | undefined): Record<string, Mark> {
+export function warning(type: string, reason: string, message: string | undefined): Record<string, Mark> {
   return message === undefined ? {} : { [type]: { status: 'False', severity: 'Warning', reason, message } }
 }
 
-function status(kind: Kind, resource: Resource, marks: Record<string, Mark>, fields: Record<string, unknown>): Status {
+export function status(
+  kind: Kind,
+  resource: Resource,
+  marks: Record<string, Mark>,
+  fields: Record<string, unknown>,
+): Status {
   return {
     observedGeneration: resource.metadata.generation,
     conditions: conditions(kind.conditions ?? { living: [] }, marks),
@@ -188,7 +194,7 @@ function status(kind: Kind, resource: Resource, marks: Record<string, Mark>, fie
 }
 
 /** Reasons as Knative's reconcilers give them (KNATIVE.md A.2). */
-function channelMark(state: BrokerState): Mark {
+export function channelMark(state: BrokerState): Mark {
   switch (state.state) {
     case 'ready':
       return TRUE
@@ -218,14 +224,16 @@ function brokerMark(broker: Resource | undefined, name: string): Mark {
 function subscriptionMark(refusal: string | undefined, running: TriggerStatus | undefined): Mark {
   if (refusal !== undefined) return { status: 'False', reason: 'NotSubscribed', message: refusal }
   if (running === undefined) return { status: 'Unknown', reason: 'NotSubscribed', message: 'Not subscribed yet.' }
-  if (!running.boxFull) return TRUE
-  return {
-    status: 'False',
-    reason: 'DeadLetterBoxFull',
-    message:
-      'The dead-letter box takes no more of this trigger, so it stands still and nothing is dropped. ' +
-      'Give it a deadLetterSink, or make room in the box.',
-  }
+  return running.boxFull ? boxFullMark : TRUE
+}
+
+/** It stands still. */
+export const boxFullMark: Mark = {
+  status: 'False',
+  reason: 'DeadLetterBoxFull',
+  message:
+    'The dead-letter box takes no more of this trigger, so it stands still and nothing is dropped. ' +
+    'Give it a deadLetterSink, or make room in the box.',
 }
 
 /** An object of the trigger's namespace that has to be Ready before the trigger is (KNATIVE.md 1.1). */
@@ -250,28 +258,30 @@ function resolvedMark(resolved: Resolved, consequence: string): Mark {
   return { status: 'False', reason: resolved.reason, message: `${resolved.message}${consequence}` }
 }
 
-function sinkMark(sink: Resolved | undefined, consequence: string): Mark {
+export function sinkMark(sink: Resolved | undefined, consequence: string): Mark {
   if (sink === undefined) return { status: 'True', reason: 'DeadLetterSinkNotConfigured' }
   return resolvedMark(sink, consequence)
 }
 
-function sinkUri(sink: Resolved | undefined): { deadLetterSinkUri?: string } {
+export function sinkUri(sink: Resolved | undefined): { deadLetterSinkUri?: string } {
   return sink?.url === undefined ? {} : { deadLetterSinkUri: sink.url }
 }
 
-/** A list of triggers longer than this is told in one line, beside those that are not ready. */
+/** A list of triggers or Subscriptions longer than this is told in one line, beside those that are not ready. */
 const SUMMARY_TRIGGERS_MAX = 20
 
-/** A line for each broker and trigger: where it is or goes, and if it isn't ready, why. */
-export function summary(brokers: readonly Resource[], triggers: readonly Resource[]): string[] {
-  const lines = brokers.map((broker) => `${title(broker)}  ${addressOf(broker)}${whyNotReady(broker)}`)
+/** A line for each hub and trigger: where it is or goes, and if it isn't ready, why. */
+export function summary(hubs: readonly Resource[], triggers: readonly Resource[]): string[] {
+  const lines = hubs.map((broker) => `${title(broker)}  ${addressOf(broker)}${whyNotReady(broker)}`)
   const shown =
     triggers.length <= SUMMARY_TRIGGERS_MAX ? triggers : triggers.filter((trigger) => whyNotReady(trigger) !== '')
   for (const trigger of shown.slice(0, SUMMARY_TRIGGERS_MAX)) {
-    const uri = trigger.status?.['subscriberUri']
+    const physical = trigger.status?.['physicalSubscription'] as { subscriberUri?: string } | undefined
+    const uri = physical?.subscriberUri ?? trigger.status?.['subscriberUri']
     lines.push(`${title(trigger)} → ${typeof uri === 'string' && uri !== '' ? uri : 'nowhere'}${whyNotReady(trigger)}`)
   }
-  if (shown !== triggers) lines.push(`${triggers.length} triggers, of which ${shown.length} are not ready`)
+  if (shown !== triggers)
+    lines.push(`${triggers.length} triggers and subscriptions, of which ${shown.length} are not ready`)
   return lines
 }
 

@@ -9,7 +9,7 @@ import { goesStructured } from '@sluice/delivery'
 import { encodeBinary, encodeStructured, STRUCTURED_CONTENT_TYPE, type Event } from '@sluice/event'
 import { compileTrigger, explain } from '@sluice/filter'
 import { isTrigger, resourceStore, triggerSettings, type Declared, type Trigger } from '@sluice/resource'
-import { Addresses, brokerPathOf, TRIGGERS } from './addresses.ts'
+import { Addresses, hubPathOf, TRIGGERS } from './addresses.ts'
 import { planTrigger, type TriggerPlan } from './trigger.ts'
 
 /** What would become of the event at one trigger. */
@@ -53,25 +53,25 @@ export function tryEvent(
   return store
     .list(TRIGGERS)
     .filter(isTrigger)
-    .filter((trigger) => broker === undefined || brokerPathOf(trigger) === broker)
+    .filter((trigger) => broker === undefined || hubPathOf(trigger) === broker)
     .map((trigger) => tryAt(trigger, event, addresses))
 }
 
 function tryAt(trigger: Trigger, event: Event, addresses: Addresses): Tried {
   const { namespace, name } = trigger.metadata
-  const about = { trigger: `${namespace}/${name}`, broker: brokerPathOf(trigger) }
+  const about = { trigger: `${namespace}/${name}`, broker: hubPathOf(trigger) }
   const plan = planTrigger(trigger, addresses, false)
-  const reason = whyNot(plan, event, addresses)
+  const reason = whyNot(trigger, plan, event, addresses)
   if (reason !== undefined) return { ...about, reached: false, reason }
   const paused = triggerSettings(trigger).paused ? { paused: true as const } : {}
   return { ...about, reached: true, ...paused, request: requestTo(plan, event) }
 }
 
 /** The filter first: what does not match has no need of an address. */
-function whyNot({ trigger, subscriber }: TriggerPlan, event: Event, addresses: Addresses): string | undefined {
+function whyNot(trigger: Trigger, { subscriber }: TriggerPlan, event: Event, addresses: Addresses): string | undefined {
   const { reason } = explain(compileTrigger(trigger.spec), event)
   if (reason !== undefined) return reason
-  if (addresses.brokerOf(trigger) === undefined) return `there is no Broker ${brokerPathOf(trigger)}`
+  if (addresses.hubOf(trigger) === undefined) return `there is no Broker ${hubPathOf(trigger)}`
   return subscriber.url === undefined ? subscriber.message : undefined
 }
 

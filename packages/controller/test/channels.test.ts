@@ -110,7 +110,7 @@ describe('a Broker that runs', () => {
         file: 'test.yaml',
         resource: 'Broker default/default',
         message: told,
-        hint: expect.stringMatching(/^A Broker's channel can't be changed: delete the Broker and create it again/),
+        hint: expect.stringMatching(/^That of a Broker can't be changed: delete it and create it again/),
       },
     ])
     expect(here.controller.broker('default', 'default')).toBe(running)

@@ -9,8 +9,8 @@ import { contentOf, temporaryFolder } from './folders.ts'
 import { settle } from './scene.ts'
 
 const HOUR_MS = 3600 * 1000
-const SHOP = { uid: '5a1d2c3b-0000-5000-8000-000000000001', namespace: 'default', name: 'shop' }
-const OTHER = { uid: '5a1d2c3b-0000-5000-8000-000000000002', namespace: 'default', name: 'other' }
+const SHOP = { kind: 'Broker', uid: '5a1d2c3b-0000-5000-8000-000000000001', namespace: 'default', name: 'shop' }
+const OTHER = { kind: 'Broker', uid: '5a1d2c3b-0000-5000-8000-000000000002', namespace: 'default', name: 'other' }
 
 function directory(path: string, clock: ManualClock = manualClock()): DataDirectory {
   const data = dataDirectory({ path, clock })
@@ -92,7 +92,7 @@ test('a Broker’s folder says whose it is', async () => {
   const folder = await data.makeBrokerFolder(SHOP)
   expect(folder).toBe(`${path}/brokers/${SHOP.uid}`)
   expect(readFileSync(join(folder, 'name'), 'utf8')).toBe('default/shop\n')
-  expect([data.holds(SHOP.uid), data.holds(OTHER.uid)]).toEqual([true, false])
+  expect([data.holds(SHOP), data.holds(OTHER)]).toEqual([true, false])
 })
 
 describe('the trash', () => {
@@ -104,17 +104,18 @@ describe('the trash', () => {
     const data = directory(path, clock)
     writeFileSync(join(await data.makeBrokerFolder(SHOP), 'events'), 'kept')
     const folder = `${path}/trash/${SHOP.uid}-20261124T204057377Z`
-    expect(await data.discard(SHOP.uid)).toEqual({
+    expect(await data.discard(SHOP)).toEqual({
+      of: 'Broker',
       broker: 'default/shop',
       folder,
       untilMs: clock.now() + 24 * HOUR_MS,
     })
-    expect(data.holds(SHOP.uid)).toBe(false)
+    expect(data.holds(SHOP)).toBe(false)
     expect(readFileSync(join(folder, 'events'), 'utf8')).toBe('kept')
 
     clock.jump(365 * 24 * HOUR_MS)
     await data.makeBrokerFolder(OTHER)
-    await data.discard(OTHER.uid) // which looks at the others
+    await data.discard(OTHER) // which looks at the others
     expect(existsSync(folder)).toBe(true)
     clock.advance(24 * HOUR_MS - 1)
     await settle()
@@ -130,9 +131,9 @@ describe('the trash', () => {
     const first = directory(path, clock)
     await first.makeBrokerFolder(SHOP)
     await first.makeBrokerFolder(OTHER)
-    await first.discard(SHOP.uid)
+    await first.discard(SHOP)
     clock.advance(HOUR_MS)
-    await first.discard(OTHER.uid)
+    await first.discard(OTHER)
     await first.close()
     expect(clock.pending).toBe(0)
     clock.advance(23 * HOUR_MS)
@@ -151,7 +152,7 @@ describe('the trash', () => {
     const data = directory(path, clock)
     for (let times = 0; times < 2; times++) {
       await data.makeBrokerFolder(SHOP)
-      await data.discard(SHOP.uid)
+      await data.discard(SHOP)
     }
     expect(inTrash(path)).toHaveLength(3)
     clock.advance(25 * HOUR_MS)
@@ -164,17 +165,17 @@ describe('the trash', () => {
     const data = directory(path)
     await data.makeBrokerFolder(SHOP)
     await data.makeBrokerFolder(OTHER)
-    writeFileSync(`${data.brokerFolder(OTHER.uid)}/name`, 'damaged')
+    writeFileSync(`${data.brokerFolder(OTHER)}/name`, 'damaged')
     const discarded = await data.discardOthers(new Set([SHOP.uid]))
     expect(discarded.map(({ broker }) => broker)).toEqual([OTHER.uid])
-    expect([data.holds(SHOP.uid), data.holds(OTHER.uid)]).toEqual([true, false])
+    expect([data.holds(SHOP), data.holds(OTHER)]).toEqual([true, false])
   })
 
   test('takes nothing of a Broker that has no data', async () => {
     const data = directory(temporaryFolder())
-    expect(await data.discard(SHOP.uid)).toBeUndefined()
+    expect(await data.discard(SHOP)).toBeUndefined()
     await data.open()
-    expect(await data.discard(SHOP.uid)).toBeUndefined()
+    expect(await data.discard(SHOP)).toBeUndefined()
     expect(await data.discardOthers(new Set())).toEqual([])
   })
 })

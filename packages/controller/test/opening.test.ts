@@ -65,7 +65,7 @@ describe('a Broker whose channel can’t be opened', () => {
     await here.apply(broker('bad'))
     expect(conditionOf(here.broker('bad'), 'Ready').message).toContain(message)
     expect(here.controller.unavailable('default', 'bad')?.message).not.toContain('/data')
-    expect([...here.controller.waiting()]).toEqual([{ namespace: 'default', name: 'bad' }])
+    expect([...here.controller.waiting()]).toEqual([{ kind: 'Broker', namespace: 'default', name: 'bad' }])
   })
 
   test('tells senders why, and when it is tried again; one that is not declared is unknown', async () => {

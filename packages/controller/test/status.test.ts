@@ -305,5 +305,5 @@ test('the summary of many triggers names those that are not ready, and counts th
   const lines = controller.summary()
   expect(lines).toHaveLength(3)
   expect(lines[1]).toMatch(/^Trigger default\/lost/)
-  expect(lines[2]).toBe('31 triggers, of which 1 are not ready')
+  expect(lines[2]).toBe('31 triggers and subscriptions, of which 1 are not ready')
 })

@@ -1,19 +1,35 @@
-// The channel that a Broker asks for: its spec.config names a ConfigMap, and that has a channel template
-// (./channel-template.ts).
+// The channel that a Broker or a Channel asks for. A Broker's spec.config names a ConfigMap, and that has a channel template
+// (./channel-template.ts); a Channel has one itself. What names none has that of Knative's own ConfigMap, where the files
+// hold that, or of the process.
 
-import { channelIn, KNOWN_CHANNELS, templateIn, TEMPLATE_KEY, type TemplateChannel } from './channel-template.ts'
-import { channelConfigOf, isKnatives, type Broker } from './kinds/broker.ts'
-import { nameOf, type Identity, type Resource } from './resource.ts'
+import {
+  channelIn,
+  channelOf,
+  KNOWN_CHANNELS,
+  templateIn,
+  TEMPLATE_KEY,
+  type TemplateChannel,
+} from './channel-template.ts'
+import { configOf, isBroker, isKnatives, type Broker } from './kinds/broker.ts'
+import type { ChannelResource } from './kinds/channel.ts'
+import { logChannelLimits } from './log-bounds.ts'
+import { identityOf, isRecord, nameOf, type Identity, type Resource } from './resource.ts'
+import { readDocuments } from './yaml.ts'
 
 /** The channel of one Broker. */
 export type BrokerChannel =
   /** It names none: that of the process, `--channel`. */
   { readonly kind: 'default' } | TemplateChannel
 
+/** The ConfigMap that decides which channel it is, there or not; `undefined`: it says so itself. */
+export function channelConfigOf(hub: Broker | ChannelResource): Identity | undefined {
+  if (isBroker(hub)) return configOf(hub) ?? BROKER_DEFAULT
+  return hub.kind === 'Channel' && hub.spec.channelTemplate === undefined ? CHANNEL_DEFAULT : undefined
+}
+
 /** What a Broker asks for. `find`: of the resources that are there. */
 export function brokerChannel(broker: Broker, find: (identity: Identity) => Resource | undefined): BrokerChannel {
-  const config = channelConfigOf(broker)
-  if (config === undefined) return { kind: 'default' }
+  const config = configOf(broker) ?? BROKER_DEFAULT
   const title = nameOf(config)
   if (config.group !== '' || config.kind !== 'ConfigMap') {
     return none(`spec.config names ${title}. A channel stands in a ConfigMap of v1, under ${TEMPLATE_KEY}.`)
@@ -26,6 +42,40 @@ export function brokerChannel(broker: Broker, find: (identity: Identity) => Reso
   const found = templateIn(configMap)
   if (found === undefined) return none(`${title}, which spec.config names, has no ${TEMPLATE_KEY}. ${KNOWN_CHANNELS}`)
   return channelIn(found.text, title)
+}
+
+/** What a channel that is a resource of its own is made of. `find`: as of {@link brokerChannel}. */
+export function ownChannel(
+  channel: ChannelResource,
+  find: (identity: Identity) => Resource | undefined,
+): BrokerChannel {
+  if (channel.kind === 'InMemoryChannel') return { kind: 'InMemoryChannel' }
+  if (channel.kind === 'LogChannel') return { kind: 'LogChannel', limits: logChannelLimits({ ...channel.spec }) }
+  const { channelTemplate } = channel.spec
+  if (channelTemplate !== undefined) return channelOf({ ...channelTemplate }, nameOf(identityOf(channel)))
+  const data = find(CHANNEL_DEFAULT)?.['data']
+  const text = isRecord(data) ? data[CHANNEL_DEFAULT_KEY] : undefined
+  const template = typeof text === 'string' ? defaultTemplate(text, channel.metadata.namespace) : undefined
+  return template === undefined ? { kind: 'default' } : channelOf(template, nameOf(CHANNEL_DEFAULT))
+}
+
+/** That of the namespace, else that of all (KNATIVE.md 1.2). */
+function defaultTemplate(text: string, namespace: string): Record<string, unknown> | undefined {
+  const defaults = [...readDocuments(text)][0]?.value
+  if (!isRecord(defaults)) return undefined
+  const { namespaceDefaults, clusterDefault } = defaults
+  const ofNamespace = isRecord(namespaceDefaults) ? namespaceDefaults[namespace] : undefined
+  const template = ofNamespace ?? clusterDefault
+  return isRecord(template) ? template : undefined
+}
+
+/** Knative's own ConfigMaps, of what names no other. */
+const BROKER_DEFAULT = knativeConfigMap('config-br-default-channel')
+const CHANNEL_DEFAULT = knativeConfigMap('default-ch-webhook')
+const CHANNEL_DEFAULT_KEY = 'default-ch-config'
+
+function knativeConfigMap(name: string): Identity {
+  return { group: '', kind: 'ConfigMap', namespace: 'knative-eventing', name }
 }
 
 function none(why: string): BrokerChannel {

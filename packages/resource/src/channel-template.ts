@@ -1,8 +1,9 @@
-// The channel template of a ConfigMap: a text in YAML under `channel-template-spec`, or as Knative had it before,
-// `channelTemplateSpec` (KNATIVE.md 1.1). What is wrong with it is told at its place in that text.
+// Templates of channels. Of a Broker: a text in YAML under `channel-template-spec` of a ConfigMap, or as Knative had it
+// before, `channelTemplateSpec` (KNATIVE.md 1.1); what is wrong with it is told at its place in that text. Of a Channel: the
+// object in its spec, or by default what the ConfigMap default-ch-webhook says (KNATIVE.md 1.2).
 
-import { logChannel, logChannelLimits, type LogChannelLimits } from './kinds/log-channel.ts'
-import type { Draft, Report } from './kind.ts'
+import type { Draft, Kind, Report } from './kind.ts'
+import { checkLogBounds, LOG_CHANNEL, LOG_PROPERTIES, logChannelLimits, type LogChannelLimits } from './log-bounds.ts'
 import { apiVersionOf, groupOf, isRecord } from './resource.ts'
 import { schemaFindings, show } from './schema.ts'
 import { readDocuments } from './yaml.ts'
@@ -18,9 +19,13 @@ export type TemplateChannel =
 export const TEMPLATE_KEY = 'channel-template-spec'
 const KEYS: readonly string[] = [TEMPLATE_KEY, 'channelTemplateSpec']
 const IN_MEMORY = { group: 'messaging.knative.dev', kind: 'InMemoryChannel' }
+const LOG: Kind = {
+  ...LOG_CHANNEL,
+  fields: { spec: { type: 'object', additionalProperties: false, properties: LOG_PROPERTIES } },
+}
 /** What a template may ask for, in words. */
 export const KNOWN_CHANNELS: string =
-  `Known are ${logChannel.kind} of ${apiVersionOf(logChannel.group, logChannel.versions[0]!)}, on disk, and ` +
+  `Known are ${LOG.kind} of ${apiVersionOf(LOG.group, 'v1alpha1')}, on disk, and ` +
   `${IN_MEMORY.kind} of ${apiVersionOf(IN_MEMORY.group, 'v1')}, gone with the process.`
 
 /** Of a ConfigMap: its template, and the key under which it stands. */
@@ -37,16 +42,24 @@ export function templateIn({ data }: { readonly [field: string]: unknown }): { k
 export function channelIn(text: string, title: string): TemplateChannel {
   const template = [...readDocuments(text)][0]?.value
   if (!isRecord(template)) return { kind: 'none', why: `The ${TEMPLATE_KEY} of ${title} is no template of a channel.` }
+  return channelOf(template, title)
+}
+
+/** What a template asks for, that is an object, of `title`. It was checked when that was. */
+export function channelOf(template: Readonly<Record<string, unknown>>, title: string): TemplateChannel {
   if (isKind(template, IN_MEMORY)) return { kind: 'InMemoryChannel' }
   const { apiVersion, kind, spec } = template
-  if (isKind(template, logChannel)) {
+  if (isKind(template, LOG)) {
     return { kind: 'LogChannel', limits: logChannelLimits(isRecord(spec) ? spec : undefined) }
   }
   const asked = `a ${show(kind)} of ${show(apiVersion)}`
   return { kind: 'none', why: `${title} asks for ${asked}, which this version doesn't have. ${KNOWN_CHANNELS}` }
 }
 
-function isKind({ apiVersion, kind }: Record<string, unknown>, wanted: { group: string; kind: string }): boolean {
+function isKind(
+  { apiVersion, kind }: Readonly<Record<string, unknown>>,
+  wanted: { group: string; kind: string },
+): boolean {
   return kind === wanted.kind && typeof apiVersion === 'string' && groupOf(apiVersion) === wanted.group
 }
 
@@ -64,42 +77,50 @@ export function checkTemplate(configMap: Draft, report: Report): void {
     const message = `${found.key} has to be one mapping with apiVersion, kind and spec, as text.`
     return report({ code: 'SLUICE_RESOURCE_INVALID', path, message, hint: KNOWN_CHANNELS })
   }
-  checkChannel(template.value, (finding) => {
+  checkTemplateObject(template.value, 'Broker', (finding) => {
     const offset = template.locate(finding.path, finding.at ?? 'value')
     report({ ...finding, path, at: 'value', offset, message: `in ${found.key}: ${finding.message}` })
   })
 }
 
-function checkChannel(template: Record<string, unknown>, report: Report): void {
+/** Reports what is wrong with a template that is an object, of a Broker or a Channel, by paths inside of it. */
+export function checkTemplateObject(
+  template: Record<string, unknown>,
+  owner: 'Broker' | 'Channel',
+  report: Report,
+): void {
   const { apiVersion, kind } = template
-  if (isKind(template, logChannel)) return checkLogChannel(template, report)
-  if (isKind(template, IN_MEMORY)) return warnOfSettings(template['spec'], report)
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string') return // the schema says so
+  if (isKind(template, LOG)) return checkLog(template, report)
+  if (isKind(template, IN_MEMORY)) return warnOfSettings(template['spec'], owner, report)
+  const whose = owner === 'Broker' ? 'a Broker that names it' : 'the Channel'
   report({
     severity: 'warning',
     code: 'SLUICE_RESOURCE_NOT_RUN',
     path: ['kind'],
-    message: `${show(kind)} of ${show(apiVersion)} is no channel of this version, so a Broker that names it will not be Ready.`,
+    message: `${show(kind)} of ${show(apiVersion)} is no channel of this version, so ${whose} will not be Ready.`,
     hint: KNOWN_CHANNELS,
   })
 }
 
-function checkLogChannel(template: Record<string, unknown>, report: Report): void {
+function checkLog(template: Record<string, unknown>, report: Report): void {
   const draft = { ...template, metadata: NO_METADATA } as unknown as Draft
-  for (const finding of schemaFindings(logChannel, draft)) report(finding)
-  logChannel.validate!(draft, report)
+  for (const finding of schemaFindings(LOG, draft)) report(finding)
+  checkLogBounds(draft, report)
 }
 
 const NO_METADATA = { name: 'template' }
 
-/** Delivery, for one: a Broker's triggers have their own. */
-function warnOfSettings(spec: unknown, report: Report): void {
+/** Delivery, for one: triggers and channels have their own. */
+function warnOfSettings(spec: unknown, owner: 'Broker' | 'Channel', report: Report): void {
   if (!isRecord(spec) || Object.keys(spec).length === 0) return
+  const where = owner === 'Broker' ? 'the Broker and its Triggers' : 'the Channel and its Subscriptions'
   report({
     severity: 'warning',
     code: 'SLUICE_RESOURCE_NOT_ACTED_ON',
     path: ['spec'],
     at: 'key',
     message: `The spec of an ${IN_MEMORY.kind} is not acted on by this version.`,
-    hint: 'Its bound is --memory-bytes; how events are delivered stands in the Broker and its Triggers.',
+    hint: `Its bound is --memory-bytes; how events are delivered stands in ${where}.`,
   })
 }

@@ -279,3 +279,37 @@ export function referenceOf(
     },
   ]
 }
+
+/**
+ * A Destination in today's form: an object reference without `ref` around it, the form of v1alpha1, is taken in every
+ * version, of today's with a warning; so is `dnsName` (KNATIVE.md 1.10).
+ */
+export function convertDestination(value: unknown, path: Path, version: string, report: Report): unknown {
+  if (!isRecord(value)) return value
+  const { apiVersion, kind, name, namespace, dnsName, ...rest } = value
+  if (typeof dnsName === 'string') return { ...rest, uri: `http://${dnsName}` }
+  if (rest['ref'] !== undefined || kind === undefined || name === undefined) return value
+  if (version === 'v1') {
+    report({
+      severity: 'warning',
+      code: 'SLUICE_RESOURCE_OLD_FORM',
+      path,
+      at: 'key',
+      message: `${pathText(path)} is a bare object reference; that was the form of v1alpha1.`,
+      hint: 'Put apiVersion, kind and name under ref.',
+    })
+  }
+  const { uri, CACerts, audience, ...unknown } = rest
+  const ref = {
+    kind,
+    name,
+    ...(apiVersion !== undefined && { apiVersion }),
+    ...(namespace !== undefined && { namespace }),
+  }
+  return {
+    ref: { ...ref, ...unknown },
+    ...(uri !== undefined && { uri }),
+    ...(CACerts !== undefined && { CACerts }),
+    ...(audience !== undefined && { audience }),
+  }
+}

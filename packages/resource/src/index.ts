@@ -1,7 +1,7 @@
 export { admit, type Admission } from './admit.ts'
 export { AGE, valueAt } from './columns.ts'
 export { parseResource, type Parsed } from './body.ts'
-export { brokerChannel, type BrokerChannel } from './broker-channel.ts'
+export { brokerChannel, channelConfigOf, ownChannel, type BrokerChannel } from './broker-channel.ts'
 export { conditions, readyCondition, type Condition, type ConditionTypes, type Mark } from './conditions.ts'
 export { CLUSTER_SUFFIX, resolveDestination, type Resolved, type ResolveOptions } from './destination.ts'
 export type { DeliverySpec, Destination, KReference } from './ducks.ts'
@@ -10,13 +10,27 @@ export {
   broker as brokerKind,
   BROKER_CLASS,
   BROKER_CLASS_DEFAULT,
-  channelConfigOf,
   isBroker,
   type Broker,
   type BrokerSpec,
 } from './kinds/broker.ts'
 export { findKind, kindByName, kinds } from './kinds/index.ts'
-export type { LogChannelLimits } from './kinds/log-channel.ts'
+export { logChannel as logChannelKind } from './kinds/log-channel.ts'
+export {
+  channel as channelKind,
+  inMemoryChannel as inMemoryChannelKind,
+  isChannel,
+  isChannelKind,
+  type ChannelResource,
+  type ChannelSpec,
+} from './kinds/channel.ts'
+export {
+  isSubscription,
+  subscription as subscriptionKind,
+  type Subscription,
+  type SubscriptionSpec,
+} from './kinds/subscription.ts'
+export type { LogChannelLimits } from './log-bounds.ts'
 export { WEBHOOK_PRESETS } from './kinds/webhook-source.ts'
 export { addForeignKinds, type ForeignKind } from './foreign-kinds.ts'
 export type { SourceSpec } from './source-spec.ts'

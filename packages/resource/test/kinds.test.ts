@@ -119,8 +119,10 @@ describe('the schema', () => {
         kind: kind.kind,
         metadata: { name: 'x' },
       }
-      const needed = (kind.fields?.['spec']?.required ?? []).map((field) => [field, {}])
-      const spec = kind.required?.includes('spec') === true ? { spec: Object.fromEntries(needed) } : {}
+      const { required = [] } = kind.fields!['spec'] ?? {}
+      const reference = { apiVersion: 'v1', kind: 'K', name: 'n' }
+      const values = required.map((field) => [field, field === 'channel' ? reference : {}])
+      const spec = kind.required?.includes('spec') === true ? { spec: Object.fromEntries(values) } : {}
       expect([kind.kind, validate({ ...resource, ...spec })]).toEqual([kind.kind, true])
       expect([kind.kind, validate({ ...resource, ...spec, nonsense: 1 })]).toEqual([kind.kind, false])
     }

@@ -9,7 +9,7 @@ import { newEvent } from '@sluice/event'
 import { trace } from '../src/trace.ts'
 
 const ROUNDS = 1000
-const broker = { namespace: 'default', name: 'default' }
+const broker = { kind: 'Broker', namespace: 'default', name: 'default' }
 const trigger: TriggerName = { id: 'uid', namespace: 'default', name: 'taker', broker }
 const events = Array.from({ length: 1000 }, (_, n) => newEvent({ id: `event-${n}`, source: '/bench', type: 't' }))
 const outcome: Outcome = {

@@ -1,4 +1,5 @@
-// The running brokers that a request to the API is about.
+// The running brokers, those of channels among them, that a request to the API is about. One of a Broker is called by its
+// name there, one of a channel `Kind:name`, such as `Channel:uploads`.
 
 import type { Broker } from '@sluice/broker'
 import type { Controller } from '@sluice/controller'
@@ -18,13 +19,13 @@ export function brokersOf(controller: Controller, { namespace, broker: name }: B
   if (namespace !== undefined && name !== undefined) return [brokerOf(controller, namespace, name)]
   return [...controller.brokers()]
     .filter((each) => namespace === undefined || each.namespace === namespace)
-    .filter((each) => name === undefined || each.name === name)
+    .filter((each) => name === undefined || titleOf(each) === name)
     .toSorted((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1))
 }
 
-/** The broker of that name. Throws where it does not run. */
+/** The one of that name. Throws where it does not run. */
 export function brokerOf(controller: Controller, namespace: string, name: string): Broker {
-  const broker = controller.broker(namespace, name)
+  const broker = name.includes(':') ? channelOf(controller, namespace, name) : controller.broker(namespace, name)
   if (broker !== undefined) return broker
   throw (
     controller.unavailable(namespace, name) ??
@@ -36,7 +37,19 @@ export function brokerOf(controller: Controller, namespace: string, name: string
   )
 }
 
-/** `namespace/name`. */
-export function pathOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  return `${namespace}/${name}`
+function channelOf(controller: Controller, namespace: string, title: string): Broker | undefined {
+  for (const broker of controller.brokers()) {
+    if (broker.namespace === namespace && titleOf(broker) === title) return broker
+  }
+  return undefined
+}
+
+/** Its name, and of a channel its kind before that. */
+export function titleOf({ kind, name }: Pick<Broker, 'kind' | 'name'>): string {
+  return kind === 'Broker' ? name : `${kind}:${name}`
+}
+
+/** By which they are sorted. */
+export function pathOf(broker: Pick<Broker, 'kind' | 'namespace' | 'name'>): string {
+  return `${broker.namespace}/${titleOf(broker)}`
 }

@@ -14,7 +14,7 @@ import type { Broker } from '@sluice/broker'
 import type { DeadLetter } from '@sluice/channel'
 import type { Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
-import { brokerOf, brokersOf, pathOf } from './brokers.ts'
+import { brokerOf, brokersOf, pathOf, titleOf } from './brokers.ts'
 import { attributesJson, bytesJson, eventJson, jsonWith } from './event-json.ts'
 import { invalidQuery, limitOf, queryOf } from './query.ts'
 
@@ -115,8 +115,8 @@ function idOf(text: string): DeadLetterId | undefined {
   return { namespace, broker, id }
 }
 
-function idText({ namespace, name }: Broker, id: string): string {
-  return `${namespace}.${name}.${id}`
+function idText(broker: Broker, id: string): string {
+  return `${broker.namespace}.${titleOf(broker)}.${id}`
 }
 
 /** As a box knows the triggers of its broker. */
@@ -148,7 +148,7 @@ async function pageOf(
 ): Promise<{ items: string[]; next: string | undefined }> {
   const items: string[] = []
   let next: string | undefined
-  const from = after && pathOf({ namespace: after.namespace, name: after.broker })
+  const from = after && `${after.namespace}/${after.broker}`
   for (const broker of brokers) {
     if (from !== undefined && pathOf(broker) < from) continue
     const of = triggerOf(broker, trigger)
@@ -177,7 +177,7 @@ function entryJson(broker: Broker, entry: DeadLetter, event: string): string {
   const about = {
     id: idText(broker, entry.id),
     namespace: broker.namespace,
-    broker: broker.name,
+    broker: titleOf(broker),
     trigger: trigger.slice(trigger.indexOf('/') + 1),
     time: new Date(time).toISOString(),
     reason,

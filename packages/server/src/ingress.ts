@@ -9,10 +9,10 @@ import { answer, answerError, answerStored } from './answer.ts'
 import { announcedBytes, checkHead, readBody, type Reading } from './body.ts'
 import type { ServerLimits } from './limits.ts'
 
-/** Finds the broker of a path, or throws a SluiceError: 404 for none, 503 while it can't be opened, starting or stopping. */
-export type FindBroker = (namespace: string, name: string) => Broker
+/** Finds what takes the events of a path, or throws a SluiceError: 404 for none, 503 while it can't be opened, starting or stopping. */
+export type FindBroker = (of: EventPath) => Broker
 
-/** Answers a request to `/{namespace}/{broker}`; returns false, having done nothing, for any other path. */
+/** Answers a request to a Broker's or a Channel's path; returns false, having done nothing, for any other. */
 export type Ingress = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => boolean
 
 /** Told of every event that a broker's path did not let in, with the status of the answer. */
@@ -22,7 +22,7 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, reading: R
   const decodeLimits: Partial<DecodeLimits> = { maxEventBytes: limits.eventBytesMax }
 
   return (request, response, expectsContinue) => {
-    const path = brokerPath(request.url as string)
+    const path = eventPath(request.url as string, request.headers.host)
     if (path === undefined) return false
     if (request.method !== 'POST') {
       answerOther(request, response)
@@ -30,12 +30,12 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, reading: R
     }
     let broker: Broker | undefined
     try {
-      broker = findBroker(path.namespace, path.name)
+      broker = findBroker(path)
       checkHead(request, limits)
       const bytesMax = bodyBytesMax(request, limits)
       const announced = announcedBytes(request, bytesMax, SETTING)
       const retryAfterMs = broker.room(announced)
-      if (retryAfterMs > 0) throw noRoom(path.namespace, path.name, retryAfterMs)
+      if (retryAfterMs > 0) throw noRoom(path, retryAfterMs)
       if (expectsContinue) response.writeContinue()
       read(broker, request, response, bytesMax)
     } catch (error) {
@@ -77,18 +77,39 @@ export function ingress(findBroker: FindBroker, limits: ServerLimits, reading: R
   }
 }
 
-/** The two names of `/{namespace}/{broker}`, with or without a slash at the end; a query is ignored. */
-export function brokerPath(url: string): { namespace: string; name: string } | undefined {
+/** Whose path it is. */
+export interface EventPath {
+  readonly kind: 'Broker' | 'Channel'
+  readonly namespace: string
+  readonly name: string
+}
+
+/**
+ * The names in `/{namespace}/{broker}` and `/channels/{namespace}/{channel}`, with or without a slash at the end; a query
+ * is ignored. On `/`, those in the host, as Knative's channels have it (KNATIVE.md 3.1).
+ */
+export function eventPath(url: string, host: string | undefined): EventPath | undefined {
   const query = url.indexOf('?')
   let end = query === -1 ? url.length : query
   if (end > 1 && url.charCodeAt(end - 1) === SLASH) end--
-  const middle = url.indexOf('/', 1)
-  if (middle <= 1 || middle + 1 >= end) return undefined
+  if (end === 1) return channelHost(host)
+  const isChannel = url.startsWith(CHANNELS) // SURFACE.md "Paths": no namespace is called so
+  const start = isChannel ? CHANNELS.length : 1
+  const middle = url.indexOf('/', start)
+  if (middle <= start || middle + 1 >= end) return undefined
   const third = url.indexOf('/', middle + 1)
   if (third !== -1 && third < end) return undefined
-  const namespace = url.slice(1, middle)
-  if (namespace === 'channels' || namespace === 'webhooks') return undefined // SURFACE.md "Paths"
-  return { namespace, name: url.slice(middle + 1, end) }
+  const namespace = url.slice(start, middle)
+  if (namespace === 'webhooks' && !isChannel) return undefined
+  return { kind: isChannel ? 'Channel' : 'Broker', namespace, name: url.slice(middle + 1, end) }
+}
+
+const CHANNELS = '/channels/'
+
+/** `{name}-kn-channel.{namespace}.svc.cluster.local`, whatever the cluster's domain is, with or without a port. */
+function channelHost(host: string | undefined): EventPath | undefined {
+  const [, name, namespace] = /^([^.:]+)-kn-channel\.([^.:]+)(?:[.:]|$)/.exec(host ?? '') ?? []
+  return name === undefined || namespace === undefined ? undefined : { kind: 'Channel', namespace, name }
 }
 
 const SLASH = 0x2f
@@ -113,10 +134,11 @@ function answerOther(request: IncomingMessage, response: ServerResponse): void {
 const SETTING = '--max-event-bytes'
 const WEBHOOK_HANDSHAKE = ['WebHook-Allowed-Origin', '*', 'WebHook-Allowed-Rate', '*']
 
-function noRoom(namespace: string, name: string, retryAfterMs: number): SluiceError {
+function noRoom({ kind, namespace, name }: EventPath, retryAfterMs: number): SluiceError {
+  const whose = kind === 'Broker' ? `The channel of Broker ${namespace}/${name}` : `Channel ${namespace}/${name}`
   return new SluiceError(
     'SLUICE_CHANNEL_FULL',
-    `The channel of Broker ${namespace}/${name} is full: its triggers' subscribers are slower than its senders. Nothing was stored.`,
+    `${whose} is full: its subscribers are slower than its senders. Nothing was stored.`,
     { status: 429, retryable: true, retryAfterMs },
   )
 }

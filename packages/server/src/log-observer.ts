@@ -61,7 +61,10 @@ const DISCARDED = {
 } as const
 
 function named({ namespace, name, broker }: TriggerName): object {
-  return { trigger: `${namespace}/${name}`, broker: broker.name }
+  const title = `${namespace}/${name}`
+  return broker.kind === 'Broker'
+    ? { trigger: title, broker: broker.name }
+    : { subscription: title, channel: broker.name }
 }
 
 /** Each may have 60 KiB; so many characters are enough to find it. */

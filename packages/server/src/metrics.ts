@@ -158,9 +158,7 @@ export function metrics(): Metrics {
       to.sample(RELOADED, '', reloaded.isApplied ? 1 : 0)
       to.sample(RELOADED_AT, '', reloaded.atMs / 1000)
     }
-    for (const { namespace, name } of controller.waiting()) {
-      to.sample(CHANNEL_READY, labelText({ namespace, broker: name }), 0)
-    }
+    for (const waiting of controller.waiting()) to.sample(CHANNEL_READY, labelText(labelsOf(waiting)), 0)
     let written = 0
     for (const broker of controller.brokers()) {
       writeBroker(to, broker, ofBroker(broker), controller.channelState(broker).state === 'ready')
@@ -178,20 +176,30 @@ function add<Key>(counts: Map<Key, number>, key: Key, events: number): void {
 }
 
 function writeBroker(to: Exposition, broker: Broker, counts: BrokerCounts, isReady: boolean): void {
-  const { namespace, name } = broker
-  const of = { namespace, broker: name }
+  const of = labelsOf(broker)
   const labels = labelText(of)
   const box = broker.box.usage()
   to.sample(ACCEPTED, labels, counts.accepted)
   for (const [code, events] of counts.refused) to.sample(REFUSED, labelText({ ...of, code }), events)
   for (const [status, histogram] of counts.dispatched) {
-    const attributes = { kn_broker_namespace: namespace, kn_broker_name: name, http_response_status_code: status }
-    histogram.write(to, DISPATCH, attributes)
+    histogram.write(to, DISPATCH, { ...attributesOf(broker), http_response_status_code: status })
   }
   to.sample(BOX_EVENTS, labels, box.events)
   to.sample(BOX_BYTES, labels, box.bytes)
   to.sample(CHANNEL_BYTES, labels, broker.channel.usage().bytes)
   to.sample(CHANNEL_READY, labels, isReady ? 1 : 0)
+}
+
+/** A channel has `channel` in the place of `broker`, and its subscriptions `subscription` in that of `trigger`. */
+function labelsOf({ kind, namespace, name }: BrokerName): Record<string, string> {
+  return kind === 'Broker' ? { namespace, broker: name } : { namespace, channel: name }
+}
+
+/** As Knative names them (KNATIVE.md 4.1). */
+function attributesOf({ kind, namespace, name }: BrokerName): Record<string, string> {
+  return kind === 'Broker'
+    ? { kn_broker_namespace: namespace, kn_broker_name: name }
+    : { kn_channel_namespace: namespace, kn_channel_name: name }
 }
 
 type RunningTrigger = ReturnType<Broker['triggers']> extends Iterable<infer Each> ? Each : never
@@ -203,7 +211,8 @@ function writeTrigger(
   counts: TriggerCounts,
   clock: Clock,
 ): void {
-  const labels = labelText({ namespace: name.namespace, broker: broker.name, trigger: name.name })
+  const which = broker.kind === 'Broker' ? 'trigger' : 'subscription'
+  const labels = labelText({ ...labelsOf(broker), namespace: name.namespace, [which]: name.name })
   const outcome = (which: string): string => `${labels.slice(0, -1)},outcome="${which}"}`
   to.sample(DELIVERIES, outcome('delivered'), counts.delivered)
   to.sample(DELIVERIES, outcome('retry'), counts.retry)

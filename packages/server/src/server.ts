@@ -6,7 +6,7 @@ import { unknownSource, type Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
 import { isLoopback, type Address } from './address.ts'
 import { refuseForeignOrigins } from './foreign-origins.ts'
-import { ingress } from './ingress.ts'
+import { ingress, type EventPath } from './ingress.ts'
 import { serverLimits, type ServerLimits } from './limits.ts'
 import { openListener, type Listener } from './listener.ts'
 import { answerToLocalNamesOnly } from './local-names.ts'
@@ -54,10 +54,11 @@ export function openServer(options: ServerOptions): SluiceServer {
   }
 
   const takeEvents = ingress(
-    (namespace, name) => {
+    (of) => {
       requireReady()
-      const broker = controller.broker(namespace, name)
-      if (broker === undefined) throw controller.unavailable(namespace, name) ?? unknownBroker(namespace, name)
+      const { kind, namespace, name } = of
+      const broker = kind === 'Broker' ? controller.broker(namespace, name) : controller.channel(namespace, name)
+      if (broker === undefined) throw controller.unavailable(namespace, name, kind) ?? unknown(of)
       return broker
     },
     limits,
@@ -77,7 +78,7 @@ export function openServer(options: ServerOptions): SluiceServer {
   const events = openListener(
     clock,
     limits,
-    'Events go by POST to /{namespace}/{broker}, such as /default/default; webhooks to /webhooks/{namespace}/{source}.',
+    'Events go by POST to /{namespace}/{broker}, such as /default/default, or /channels/{namespace}/{channel}; webhooks to /webhooks/{namespace}/{source}.',
     (request, response, expectsContinue) =>
       takeEvents(request, response, expectsContinue) || takeWebhooks(request, response, expectsContinue),
   )
@@ -149,10 +150,11 @@ function notReady(state: 'starting' | 'draining'): SluiceError {
   })
 }
 
-function unknownBroker(namespace: string, name: string): SluiceError {
+function unknown({ kind, namespace, name }: EventPath): SluiceError {
+  const path = kind === 'Broker' ? '/{namespace}/{broker}' : '/channels/{namespace}/{channel}'
   return new SluiceError(
-    'SLUICE_BROKER_UNKNOWN',
-    `There is no Broker ${name.slice(0, 63)} in namespace ${namespace.slice(0, 63)}. Declare it in YAML, or mend the path: /{namespace}/{broker}. Nothing was stored.`,
+    kind === 'Broker' ? 'SLUICE_BROKER_UNKNOWN' : 'SLUICE_CHANNEL_UNKNOWN',
+    `There is no ${kind} ${name.slice(0, 63)} in namespace ${namespace.slice(0, 63)}. Declare it in YAML, or mend the path: ${path}. Nothing was stored.`,
     { status: 404 },
   )
 }

@@ -1,47 +1,51 @@
 // What operators want to read of where Brokers keep their events: what an open has found, and what waits in the trash.
 
+import type { BrokerName } from '@sluice/broker'
 import type { StorageObserver, StorageProblem } from '@sluice/controller'
 import type { EventLog } from './log-observer.ts'
 
 /** A line of the log for each; {@link StorageObserver.synced} is for metrics. */
 export function storageLog(log: EventLog): Omit<Required<StorageObserver>, 'synced'> {
-  const warnOf = (broker: string, { path, what, events }: StorageProblem): void => {
-    if (events > 0) log.warn({ broker, path, what, events }, LOST)
-    else log.warn({ broker, path, what }, 'the log was damaged; no event is lost by it')
+  const warnOf = (of: object, { path, what, events }: StorageProblem): void => {
+    if (events > 0) log.warn({ ...of, path, what, events }, LOST)
+    else log.warn({ ...of, path, what }, 'the log was damaged; no event is lost by it')
   }
   return {
-    recovered({ namespace, name }, { events, deadLetters, tornBytes, isRewound, problems }) {
-      const broker = `${namespace}/${name}`
+    recovered(broker, { events, deadLetters, tornBytes, isRewound, problems }) {
+      const of = hubFields(broker)
       const found = {
         stored: events,
         ...(deadLetters > 0 && { deadLetters }),
         ...(tornBytes > 0 && { tornBytes }),
         ...(problems.length > 0 && { problems: problems.length }),
       }
-      log.info({ broker, ...found }, 'opened the log that was there')
-      for (const problem of problems) warnOf(broker, problem)
-      if (isRewound) log.warn({ broker }, 'progress was missing or damaged; some events are delivered again')
+      log.info({ ...of, ...found }, 'opened the log that was there')
+      for (const problem of problems) warnOf(of, problem)
+      if (isRewound) log.warn(of, 'progress was missing or damaged; some events are delivered again')
     },
-    retrying({ namespace, name }, what) {
-      log.warn({ broker: `${namespace}/${name}`, what }, 'the disk failed; what it was to store goes into a new file')
+    retrying(broker, what) {
+      log.warn({ ...hubFields(broker), what }, 'the disk failed; what it was to store goes into a new file')
     },
-    degraded({ namespace, name }, why) {
-      const broker = `${namespace}/${name}`
-      if (why === undefined) log.info({ broker }, 'the channel works again')
-      else log.warn({ broker, why }, 'the channel does not work as it should')
+    degraded(broker, why) {
+      if (why === undefined) log.info(hubFields(broker), 'the channel works again')
+      else log.warn({ ...hubFields(broker), why }, 'the channel does not work as it should')
     },
-    damaged({ namespace, name }, problem) {
-      warnOf(`${namespace}/${name}`, problem)
+    damaged(broker, problem) {
+      warnOf(hubFields(broker), problem)
     },
-    discarded({ broker, folder, untilMs }) {
+    discarded({ of, broker, folder, untilMs }) {
       const until = new Date(untilMs).toISOString()
-      log.warn({ broker, folder, until }, 'Broker deleted; its data waits in the trash')
+      log.warn({ [of.toLowerCase()]: broker, folder, until }, `${of} deleted; its data waits in the trash`)
     },
-    unread({ namespace, name }, folder) {
-      const broker = `${namespace}/${name}`
-      log.warn({ broker, folder }, 'the Broker has no log now; what is in the one it had is not delivered until it has')
+    unread(broker, folder) {
+      const why = `the ${broker.kind} has no log now; what is in the one it had is not delivered until it has`
+      log.warn({ ...hubFields(broker), folder }, why)
     },
   }
 }
 
 const LOST = "stored events can't be read any more; what follows them is delivered"
+
+function hubFields({ kind, namespace, name }: BrokerName): object {
+  return { [kind === 'Broker' ? 'broker' : 'channel']: `${namespace}/${name}` }
+}

@@ -14,7 +14,7 @@ import type { Clock } from '@sluice/clock'
 import type { Controller } from '@sluice/controller'
 import { SluiceError, type Event } from '@sluice/event'
 import type { Filter } from '@sluice/filter'
-import { brokerOf } from './brokers.ts'
+import { brokerOf, titleOf } from './brokers.ts'
 import { attributesJson, eventJson, jsonWith } from './event-json.ts'
 import { attributeFilter, placeOf } from './events.ts'
 import { listOf, queryOf } from './query.ts'
@@ -84,7 +84,7 @@ function asksForEventStream({ headers }: FastifyRequest): boolean {
 
 function isWanted({ kind, broker, trigger }: Step, event: Event, wanted: Wanted): boolean {
   if (wanted.namespace !== undefined && broker.namespace !== wanted.namespace) return false
-  if (wanted.broker !== undefined && broker.name !== wanted.broker) return false
+  if (wanted.broker !== undefined && titleOf(broker) !== wanted.broker) return false
   if (wanted.trigger === undefined) {
     if (kind === 'matched') return false // which is told before the event is; what follows says as much
   } else if (kind === 'accepted' || trigger?.name !== wanted.trigger) return false
@@ -98,7 +98,7 @@ function lineOf(step: Step, event: Event, isOfTrigger: boolean): string {
   const line = {
     time,
     namespace: broker.namespace,
-    broker: broker.name,
+    broker: titleOf(broker),
     ...(trigger !== undefined && kind !== 'accepted' && { trigger: trigger.name }),
     ...about,
   }

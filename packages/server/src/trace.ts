@@ -43,7 +43,7 @@ export interface Step {
   readonly reply: { readonly id: string; readonly type: string } | undefined
 }
 
-const PLACES = ['subscriber', 'sink', 'box'] as const
+const PLACES = ['subscriber', 'reply', 'sink', 'box'] as const
 type Place = (typeof PLACES)[number]
 
 /** Is told each step in the tick in which it happens. It does little, and must not throw. */
@@ -103,7 +103,7 @@ export function trace(clock: Clock, stepsMax: number = STEPS_MAX): Trace {
     }),
     stepsOf: (broker, id, source) =>
       kept.find(id).filter((step) => {
-        const isOfBroker = step.broker.name === broker.name && step.broker.namespace === broker.namespace
+        const isOfBroker = isSame(step.broker, broker)
         return isOfBroker && (source === undefined || step.source === source)
       }),
     listen(listener) {
@@ -152,13 +152,13 @@ class Kept {
     this.#add(ACCEPTED, event, broker, trigger)
   }
 
-  attempted(event: Event, trigger: TriggerName, outcome: Outcome, at: 'subscriber' | 'sink', attempt: number): void {
+  attempted(event: Event, trigger: TriggerName, outcome: Outcome, at: Place, attempt: number): void {
     const slot = this.#add(ATTEMPTED, event, trigger.broker, trigger)
     if (slot < 0) return
     this.#attempts[slot] = attempt
     this.#statuses[slot] = outcome.status
     this.#ms[slot] = outcome.durationMs
-    this.#places[slot] = at === 'subscriber' ? 0 : 1
+    this.#places[slot] = PLACES.indexOf(at)
     const { error, reply } = outcome
     if (error !== '') this.#details[slot] = cut(error)
     if (reply !== undefined && reply.id.length <= ID_CHARACTERS_MAX) {
@@ -174,7 +174,7 @@ class Kept {
   deadLettered(event: Event, trigger: TriggerName, into: 'sink' | 'box', reason: string): void {
     const slot = this.#add(DEAD_LETTERED, event, trigger.broker, trigger)
     if (slot < 0) return
-    this.#places[slot] = into === 'sink' ? 1 : 2
+    this.#places[slot] = PLACES.indexOf(into)
     this.#details[slot] = cut(reason)
   }
 
@@ -257,4 +257,8 @@ export function stepJson(step: Step): object {
     case 'delivered':
       return about
   }
+}
+
+function isSame(one: BrokerName, other: BrokerName): boolean {
+  return one.name === other.name && one.namespace === other.namespace && one.kind === other.kind
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { isLoopback, parseAddress } from '@sluice/server'
-import { brokerPath } from '../src/ingress.ts'
+import { eventPath } from '../src/ingress.ts'
 import { isLocalName } from '../src/local-names.ts'
 
 test.each([
@@ -56,15 +56,45 @@ test.each([
   ['/a/b/?x', 'a', 'b'],
   ['/a/%62', 'a', '%62'],
 ])('%s is the path of a broker', (url, namespace, name) => {
-  expect(brokerPath(url)).toEqual({ namespace, name })
+  expect(eventPath(url, 'localhost')).toEqual({ kind: 'Broker', namespace, name })
 })
 
-test.each(['/', '', '//', '//b', '/a', '/a/', '/a//', '/a/b/c', '/a/b//', '/a?/b', '/channels/a', '/webhooks/a', '*'])(
-  '%j is none',
-  (url) => {
-    expect(brokerPath(url)).toBeUndefined()
+test.each([
+  ['/channels/a/b', 'localhost'],
+  ['/channels/a/b/?x', undefined],
+  ['/', 'b-kn-channel.a.svc.cluster.local'],
+  ['/?x', 'b-kn-channel.a.svc:8080'],
+  ['/', 'b-kn-channel.a'],
+])('%s of host %s is the path of a channel', (url, host) => {
+  expect(eventPath(url, host)).toEqual({ kind: 'Channel', namespace: 'a', name: 'b' })
+})
+
+test.each(['localhost', 'b.a.svc.cluster.local', '-kn-channel.a', 'b-kn-channel', 'b-kn-channelx.a', undefined])(
+  '/ of host %s is none',
+  (host) => {
+    expect(eventPath('/', host)).toBeUndefined()
   },
 )
+
+test.each([
+  '/',
+  '',
+  '//',
+  '//b',
+  '/a',
+  '/a/',
+  '/a//',
+  '/a/b/c',
+  '/a/b//',
+  '/a?/b',
+  '/channels/a',
+  '/channels//b',
+  '/channels/a/b/c',
+  '/webhooks/a',
+  '*',
+])('%j is none', (url) => {
+  expect(eventPath(url, 'localhost')).toBeUndefined()
+})
 
 test.each([
   ['127.0.0.1:8081', true],

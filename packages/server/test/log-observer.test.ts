@@ -10,7 +10,7 @@ const TRIGGER: TriggerName = {
   id: 'uid',
   namespace: 'shop',
   name: 'orders',
-  broker: { namespace: 'shop', name: 'default' },
+  broker: { kind: 'Broker', namespace: 'shop', name: 'default' },
 }
 const SECRET = 'pi-314159'
 

@@ -78,7 +78,7 @@ test('each sync of a log is counted by what it took', async () => {
 })
 
 test('a Broker that takes no events, as its channel can’t be opened, has a channel that is not ready', async () => {
-  const waiting = (): BrokerName[] => [{ namespace: 'default', name: 'locked' }]
+  const waiting = (): BrokerName[] => [{ kind: 'Broker', namespace: 'default', name: 'locked' }]
   const controller = { brokers: () => [], waiting } as unknown as Controller
   const text = await metrics().render(controller, manualClock())
   expect(text).toContain('sluice_channel_ready{namespace="default",broker="locked"} 0\n')
@@ -151,7 +151,7 @@ test('a deleted trigger leaves no series, and a removed broker none (threat 24)'
 })
 
 describe('counters', () => {
-  const of: BrokerName = { namespace: 'default', name: 'default' }
+  const of: BrokerName = { kind: 'Broker', namespace: 'default', name: 'default' }
   const name: TriggerName = { id: 'uid', namespace: 'default', name: 't', broker: of }
   const event = newEvent({ type: 't', source: '/test' })
 

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { storageLog } from '@sluice/server'
 
-const SHOP = { namespace: 'default', name: 'shop' }
+const SHOP = { kind: 'Broker', namespace: 'default', name: 'shop' }
 const NOTHING = { events: 0, deadLetters: 0, tornBytes: 0, isRewound: false, problems: [] }
 
 function logged(): { storage: ReturnType<typeof storageLog>; lines: [level: string, fields: object, text: string][] } {
@@ -56,7 +56,7 @@ test('each damage is a warning with its place, and whether events are lost by it
 
 test('data in the trash is told with where it is and until when; a log that nobody reads, with what to do', () => {
   const { storage, lines } = logged()
-  storage.discarded({ broker: 'default/shop', folder: 'd/trash/1', untilMs: Date.UTC(2026, 0, 2) })
+  storage.discarded({ of: 'Broker', broker: 'default/shop', folder: 'd/trash/1', untilMs: Date.UTC(2026, 0, 2) })
   storage.unread(SHOP, 'd/brokers/1')
   expect(lines).toEqual([
     [

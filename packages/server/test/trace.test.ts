@@ -6,7 +6,7 @@ import { manualClock } from '@sluice/clock'
 import { newEvent } from '@sluice/event'
 import { trace } from '../src/trace.ts'
 
-const BROKER = { namespace: 'shop', name: 'default' }
+const BROKER = { kind: 'Broker', namespace: 'shop', name: 'default' }
 const TRIGGER: TriggerName = { id: 'uid', namespace: 'shop', name: 'billing', broker: BROKER }
 
 function event(id: string, source = '/s'): ReturnType<typeof newEvent> {

@@ -34,7 +34,7 @@ export const BROKER_CLASS = 'eventing.knative.dev/broker.class'
 export const BROKER_CLASS_DEFAULT = 'MTChannelBasedBroker'
 
 /** The ConfigMap that a Broker's channel stands in, where it names one. Another class's config is none of a channel. */
-export function channelConfigOf({ metadata, spec }: Broker): Identity | undefined {
+export function configOf({ metadata, spec }: Broker): Identity | undefined {
   const { config } = spec
   if (config === undefined || !isOurClass(metadata.annotations[BROKER_CLASS])) return undefined
   const { apiVersion = '', group = groupOf(apiVersion), kind, namespace = metadata.namespace, name } = config
@@ -129,7 +129,7 @@ function referencesOf(resource: Resource): Reference[] {
   const sink = resource.spec.delivery?.deadLetterSink
   const { namespace } = resource.metadata
   const missing = 'The Broker will not be Ready until it exists.'
-  const config = channelConfigOf(resource)
+  const config = configOf(resource)
   return [
     ...(config === undefined ? [] : [configReference(config, missing)]),
     ...referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], namespace, missing),

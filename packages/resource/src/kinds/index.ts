@@ -2,6 +2,7 @@
 
 import type { Kind } from '../kind.ts'
 import { broker } from './broker.ts'
+import { channel, inMemoryChannel } from './channel.ts'
 import { configMap } from './configmap.ts'
 import { keptKinds } from './kept.ts'
 import { logChannel } from './log-channel.ts'
@@ -9,11 +10,13 @@ import { namespace } from './namespace.ts'
 import { pingSource } from './ping-source.ts'
 import { secret } from './secret.ts'
 import { service } from './service.ts'
+import { subscription } from './subscription.ts'
 import { trigger } from './trigger.ts'
 import { webhookSource } from './webhook-source.ts'
 
 const table: Kind[] = [
-  ...[broker, trigger, service, webhookSource, pingSource, configMap, secret, namespace, logChannel],
+  ...[broker, trigger, channel, subscription, inMemoryChannel, logChannel],
+  ...[webhookSource, pingSource, service, configMap, secret, namespace],
   ...keptKinds,
 ]
 

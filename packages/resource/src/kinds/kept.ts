@@ -49,9 +49,6 @@ const eventing: Kind[] = [
   }),
   ...kept('eventing.knative.dev', [], { ClusterChannelProvisioner: 'clusterchannelprovisioners ccp' }, false),
   ...kept('messaging.knative.dev', [...KNATIVE, 'messaging'], {
-    Channel: 'channels ch',
-    Subscription: 'subscriptions sub',
-    InMemoryChannel: 'inmemorychannels imc',
     KafkaChannel: 'kafkachannels kc',
     NatsJetStreamChannel: 'natsjetstreamchannels natsjsmc',
     NatssChannel: 'natsschannels natssc',

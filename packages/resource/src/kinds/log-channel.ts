@@ -1,128 +1,31 @@
-// messaging.sluice.dev LogChannel: the channel on the local disk, and its bounds. As a resource of its own it is kept; a
-// Broker gets one by the channel template of its ConfigMap (../channel-template.ts).
+// messaging.sluice.dev LogChannel: a channel on the local disk, and its bounds. A Broker gets one by the channel template of
+// its ConfigMap, a Channel by its own (../channel-template.ts).
 
-import { DURATION_PATTERN, durationSchema, secondsOf } from '../ducks.ts'
-import type { Draft, JsonSchema, Kind, Report } from '../kind.ts'
-import { parseBytes } from '../quantity.ts'
-import { pathText, type Path } from '../problem.ts'
-import { isRecord } from '../resource.ts'
-import { show } from '../schema.ts'
-
-/** The bounds of a log. What is absent is the driver's default. */
-export interface LogChannelLimits {
-  /** Most bytes that triggers have still to settle; beyond, 429. */
-  readonly bytesMax?: number
-  /** How long events stay that every trigger has settled, in ms. */
-  readonly retentionMs?: number
-  /** How many bytes of them. */
-  readonly retentionBytes?: number
-}
-
-/** The least that makes sense: one segment. */
-const BYTES_MIN = 1024 * 1024
+import type { Kind } from '../kind.ts'
+import { checkLogBounds, LOG_CHANNEL, LOG_PROPERTIES } from '../log-bounds.ts'
+import { CHANNEL_CONDITIONS_SHOWN, CHANNEL_PROPERTIES, CHANNEL_RULES } from './channel.ts'
 
 /** The kind. */
 export const logChannel: Kind = {
-  group: 'messaging.sluice.dev',
-  kind: 'LogChannel',
-  plural: 'logchannels',
-  singular: 'logchannel',
-  shortNames: [],
-  categories: ['all'],
-  namespaced: true,
-  versions: ['v1alpha1'],
-  description: 'A LogChannel keeps events on the local disk.',
-  run: false,
-  naming: 'subdomain',
+  ...LOG_CHANNEL,
   fields: {
     spec: {
       type: 'object',
       description: 'How much is kept, how long, and what happens when it is full.',
       additionalProperties: false,
       properties: {
-        maxBytes: sizeSchema('Most bytes that triggers have still to settle, 1Mi or more. Default 10Gi.', '50Gi'),
-        retention: {
-          type: 'object',
-          description: 'What stays of the events that every trigger has settled, to be read again.',
-          additionalProperties: false,
-          properties: {
-            age: durationSchema('How long. Default P7D.', 'P7D'),
-            bytes: sizeSchema('How many bytes of them; 0 = none. Default 1Gi.', '10Gi'),
-          },
-        },
-        sync: {
-          type: 'string',
-          enum: ['commit', 'interval'],
-          description: 'When events are synced to the disk: commit = each before its 202. Default commit.',
-        },
-        whenFull: {
-          type: 'string',
-          enum: ['reject', 'deadLetter'],
-          description: 'Whether new events are refused, or the oldest go to the dead letters. Default reject.',
-        },
+        ...LOG_PROPERTIES,
+        ...CHANNEL_PROPERTIES,
       },
     },
   },
-  validate: validateLogChannel,
-}
-
-/** A number or a text: `validate` judges it. */
-function sizeSchema(description: string, example: string): JsonSchema {
-  return { description, examples: [example] }
-}
-
-function validateLogChannel(draft: Draft, report: Report): void {
-  const { spec } = draft
-  if (!isRecord(spec)) return
-  checkSize(spec['maxBytes'], ['spec', 'maxBytes'], BYTES_MIN, report)
-  if (isRecord(spec['retention'])) checkSize(spec['retention']['bytes'], ['spec', 'retention', 'bytes'], 0, report)
-  if (spec['sync'] === 'interval') {
-    report(notYet('sync', 'interval', 'Each event is on the disk before its 202. Write commit, or leave it out.'))
-  }
-  if (spec['whenFull'] === 'deadLetter') {
-    report(notYet('whenFull', 'deadLetter', 'A full channel refuses events. Write reject, or leave it out.'))
-  }
-}
-
-/** An error: somebody would rely on it in vain. */
-function notYet(field: string, value: string, hint: string): Parameters<Report>[0] {
-  return {
-    code: 'SLUICE_RESOURCE_NOT_ACTED_ON',
-    path: ['spec', field],
-    message: `spec.${field}: ${value} is not there yet in this version.`,
-    hint,
-  }
-}
-
-function checkSize(value: unknown, path: Path, min: number, report: Report): void {
-  const bytes = value === undefined ? undefined : bytesOf(value)
-  if (bytes === undefined || bytes >= min) return
-  report({
-    code: 'SLUICE_RESOURCE_INVALID',
-    path,
-    message: `invalid value: ${show(value)}: ${pathText(path)}`,
-    hint: `It has to be a size${min > 0 ? ' of 1Mi or more' : ''}: bytes, or a number with a unit such as 512Mi or 50Gi.`,
-  })
-}
-
-/** -1 where it is none. */
-function bytesOf(value: unknown): number {
-  if (value === 0 || value === '0') return 0
-  if (typeof value !== 'number' && typeof value !== 'string') return -1
-  try {
-    return parseBytes(String(value))
-  } catch {
-    return -1
-  }
-}
-
-/** The bounds that a valid spec names. */
-export function logChannelLimits(spec: Readonly<Record<string, unknown>> = {}): LogChannelLimits {
-  const retention = isRecord(spec['retention']) ? spec['retention'] : {}
-  const age = retention['age']
-  return {
-    ...(spec['maxBytes'] !== undefined && { bytesMax: bytesOf(spec['maxBytes']) }),
-    ...(typeof age === 'string' && new RegExp(DURATION_PATTERN).test(age) && { retentionMs: secondsOf(age) * 1000 }),
-    ...(retention['bytes'] !== undefined && { retentionBytes: bytesOf(retention['bytes']) }),
-  }
+  conditions: {
+    living: ['LogReady', 'Addressable', 'DeadLetterSinkResolved', 'EventPoliciesReady'],
+    shown: CHANNEL_CONDITIONS_SHOWN,
+  },
+  ...CHANNEL_RULES,
+  validate(draft, report) {
+    CHANNEL_RULES.validate(draft, report)
+    checkLogBounds(draft, report)
+  },
 }

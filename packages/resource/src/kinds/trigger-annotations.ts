@@ -1,9 +1,9 @@
-// The annotations of a Trigger: what Sluice can do beyond Knative's spec (SURFACE, "Trigger annotations").
+// The annotations of a Trigger and a Subscription: what Sluice can do beyond Knative's spec (SURFACE, "Trigger annotations").
 
-import type { AnnotationRule } from '../kind.ts'
+import type { AnnotationRule, Draft, Report } from '../kind.ts'
 import { isRecord, type Resource } from '../resource.ts'
 
-/** What the annotations of a Trigger ask for; absent where they say nothing. */
+/** What the annotations of a Trigger or Subscription ask for; absent where they say nothing. */
 export interface TriggerSettings {
   /** `key`: events with the same key in their order, retries included. Default `none`. */
   readonly order: 'none' | 'key'
@@ -18,7 +18,7 @@ export interface TriggerSettings {
   readonly from?: 'resume' | 'earliest' | 'latest' | { readonly time: number }
 }
 
-/** Settings of a Trigger that is stored, so that its annotations were checked. */
+/** Settings of one that is stored, so that its annotations were checked. */
 export function triggerSettings({ metadata: { annotations } }: Resource): TriggerSettings {
   const { [WINDOW]: window, [CONCURRENCY]: concurrency, [RATE]: rate, [FROM]: from } = annotations
   const ordered = (annotations[ORDER] ?? (annotations[KAFKA_ORDER] === 'ordered' ? 'key' : 'none')) === 'key'
@@ -44,8 +44,8 @@ const RATE = 'sluice.dev/rate'
 const PAUSED = 'sluice.dev/paused'
 const FROM = 'sluice.dev/from'
 
-/** The rules of each annotation that a Trigger knows. */
-export const TRIGGER_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
+/** The rules of each annotation that a Subscription knows. */
+export const SUBSCRIPTION_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
   [ORDER]: choice('Whether events with the same key keep their order.', ['none', 'key']),
   [WINDOW]: wholeNumber('How many events may be out and not yet settled. Default 256.', 100_000),
   [CONCURRENCY]: wholeNumber('How many deliveries may run at once; at most the window.', 10_000),
@@ -69,6 +69,11 @@ export const TRIGGER_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
         : 'resume, earliest, latest, or an RFC 3339 time such as 2026-11-24T18:48:23Z',
   },
   [KAFKA_ORDER]: choice('Knative: whether events keep their order.', ['ordered', 'unordered']),
+}
+
+/** The rules of each annotation that a Trigger knows. */
+export const TRIGGER_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
+  ...SUBSCRIPTION_ANNOTATIONS,
   'eventing.knative.dev/injection': choice('Knative: whether a missing default Broker is made.', [
     'enabled',
     'disabled',
@@ -78,6 +83,19 @@ export const TRIGGER_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
     refuse: (value) =>
       isObjectReference(value) ? undefined : 'an object reference as JSON, with kind, name and apiVersion',
   },
+}
+
+/** The rule between two of them. */
+export function checkWindow({ metadata: { annotations } }: Draft, report: Report): void {
+  const window = Number(annotations[WINDOW] ?? Number.NaN)
+  const concurrency = Number(annotations[CONCURRENCY] ?? Number.NaN)
+  if (!(concurrency > window)) return
+  report({
+    code: 'SLUICE_RESOURCE_INVALID_ANNOTATION',
+    path: ['metadata', 'annotations', CONCURRENCY],
+    message: `Annotation ${CONCURRENCY} is ${concurrency}, more than ${WINDOW}, which is ${window}.`,
+    hint: 'Only events of the window are delivered: raise it, or lower the concurrency.',
+  })
 }
 
 function choice(description: string, values: string[]): AnnotationRule {

@@ -4,6 +4,7 @@ import { AGE, column, READINESS } from '../columns.ts'
 import {
   checkDelivery,
   checkDestination,
+  convertDestination,
   defaultDelivery,
   defaultNamespace,
   DELIVERY_SCHEMA,
@@ -15,7 +16,7 @@ import type { DeliverySpec, Destination } from '../ducks.ts'
 import { checkFilters } from '../filters.ts'
 import type { Draft, JsonSchema, Kind, Reference, Report } from '../kind.ts'
 import { groupOf, isRecord, type Resource } from '../resource.ts'
-import { CONCURRENCY, TRIGGER_ANNOTATIONS, WINDOW } from './trigger-annotations.ts'
+import { checkWindow, TRIGGER_ANNOTATIONS } from './trigger-annotations.ts'
 
 /** The spec of a Trigger that is stored. */
 export interface TriggerSpec {
@@ -139,39 +140,10 @@ export const trigger: Kind = {
 function convertTrigger({ spec }: Draft, version: string, report: Report): void {
   if (!isRecord(spec)) return
   const { subscriber, filter } = spec
-  if (isRecord(subscriber)) spec['subscriber'] = convertSubscriber(subscriber, version, report)
+  spec['subscriber'] = convertDestination(subscriber, ['spec', 'subscriber'], version, report)
   if (version !== 'v1' && isRecord(filter) && isRecord(filter['sourceAndType'])) {
     const { sourceAndType, ...rest } = filter
     spec['filter'] = { ...rest, attributes: { ...attributesOf(sourceAndType), ...asRecord(rest['attributes']) } }
-  }
-}
-
-function convertSubscriber(subscriber: Record<string, unknown>, version: string, report: Report): unknown {
-  const { apiVersion, kind, name, namespace, dnsName, ...rest } = subscriber
-  if (typeof dnsName === 'string') return { ...rest, uri: `http://${dnsName}` }
-  if (rest['ref'] !== undefined || kind === undefined || name === undefined) return subscriber
-  if (version === 'v1') {
-    report({
-      severity: 'warning',
-      code: 'SLUICE_RESOURCE_OLD_FORM',
-      path: ['spec', 'subscriber'],
-      at: 'key',
-      message: 'spec.subscriber is a bare object reference; that was the form of v1alpha1.',
-      hint: 'Put apiVersion, kind and name under ref.',
-    })
-  }
-  const { uri, CACerts, audience, ...unknown } = rest
-  const ref = {
-    kind,
-    name,
-    ...(apiVersion !== undefined && { apiVersion }),
-    ...(namespace !== undefined && { namespace }),
-  }
-  return {
-    ref: { ...ref, ...unknown },
-    ...(uri !== undefined && { uri }),
-    ...(CACerts !== undefined && { CACerts }),
-    ...(audience !== undefined && { audience }),
   }
 }
 
@@ -247,18 +219,6 @@ function checkBroker(spec: Record<string, unknown>, metadata: Draft['metadata'],
       hint: `A Trigger belongs to a Broker of its own namespace, ${metadata.namespace}.`,
     })
   }
-}
-
-function checkWindow({ metadata: { annotations } }: Draft, report: Report): void {
-  const window = Number(annotations[WINDOW] ?? Number.NaN)
-  const concurrency = Number(annotations[CONCURRENCY] ?? Number.NaN)
-  if (!(concurrency > window)) return
-  report({
-    code: 'SLUICE_RESOURCE_INVALID_ANNOTATION',
-    path: ['metadata', 'annotations', CONCURRENCY],
-    message: `Annotation ${CONCURRENCY} is ${concurrency}, more than ${WINDOW}, which is ${window}.`,
-    hint: 'Only events of the window are delivered: raise it, or lower the concurrency.',
-  })
 }
 
 const DEPENDENCY = 'knative.dev/dependency'

@@ -1,0 +1,64 @@
+// What a controller does for the server and the command. controller.ts keeps these promises.
+
+import type { Broker, BrokerName } from '@sluice/broker'
+import type { ChannelState } from '@sluice/channel'
+import type { SluiceError } from '@sluice/event'
+import type {
+  ApplyOptions,
+  Declared,
+  Identity,
+  Problem,
+  Resource,
+  ResourceStore,
+  ResourceWriter,
+} from '@sluice/resource'
+import type { Operations } from './operations.ts'
+import type { Sources } from './sources.ts'
+
+/** Runs what is declared. One of its kind in a process. */
+export interface Controller {
+  /** Read it through {@link get} and {@link list}, which bring the statuses up to now. */
+  readonly store: ResourceStore
+  /** Writes one resource at a time, as the API does. What it writes runs as what is applied does, from its commit on. */
+  readonly writer: ResourceWriter
+  /** The broker that takes events of the Broker of this name now. */
+  broker(namespace: string, name: string): Broker | undefined
+  /** The one that takes events of the channel of this name now, of whichever kind. */
+  channel(namespace: string, name: string): Broker | undefined
+  /**
+   * Why what is declared takes no events now: `SLUICE_CHANNEL_UNAVAILABLE`, 503, with the time until it is
+   * tried again. `undefined` where none is declared, and where it takes them.
+   */
+  unavailable(namespace: string, name: string, of?: 'Broker' | 'Channel'): SluiceError | undefined
+  /** Those that take requests. */
+  readonly sources: Pick<Sources, 'mounted'>
+  /** Those that take events now. */
+  brokers(): Iterable<Broker>
+  /** Those that are declared and take no events now, as {@link unavailable} says. */
+  waiting(): Iterable<BrokerName>
+  /** Whether its channel works; where not, why. */
+  channelState(broker: Broker): ChannelState
+  /**
+   * Makes `declared` all that the files say. Resolves once every broker takes events and every trigger is subscribed,
+   * or says in its conditions why not: what can't be done now is tried again by itself, and what takes longer than 10 s
+   * goes on by itself. With problems, and nothing changed, where something immutable changed. Applies are made in turn.
+   * Rejects with `SLUICE_DRAINING`, and changes nothing, once {@link close} was called.
+   */
+  apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]>
+  /** The resource with its status as of now. */
+  get(identity: Identity): Resource | undefined
+  /** All of a kind, with their statuses as of now. */
+  list(of: { group: string; kind: string }): Resource[]
+  /** What people do to triggers beside changing their resources. */
+  readonly operations: Operations
+  /** A line for each broker and trigger: where it is or goes, and if it isn't ready, why. */
+  summary(): string[]
+  /** Drains and closes every broker, as its `close`. Removed ones that need longer than `deadlineMs` are left. */
+  close(options: { deadlineMs: number }): Promise<void>
+}
+
+/** Of {@link Controller.apply}. */
+export interface ApplyFiles extends Pick<ApplyOptions, 'locate'> {
+  /** Where brokers are reached: their addresses are `{base}/{namespace}/{name}`. */
+  base: string
+}
