@@ -251,7 +251,10 @@ class BrokerRun {
     const trigger = ({ id }: { id: string }): Trigger => ledger.triggers.get(id)!
     const heard: Partial<Observer> = {
       accepted: (_broker, { id }) => ledger.accepted(id),
-      attempted: (of, event, _outcome, at, attempt) => ledger.attempted(trigger(of), event, at, attempt),
+      attempted: (of, event, _outcome, at, attempt) =>
+        at === 'reply'
+          ? ledger.wrong(`${of.id} sends a reply somewhere, and a Trigger's go to its broker`)
+          : ledger.attempted(trigger(of), event, at, attempt),
       parked: (of, event, delayMs) => ledger.parked(trigger(of), event, delayMs),
       settled: (of, event) => ledger.settled(trigger(of), event),
       deadLettered: (of, event, into, reason) => ledger.deadLettered(trigger(of), event, into, reason === 'loop'),
