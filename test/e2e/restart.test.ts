@@ -70,6 +70,31 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('after %s', (signal) => {
   })
 })
 
+test('with sync: interval a kill loses nothing either', async () => {
+  const data = dataFolder()
+  const taker = await subscriber()
+  const config = `---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: fast}
+data:
+  channel-template-spec: |
+    apiVersion: messaging.sluice.dev/v1alpha1
+    kind: LogChannel
+    spec: {sync: interval}
+`
+  const withConfig = broker('default', '{config: {apiVersion: v1, kind: ConfigMap, name: fast}}')
+  const yaml = config + withConfig + trigger('taker', taker.url)
+  const first = await startOn(data, yaml)
+  const senders = load(first.broker, 8)
+  await senders.acceptedAtLeast(1000)
+  await Promise.all([first.stop('SIGKILL'), senders.over])
+  const second = await startOn(data, yaml)
+  await settled(second.api)
+  const delivered = idsOf(taker)
+  expect([...senders.accepted].filter((id) => !delivered.has(id))).toEqual([])
+})
+
 test('tries and their due times go on where they were: none is made too early, and none too many (fault 20)', async () => {
   const data = dataFolder()
   const atMs: number[] = []

@@ -15,6 +15,11 @@ export interface LogLimits {
   readonly pendingBytesMax: number
   /** Progress is saved so often, in ms, while there is any. Default 50. */
   readonly progressMs: number
+  /**
+   * Syncs are made so often, in ms, instead of before `publish` resolves: then what was stored since the last one does not
+   * survive a power loss, nor a crash of the operating system; the end of the process alone costs nothing. Default: before.
+   */
+  readonly syncMs: number | undefined
 }
 
 const MIB = 1024 * 1024
@@ -30,5 +35,6 @@ export function limitsOf(given: Partial<LogLimits>): LogLimits {
     parkedMax: given.parkedMax ?? 100_000,
     pendingBytesMax: given.pendingBytesMax ?? 64 * MIB,
     progressMs: given.progressMs ?? 50,
+    syncMs: given.syncMs,
   }
 }

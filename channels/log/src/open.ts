@@ -111,6 +111,7 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
     committed: (batch) => channel!.committed(batch),
     failed: (entries, error) => channel!.failed(entries, error),
     changed: (failure) => changed('events', failure),
+    ...(limits.syncMs !== undefined && { syncMs: limits.syncMs }),
     ...(synced !== undefined && { synced }),
     ...(retrying !== undefined && { retrying }),
     damaged: (problem) => damaged?.(problem, 'events'),

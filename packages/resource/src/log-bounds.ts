@@ -15,6 +15,8 @@ export interface LogChannelLimits {
   readonly retentionMs?: number
   /** How many bytes of them. */
   readonly retentionBytes?: number
+  /** Syncs are made so often, in ms, instead of before each 202. */
+  readonly syncMs?: number
 }
 
 /** The kind, as far as its templates know it; the rest stands in kinds/log-channel.ts. */
@@ -34,6 +36,8 @@ export const LOG_CHANNEL: Kind = {
 
 /** The least that makes sense: one segment. */
 const BYTES_MIN = 1024 * 1024
+/** Of `sync: interval`. */
+const SYNC_INTERVAL_MS = 1000
 
 /** Their schema. */
 export const LOG_PROPERTIES: Readonly<Record<string, JsonSchema>> = {
@@ -50,7 +54,9 @@ export const LOG_PROPERTIES: Readonly<Record<string, JsonSchema>> = {
   sync: {
     type: 'string',
     enum: ['commit', 'interval'],
-    description: 'When events are synced to the disk: commit = each before its 202. Default commit.',
+    description:
+      'When events are synced to the disk: commit = each before its 202; interval = once a second, so that a power ' +
+      'loss takes what was accepted in the last one. Default commit.',
   },
   whenFull: {
     type: 'string',
@@ -70,9 +76,6 @@ export function checkLogBounds(draft: Draft, report: Report): void {
   if (!isRecord(spec)) return
   checkSize(spec['maxBytes'], ['spec', 'maxBytes'], BYTES_MIN, report)
   if (isRecord(spec['retention'])) checkSize(spec['retention']['bytes'], ['spec', 'retention', 'bytes'], 0, report)
-  if (spec['sync'] === 'interval') {
-    report(notYet('sync', 'interval', 'Each event is on the disk before its 202. Write commit, or leave it out.'))
-  }
   if (spec['whenFull'] === 'deadLetter') {
     report(notYet('whenFull', 'deadLetter', 'A full channel refuses events. Write reject, or leave it out.'))
   }
@@ -117,6 +120,7 @@ export function logChannelLimits(spec: Readonly<Record<string, unknown>> = {}): 
   return {
     ...(spec['maxBytes'] !== undefined && { bytesMax: bytesOf(spec['maxBytes']) }),
     ...(typeof age === 'string' && new RegExp(DURATION_PATTERN).test(age) && { retentionMs: secondsOf(age) * 1000 }),
+    ...(spec['sync'] === 'interval' && { syncMs: SYNC_INTERVAL_MS }),
     ...(retention['bytes'] !== undefined && { retentionBytes: bytesOf(retention['bytes']) }),
   }
 }

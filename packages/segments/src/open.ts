@@ -8,7 +8,8 @@ import { diskFailed } from './explain.ts'
 import { clearUnreadable, dropLast, findSegments, type Found, type Problem } from './find.ts'
 import { scan, type ScanOptions, type ScanResult } from './scan.ts'
 import type { Segment } from './segment.ts'
-import { SegmentStore, type StoreOptions } from './store.ts'
+import type { StoreOptions } from './store-options.ts'
+import { SegmentStore } from './store.ts'
 
 export interface OpenOptions<Entry> extends StoreOptions<Entry> {
   /** Entries up to this sequence number were durable, as somebody else has recorded. Default: nobody knows. */

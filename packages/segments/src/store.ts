@@ -7,49 +7,21 @@
 // store refuses until a new file can be made (DESIGN "The log"; a failed sync is never tried again on the same handle).
 
 import { randomInt } from 'node:crypto'
-import type { Clock, Timer } from '@sluice/clock'
+import type { Timer } from '@sluice/clock'
 import type { SluiceError } from '@sluice/event'
-import type { Batch, Committed } from './batch.ts'
+import type { Batch } from './batch.ts'
 import { Blocks } from './blocks.ts'
 import { Damages } from './damages.ts'
-import type { Disk } from './disk.ts'
 import { Entries } from './entries.ts'
 import { diskFailed } from './explain.ts'
-import type { Found, Problem } from './find.ts'
+import type { Found } from './find.ts'
 import { FRAME_HEAD, announcedLength, frameBytes, sealFrame } from './frame.ts'
 import { quarantine } from './quarantine.ts'
 import { Recent, type Slab } from './recent.ts'
 import { scan, type ScanOptions, type ScanResult } from './scan.ts'
 import { FORMAT, fileName, headFrame, type Segment } from './segment.ts'
+import type { StoreOptions } from './store-options.ts'
 import { SegmentWriter } from './writer.ts'
-
-export interface StoreOptions<Entry> {
-  disk: Disk
-  clock: Clock
-  folder: string
-  /** Stands in each segment's head: `events`, `progress`, `dead-letters`. */
-  name: string
-  /** Size of a segment: the first one's, then each has twice as much as the one before, up to the maximum. */
-  segmentBytes: { readonly first: number; readonly max: number }
-  /** Bytes of the buffers that entries are collected in; a larger entry gets one of its own. */
-  slabBytes: number
-  /** Bytes of the last writes that are kept in memory. */
-  recentBytes: number
-  /** Bytes of what was read from the disk that are kept in memory. */
-  cacheBytes: number
-  /** These entries are durable. Called in the order of appending. */
-  committed: (batch: Committed<Entry>) => void
-  /** These could not be stored; nothing of them counts. */
-  failed: (entries: readonly Entry[], error: SluiceError) => void
-  /** The disk has failed a write or its sync; what was to be stored is written once more, into a new file. */
-  retrying?: (failure: SluiceError) => void
-  /** The disk fails, or works again (`undefined`). */
-  changed?: (failure: SluiceError | undefined) => void
-  /** One write and sync took so many ms. */
-  synced?: (ms: number) => void
-  /** What was durable turns out to be unreadable, beyond what the open has told. */
-  damaged?: (problem: Problem) => void
-}
 
 const RETRY_MS = 1000
 const SALT_MAX = 2 ** 32
@@ -97,7 +69,9 @@ export class SegmentStore<Entry> {
     this.#recent = new Recent(options.slabBytes, options.recentBytes)
     this.#blocks = new Blocks(options.disk, options.cacheBytes)
     this.#entries = new Entries(this.#recent, this.#blocks, this.#damages)
-    this.#writer = new SegmentWriter(options.disk, options.folder)
+    const { disk, folder, clock, syncMs } = options
+    const interval = syncMs === undefined ? undefined : { clock, everyMs: syncMs, failed: this.#syncFailed }
+    this.#writer = new SegmentWriter(disk, folder, interval)
   }
 
   /** The sequence number that the next entry gets. */
@@ -279,6 +253,12 @@ export class SegmentStore<Entry> {
     if (batch.isSecondTry) this.#giveUp(batches, error)
     else for (const each of batches) this.#appendAgain(each)
     for (const { slab } of batches) slab.pins-- // not before: their bytes were still needed
+  }
+
+  /** Of a sync that nothing waited for. A file that has failed one is not to be trusted with more. */
+  readonly #syncFailed = (segment: Segment, error: unknown): void => {
+    this.#options.retrying?.(diskFailed(segment.path, error))
+    if (this.#tail === segment) this.roll()
   }
 
   /** The same frames, in a new segment. */

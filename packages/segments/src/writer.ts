@@ -1,6 +1,7 @@
 // Writes segments' files: preallocated ones, so that a sync has only data to write and no metadata (DESIGN "The log").
 // The next file is prepared while the present one is written; on a full disk it is what is left in reserve.
 
+import type { Clock, Timer } from '@sluice/clock'
 import type { Disk, DiskFile } from './disk.ts'
 import type { Segment } from './segment.ts'
 
@@ -8,9 +9,19 @@ import type { Segment } from './segment.ts'
 export const PREPARED = 'prepared'
 const ZEROS = Buffer.alloc(1024 * 1024)
 
+/** Syncs are made so often, instead of before what was written counts. */
+export interface SyncInterval {
+  readonly clock: Clock
+  readonly everyMs: number
+  /** What was written to this segment since the sync before may not be on the disk. Nothing more should be written there. */
+  readonly failed: (segment: Segment, error: unknown) => void
+}
+
 interface Writing {
   readonly segment: Segment
   readonly file: DiskFile
+  /** Something was written after the last sync. */
+  isUnsynced: boolean
   /** Its name is durable. */
   isNamed: boolean
 }
@@ -26,6 +37,8 @@ type Preparing = Promise<Prepared | undefined>
 export class SegmentWriter {
   readonly #disk: Disk
   readonly #folder: string
+  readonly #interval: SyncInterval | undefined
+  #syncTimer: Timer | undefined
   #writing: Writing | undefined
   /** Under way, or there until it is used: never two at once, for there is one name. */
   #preparing: Preparing | undefined
@@ -33,15 +46,17 @@ export class SegmentWriter {
   /** Files of which nothing counts, and which are still to be removed. */
   readonly #leftovers = new Set<string>()
 
-  constructor(disk: Disk, folder: string) {
+  constructor(disk: Disk, folder: string, interval?: SyncInterval) {
     this.#disk = disk
     this.#folder = folder
+    this.#interval = interval
   }
 
-  /** Writes the bytes at `at` of the segment, and makes them durable. */
+  /** Writes the bytes at `at` of the segment, and makes them durable, or sees to it that they will be. */
   async write(segment: Segment, bytes: Buffer, at: number): Promise<void> {
     const writing = this.#writing?.segment === segment ? this.#writing : await this.#begin(segment)
     await writing.file.write(bytes, at)
+    if (this.#interval !== undefined && writing.isNamed) return this.#syncLater(writing, this.#interval)
     await writing.file.sync()
     if (writing.isNamed) return
     await this.#disk.syncFolder(this.#folder)
@@ -70,7 +85,10 @@ export class SegmentWriter {
     const writing = this.#writing
     if (writing?.segment === segment) {
       this.#writing = undefined
-      this.#later(cut(writing.file, segment.bytes).then(() => this.removeLeftovers().catch(() => {})))
+      const syncing = Promise.all(this.#closing)
+      this.#later(
+        syncing.then(() => cut(writing.file, segment.bytes)).then(() => this.removeLeftovers().catch(() => {})),
+      )
     } else this.#later(this.removeLeftovers().catch(() => {}))
   }
 
@@ -87,19 +105,44 @@ export class SegmentWriter {
     }
   }
 
+  #syncLater(writing: Writing, { clock, everyMs }: SyncInterval): void {
+    writing.isUnsynced = true
+    this.#syncTimer ??= clock.setTimer(everyMs, () => {
+      this.#syncTimer = undefined
+      const now = this.#writing
+      if (now?.isUnsynced) this.#later(this.#sync(now))
+    })
+  }
+
+  /** Once it is over, what was written before is on the disk, or it is told that it may not be. */
+  async #sync(writing: Writing): Promise<void> {
+    if (!writing.isUnsynced) return
+    writing.isUnsynced = false // what is written meanwhile is for the next one
+    try {
+      await writing.file.sync()
+    } catch (error) {
+      this.#interval!.failed(writing.segment, error)
+    }
+  }
+
   async close(): Promise<void> {
+    this.#syncTimer?.cancel()
     const prepared = await this.#preparing?.catch(() => undefined)
     await prepared?.file.close()
     const writing = this.#writing
+    if (writing !== undefined) await this.#sync(writing)
+    await Promise.all(this.#closing) // a sync that is under way needs its file
     if (writing !== undefined) await cut(writing.file, writing.segment.bytes)
-    await Promise.all(this.#closing)
   }
 
   async #begin(segment: Segment): Promise<Writing> {
     const before = this.#writing
-    if (before !== undefined) this.#later(cut(before.file, before.segment.bytes))
     this.#writing = undefined
-    const writing = { segment, file: await this.#fileFor(segment), isNamed: false }
+    if (before !== undefined) {
+      await this.#sync(before) // before anything that follows it is durable
+      this.#later(Promise.all(this.#closing).then(() => cut(before.file, before.segment.bytes)))
+    }
+    const writing = { segment, file: await this.#fileFor(segment), isUnsynced: false, isNamed: false }
     this.#writing = writing
     return writing
   }
