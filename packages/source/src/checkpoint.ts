@@ -4,15 +4,16 @@ import type { Checkpoint } from './source.ts'
 
 /** Empty unless it is given something. */
 export function memoryCheckpoint(kept?: Buffer): Checkpoint {
-  let bytes = kept
+  let pieces = kept === undefined ? undefined : [kept]
   return {
     durable: false,
-    load: async () => bytes,
+    load: async () => pieces && Buffer.concat(pieces),
     save: async (all) => {
-      bytes = all
+      pieces = [all]
     },
     append: async (more) => {
-      bytes = Buffer.concat([bytes ?? Buffer.alloc(0), more])
+      pieces ??= []
+      pieces.push(more)
     },
   }
 }
