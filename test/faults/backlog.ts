@@ -1,8 +1,7 @@
 // A backlog, and a restart over it (fault 47): the tests make a small one, `pnpm faults --backlog N` as large a one as one likes.
 
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { Agent, request } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -104,8 +103,9 @@ async function fill(url: string, events: number, tell: (line: string) => void): 
     while (next < events) {
       const from = next
       next += Math.min(AT_ONCE, events - from)
-      await postBatch(url, from, next, agent)
-      if (next % 100_000 === 0) tell(`${next} stored`)
+      const until = next
+      await postBatch(url, from, until, agent)
+      if (until % 100_000 === 0) tell(`${until} stored`)
     }
   }
   await Promise.all(Array.from({ length: SENDERS }, send))

@@ -67,7 +67,7 @@ export class Ledger {
   /** Events that were answered 202 and have not come to an end yet, by `end` and id. */
   readonly #owed = new Set<string>()
   readonly #kills: { readonly killMs: number; readonly wasTraced: boolean }[] = []
-  readonly #answers: { readonly atMs: number; readonly tookMs: number }[] = []
+  readonly #answers: { readonly sentMs: number; readonly atMs: number }[] = []
   #acked = 0
   readonly #violations: string[] = []
   #changed = Promise.withResolvers<void>()
@@ -81,9 +81,9 @@ export class Ledger {
     this.#sent.set(sent.id, sent)
   }
 
-  /** It was answered with this status, or (0) not at all, after so long. */
-  answered(sent: Sent, status: number, tookMs: number): void {
-    this.#answers.push({ atMs: performance.now(), tookMs })
+  /** It was sent at this time, and is answered with this status now, or (0) not at all. */
+  answered(sent: Sent, status: number, sentMs: number): void {
+    this.#answers.push({ sentMs, atMs: performance.now() })
     const isFirst = !isAcked(sent)
     sent.answers.push(status)
     if (status !== 202 || !isFirst) return this.#tell()
@@ -257,11 +257,11 @@ export class Ledger {
     return { duplicates, duplicatesMax, reachMs, unexplained }
   }
 
-  /** How long an answer took in the second before a kill, or would have, at most. */
+  /** How long an answer took in the second before a kill, or had taken by then, at most. */
   #slowest(killMs: number): number {
     let slowestMs = 0
-    for (const { atMs, tookMs } of this.#answers) {
-      if (atMs > killMs - LATELY_MS && atMs < killMs + UNDER_WAY_MS) slowestMs = Math.max(slowestMs, tookMs)
+    for (const { sentMs, atMs } of this.#answers) {
+      if (atMs > killMs - LATELY_MS && sentMs < killMs) slowestMs = Math.max(slowestMs, Math.min(atMs, killMs) - sentMs)
     }
     return slowestMs
   }
@@ -285,8 +285,8 @@ const NEVER: Span = { killMs: Infinity, fromMs: Infinity }
 /** The {@link Route.end} of what is kept in the dead-letter box. */
 export const BOX = 'box'
 
-/** What a killed process had on its way is read for a moment after it. */
-const UNDER_WAY_MS = 100
+/** What a killed process had on its way is read for a moment after it; the next one takes longer than that to start. */
+const UNDER_WAY_MS = 200
 const LATELY_MS = 1000
 
 /** How often it may be stored: each 202, and each sending that nobody answered. */

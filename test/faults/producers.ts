@@ -53,7 +53,7 @@ export function startProducers(ledger: Ledger, broker: string | undefined, optio
     while (target === undefined) await aimed.promise
     const sentMs = performance.now()
     const status = await post(target, sent, agent)
-    ledger.answered(sent, status, performance.now() - sentMs)
+    ledger.answered(sent, status, sentMs)
     if (status !== 202) await Promise.race([aimed.promise, new Promise((resolve) => setTimeout(resolve, AGAIN_MS))])
     return status === 202
   }
