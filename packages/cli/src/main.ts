@@ -15,7 +15,7 @@ import {
   wholeNumber,
   word,
 } from './flags.ts'
-import { describeCommand, getCommand } from './resource-words.ts'
+import { applyCommand, deleteCommand, describeCommand, diffCommand, getCommand } from './resource-words.ts'
 import {
   deadLettersCommand,
   explainCommand,
@@ -47,6 +47,9 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addCommand(validateCommand())
     .addCommand(getCommand())
     .addCommand(describeCommand())
+    .addCommand(applyCommand())
+    .addCommand(diffCommand())
+    .addCommand(deleteCommand())
     .addCommand(sendCommand())
     .addCommand(deadLettersCommand())
     .addCommand(pauseCommand())

@@ -59,10 +59,7 @@ export async function request(
  * @throws an Error as {@link request} does, also where the answer breaks off; of an answer that is no 200, with its body
  */
 export async function* lines(url: string): AsyncGenerator<string, void> {
-  const send = url.startsWith('https:') ? httpsRequest : httpRequest
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    send(url, resolve).on('error', reject).end()
-  })
+  const response = await requestStream(url)
   if (response.statusCode !== 200) throw new Error(`it answered ${response.statusCode}: ${await text(response)}`)
   yield* createInterface({ input: response })
 }

@@ -1,7 +1,7 @@
 // The words for resources of a running sluice: look at them, and change them.
 
 import { Option, type Command } from 'commander'
-import { allNamespacesFlag, clientWord, outputFlag } from './flags.ts'
+import { allNamespacesFlag, clientWord, collect, outputFlag } from './flags.ts'
 
 const KINDS = 'KIND, KIND/NAME or KINDS with commas, by plural, singular or short name; all'
 
@@ -27,4 +27,34 @@ export function describeCommand(): Command {
     .action(async (kind: string, names: string[], options) =>
       (await import('./describe.ts')).describe([kind, ...names], options),
     )
+}
+
+/** `sluice apply`. */
+export function applyCommand(): Command {
+  return clientWord('apply', 'Write the resources of files into a running sluice, which keeps them.')
+    .addOption(filesFlag().makeOptionMandatory())
+    .option('--dry-run', 'say what would become of them, and change nothing')
+    .action(async (options) => (await import('./apply.ts')).apply(options))
+}
+
+/** `sluice diff`. */
+export function diffCommand(): Command {
+  return clientWord('diff', 'What apply would change, as a diff; exits with 1 where that is anything.')
+    .addOption(filesFlag().makeOptionMandatory())
+    .action(async (options) => (await import('./apply.ts')).diff(options))
+}
+
+/** `sluice delete`. */
+export function deleteCommand(): Command {
+  return clientWord('delete', 'Remove resources that came through the API from a running sluice.')
+    .argument('[words...]', 'KIND NAME..., or KIND/NAME...')
+    .addOption(filesFlag())
+    .option('--ignore-not-found', 'what is not there is no failure')
+    .action(async (words: string[], options) => (await import('./apply.ts')).remove(words, options))
+}
+
+function filesFlag(): Option {
+  return new Option('-f, --filename <path>', 'a folder, read recursively, or a file; may be repeated').argParser(
+    collect,
+  )
 }

@@ -26,6 +26,8 @@ export interface Loaded {
   readonly sight: Sight
   /** The place of a path inside a resource of this load, for what is found out later. Parses its document again. */
   readonly locate: (declared: Declared, path: Path) => Origin
+  /** What was written, before defaults and conversion. Parses its document again. */
+  readonly written: (declared: Declared) => Record<string, unknown>
 }
 
 /** A file and what stands in it. */
@@ -109,6 +111,7 @@ export async function loadTexts(
     files,
     texts,
     locate: (declared, path) => locateAgain(load.places.get(declared), declared, path),
+    written: (declared) => writtenAgain(load.places.get(declared)!),
   }
 }
 
@@ -325,9 +328,20 @@ function locateAgain(place: Place | undefined, { origin }: Declared, path: Path)
   return originOf(place.source, offsetAgain(place, path))
 }
 
+function writtenAgain(place: Place): Record<string, unknown> {
+  let value: unknown = documentAgain(place).document?.value
+  for (const step of place.base) value = isRecord(value) || Array.isArray(value) ? Reflect.get(value, step) : undefined
+  return isRecord(value) ? value : {}
+}
+
+function offsetAgain(place: Place, path: Path): number {
+  const { document, from } = documentAgain(place)
+  return document === undefined ? place.start : from + document.locate([...place.base, ...path], 'value')
+}
+
 /** Nodes are not kept: a hundred bytes for each value of each file, for the few that are asked for. */
-function offsetAgain({ source, start, end, base }: Place, path: Path): number {
+function documentAgain({ source, start, end }: Place): { document: YamlDocument | undefined; from: number } {
   const from = source.text.lastIndexOf('\n', start - 1) + 1
   const [document] = readDocuments(source.text.slice(from, end))
-  return document === undefined ? start : from + document.locate([...base, ...path], 'value')
+  return { document, from }
 }
