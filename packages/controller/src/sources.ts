@@ -7,7 +7,7 @@ import { within } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
 import { groupOf, keyOf, nameOf, identityOf, readyCondition, type Change, type Resource, type ResourceStore } from '@sluice/resource' // prettier-ignore
 import type { SourceDriver, SourceHttp } from '@sluice/source'
-import { pathOf, type Addresses } from './addresses.ts'
+import type { Addresses } from './addresses.ts'
 import { removeCheckpoint } from './checkpoint.ts'
 import { namesIn } from './data.ts'
 import { isReadyAsBefore } from './plans.ts'
@@ -105,7 +105,7 @@ export class Sources {
     if (known !== undefined) return this.#begin(known.set(resource, url))
     const declared = new DeclaredSource(resource, url, this.#options, () => this.#tellLater())
     this.#declared.set(key, declared)
-    const path = pathOf(resource)
+    const path = nameOfSource(resource)
     this.#byPath.set(path, (this.#byPath.get(path) ?? new Set()).add(declared))
     this.#begin(declared.open())
   }
@@ -114,7 +114,7 @@ export class Sources {
     const declared = this.#declared.get(key)
     if (declared === undefined) return
     this.#declared.delete(key)
-    const path = pathOf(declared.resource)
+    const path = nameOfSource(declared.resource)
     const named = this.#byPath.get(path)
     named?.delete(declared)
     if (named?.size === 0) this.#byPath.delete(path)
@@ -206,6 +206,11 @@ export class Sources {
     await within(clock, deadlineMs, Promise.all([...ends, ...this.#leaving]))
     return Math.max(0, endMs - clock.monotonic())
   }
+}
+
+/** `namespace/name`, as in its path. */
+function nameOfSource({ metadata }: Resource): string {
+  return `${metadata.namespace}/${metadata.name}`
 }
 
 function kindOf({ apiVersion, kind }: Resource): string {
