@@ -88,6 +88,17 @@ test('a sink that is a URL has the event once it has answered; what it refuses f
   expect(await refusal(send(here))).toBe('502 SLUICE_SINK_FAILED')
 })
 
+test('a channel as sink takes the events without a way around by HTTP', async () => {
+  const events: string[] = []
+  const here = scene({ observer: { accepted: ({ name }, { type }) => void events.push(`${name} ${type}`) } })
+  const apiVersion = 'messaging.knative.dev/v1'
+  const channel = declare({ apiVersion, kind: 'InMemoryChannel', metadata: { name: 'orders' }, spec: {} })
+  await here.apply(hook({}, { ref: { apiVersion, kind: 'InMemoryChannel', name: 'orders' } }), channel)
+  expect(await send(here)).toMatchObject({ status: 202 })
+  expect(events).toEqual(['orders shop.order'])
+  expect(shop(here).status).toMatchObject({ sinkUri: 'http://127.0.0.1:8080/channels/default/orders' })
+})
+
 test('a spec that changes counts from the next request on, and the number of the generation says so', async () => {
   const here = scene()
   await here.apply(hook(), broker())
