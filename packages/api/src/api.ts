@@ -20,13 +20,14 @@ import {
 import { openapiIndex, openapiOf, swagger } from './openapi.ts'
 import { get, list } from './read.ts'
 import type { Resources } from './resources.ts'
+import { sortedLists } from './sorted.ts'
 import { Watches } from './watch.ts'
 import { create, patch, remove, removeAll, update } from './write.ts'
 
 /** What the API serves. */
 export interface ApiOptions {
   /** A controller is one. */
-  readonly resources: Omit<Resources, 'now' | 'catalog'>
+  readonly resources: Pick<Resources, 'store' | 'writer' | 'get' | 'refresh' | 'shown'>
   readonly clock: Clock
   /** Of Sluice. */
   readonly version: string
@@ -52,7 +53,9 @@ export function resourceApi({ resources, clock, version, limits: given }: ApiOpt
     store: resources.store,
     writer: resources.writer,
     get: (identity) => resources.get(identity),
-    list: (of) => resources.list(of),
+    refresh: () => resources.refresh(),
+    shown: (resource) => resources.shown(resource),
+    sorted: sortedLists(resources.store),
     now: () => clock.now(),
     catalog: catalogOf(resources.store),
   }

@@ -8,7 +8,7 @@ import type { Resources } from './resources.ts'
 
 /** All of a kind, declared or implied; `undefined` of a kind of which none is implied. */
 export function withImplied(resources: Resources, { group, kind }: Kind): Resource[] | undefined {
-  const declared = (): Resource[] => resources.list({ group, kind })
+  const declared = (): Resource[] => resources.store.list({ group, kind })
   if (group === '' && kind === 'Namespace') return merged(declared().map(active), namespacesIn(resources))
   if (group === 'apiextensions.k8s.io' && kind === 'CustomResourceDefinition')
     return merged(declared(), definitions(resources))

@@ -2,13 +2,13 @@
 
 import type { ServerResponse } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
-import { once } from 'node:events'
 import { apiVersionOf, type Resource } from '@sluice/resource'
 import type { Target } from './catalog.ts'
 import { badRequest, expired, notFound } from './errors.ts'
 import { includedObject, send, type Wanted } from './http.ts'
 import { implied, withImplied } from './implied.ts'
 import type { Resources } from './resources.ts'
+import { placeOf, sorted } from './sorted.ts'
 import { present, presentPartial } from './present.ts'
 import { selectorOf } from './selectors.ts'
 import { columnDefinitions, rowOf, tableOf } from './table.ts'
@@ -49,18 +49,16 @@ export function formOf(
 }
 
 /** The resources that a list or a watch is about, sorted by namespace and name. */
-export function select(resources: Resources, { kind, namespace }: Target, query: URLSearchParams): Resource[] {
+export function select(resources: Resources, { kind, namespace }: Target, query: URLSearchParams): readonly Resource[] {
   const selector = selectorOf(kind, query.get('labelSelector'), query.get('fieldSelector'))
-  const all = withImplied(resources, kind) ?? resources.list({ group: kind.group, kind: kind.kind })
-  const meant = all.filter(
+  resources.refresh()
+  const others = withImplied(resources, kind)
+  const all = others === undefined ? resources.sorted(kind) : sorted(others)
+  if (namespace === undefined && selector === undefined) return all
+  return all.filter(
     (resource) =>
       (namespace === undefined || resource.metadata.namespace === namespace) && (selector?.(resource) ?? true),
   )
-  return meant.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))
-}
-
-function placeOf({ metadata }: Resource): string {
-  return `${metadata.namespace}/${metadata.name}`
 }
 
 /**
@@ -92,14 +90,14 @@ export async function list(
   if (wanted.as === 'Table') {
     const options = { kind, version, include: includedObject(query), nowMs: resources.now() }
     const head = tableOf([], metadata, columnDefinitions(kind))
-    return write(response, head, 'rows', page, (resource) => rowOf(resource, options), wanted)
+    return write(response, head, 'rows', page, (resource) => rowOf(resources.shown(resource), options), wanted)
   }
   const isPartial = wanted.as === 'PartialObjectMetadataList' || wanted.as === 'PartialObjectMetadata'
   const head = isPartial
     ? { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: [] }
     : { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind.group, version), metadata, items: [] }
   const item = (resource: Resource): object =>
-    isPartial ? presentPartial(resource, kind) : present(resource, kind, version)
+    isPartial ? presentPartial(resource, kind) : present(resources.shown(resource), kind, version)
   return write(response, head, 'items', page, item, wanted)
 }
 
@@ -123,9 +121,20 @@ async function write(
   for (let at = 0; at < resources.length && !response.destroyed; at += AT_ONCE) {
     const slice = resources.slice(at, at + AT_ONCE).map((resource) => JSON.stringify(item(resource)))
     const isRoom = response.write(`${at === 0 ? '' : ','}${slice.join(',')}`)
-    await (isRoom ? setImmediate() : Promise.race([once(response, 'drain'), once(response, 'close')]))
+    await (isRoom ? setImmediate() : roomIn(response))
   }
   response.end(']}\n')
+}
+
+/** Resolves once it takes more, or nobody reads it any more. */
+function roomIn(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
 }
 
 /** A list is of now; one that has to be exactly of then can't be had. */

@@ -104,7 +104,7 @@ export class Watches {
   #begin(
     target: Target,
     query: URLSearchParams,
-  ): { initial: Resource[]; past: readonly ResourceEvent[]; isBookmarked: boolean } {
+  ): { initial: readonly Resource[]; past: readonly ResourceEvent[]; isBookmarked: boolean } {
     const { store } = this.#resources
     const version = query.get('resourceVersion') ?? ''
     if (query.get('sendInitialEvents') === 'true') {

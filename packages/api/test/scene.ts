@@ -40,7 +40,13 @@ export async function scene(limits: Partial<ApiLimits> = {}, options: Partial<St
   const store = resourceStore({ clock, ...options })
   const writer = resourceWriter({ store, folder: async () => undefined })
   const api = resourceApi({
-    resources: { store, writer, get: (identity) => store.get(resourceKey(identity)), list: (of) => store.list(of) },
+    resources: {
+      store,
+      writer,
+      get: (identity) => store.get(resourceKey(identity)),
+      refresh() {},
+      shown: (each) => each,
+    },
     clock,
     version: 'test',
     limits,

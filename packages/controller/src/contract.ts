@@ -49,6 +49,10 @@ export interface Controller {
   get(identity: Identity): Resource | undefined
   /** All of a kind, with their statuses as of now. */
   list(of: { group: string; kind: string }): Resource[]
+  /** Brings the statuses in {@link store} up to now, all but what {@link shown} adds. */
+  refresh(): void
+  /** A resource of {@link store} as {@link get} and {@link list} have it: with what changes with every event. */
+  shown(resource: Resource): Resource
   /** What people do to triggers beside changing their resources. */
   readonly operations: Operations
   /** A line for each broker and trigger: where it is or goes, and if it isn't ready, why. */

@@ -326,10 +326,18 @@ class RunningController implements Controller {
   }
 
   list(of: { group: string; kind: string }): Resource[] {
+    this.refresh()
+    return this.store.list(of).map((resource) => this.shown(resource))
+  }
+
+  refresh(): void {
     for (const hub of this.#hubs()) this.#writer.broker(pathOf(hub))
     this.#statuses.writeNow()
     this.sources.writeStatuses()
-    return this.store.list(of).map((resource) => this.#writer.withBacklog(resource))
+  }
+
+  shown(resource: Resource): Resource {
+    return this.#writer.withBacklog(resource)
   }
 
   summary(): string[] {
