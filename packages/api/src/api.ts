@@ -73,7 +73,7 @@ export function resourceApi({ resources, clock, version, limits: given }: ApiOpt
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://api')
+    const [pathname, query] = split(request.url ?? '/')
     const steps = pathname.split('/').filter((step) => step !== '')
     const wanted = pathname === '/openapi/v2' ? JSON_WANTED : wantedOf(request.headers.accept)
     const document = documentAt(steps, wanted)
@@ -134,6 +134,12 @@ export function resourceApi({ resources, clock, version, limits: given }: ApiOpt
       throw methodNotAllowed(method, name === undefined ? `a list of ${kind.plural}` : kind.plural)
     }
   }
+}
+
+/** By hand: there are paths that are no URL's, such as `//%00`, and they are just nobody's. */
+function split(url: string): [path: string, query: URLSearchParams] {
+  const end = url.indexOf('?')
+  return end === -1 ? [url, new URLSearchParams()] : [url.slice(0, end), new URLSearchParams(url.slice(end + 1))]
 }
 
 interface Asked {

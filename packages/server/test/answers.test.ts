@@ -8,6 +8,7 @@ import { DRIVERS, openController, type Controller } from '@sluice/controller'
 import { deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
 import { loadFiles } from '@sluice/resource'
+import { resourceStore } from '@sluice/resource'
 import { metrics, openServer, type ServerState } from '@sluice/server'
 import { binary, broker, structuredMode, trigger } from '../../../test/support/events.ts'
 import { dial, encode, exchange, type HttpAnswer } from '../../../test/support/exchange.ts'
@@ -285,7 +286,8 @@ async function serverOn(
   controller: Pick<Controller, 'broker'> & Partial<Controller>,
 ): Promise<ReturnType<typeof openServer> & { ingress: string; api: string }> {
   const clock = manualClock()
-  const server = openServer({ controller: controller as Controller, metrics: metrics(), clock, version: 'test' })
+  const whole = { store: resourceStore({ clock }), ...controller } as Controller
+  const server = openServer({ controller: whole, metrics: metrics(), clock, version: 'test' })
   const address = { host: '127.0.0.1', port: 0 }
   const at = await server.listen({ ingress: address, api: address })
   onTestFinished(() => server.close({ deadlineMs: 0 }))
