@@ -11,7 +11,7 @@ export function placeOf({ metadata }: Resource): string {
 /** Those of a kind, in their order. */
 export function sorted(resources: readonly Resource[]): Resource[] {
   const placed = resources.map((resource) => ({ place: placeOf(resource), resource }))
-  return placed.sort((a, b) => (a.place < b.place ? -1 : 1)).map(({ resource }) => resource)
+  return placed.toSorted((a, b) => (a.place < b.place ? -1 : 1)).map(({ resource }) => resource)
 }
 
 /** As {@link sorted}, of what a store has of a kind; nobody may change what is returned. */

@@ -286,8 +286,8 @@ async function serverOn(
   controller: Pick<Controller, 'broker'> & Partial<Controller>,
 ): Promise<ReturnType<typeof openServer> & { ingress: string; api: string }> {
   const clock = manualClock()
-  const whole = { store: resourceStore({ clock }), ...controller } as Controller
-  const server = openServer({ controller: whole, metrics: metrics(), clock, version: 'test' })
+  const whole = Object.assign(controller, { store: controller.store ?? resourceStore({ clock }) })
+  const server = openServer({ controller: whole as Controller, metrics: metrics(), clock, version: 'test' })
   const address = { host: '127.0.0.1', port: 0 }
   const at = await server.listen({ ingress: address, api: address })
   onTestFinished(() => server.close({ deadlineMs: 0 }))
