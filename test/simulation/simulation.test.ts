@@ -1,9 +1,18 @@
 // The first seeds of the broker's simulation, with every run of the tests; ./simulate.ts runs as many as one likes.
 
 import { expect, test } from 'vitest'
+import { simulate } from '../../channels/log/test/simulation/run.ts'
 import { simulateBroker } from './broker-run.ts'
 
 const SEEDS = 500
+
+test('a seed is the same course each time, of the log and of the broker', async () => {
+  for (const run of [simulate, simulateBroker]) {
+    const { history } = await run(3)
+    expect(history.length).toBeGreaterThan(50)
+    expect((await run(3)).history).toEqual(history)
+  }
+})
 
 test(
   'whatever disk and network do, and whenever process or power end, what a broker took ends as it promises (faults 1, 3, 4, 9, 10, 11, 13, 20, 31, 38, 59)',

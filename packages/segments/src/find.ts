@@ -193,7 +193,8 @@ export async function clearUnreadable(
   { unreadable, segments, problems, gaps }: Found,
   isEndMissing: boolean,
 ): Promise<void> {
-  const firstNumber = segments[0]?.number ?? 0
+  // Where the first entry of all is there, what comes before it was given up.
+  const firstNumber = segments[0] === undefined || segments[0].first === 1 ? 0 : segments[0].number
   const lastNumber = segments.at(-1)?.number ?? 0
   for (const { path, named, isWritten } of unreadable) {
     const gap = gaps.find(({ after, before }) => named > after && named < before)

@@ -431,6 +431,21 @@ describe('files (fault 15)', () => {
     await again.store.close()
   })
 
+  test('that were given up count for nothing, even where nothing was stored before and nothing in them can be read', async () => {
+    const disk = quickDisk()
+    const to = await opened(disk)
+    disk.fail({ operation: 'write', path: /0000000001/, error: 'SHORT_WRITE', written: 20 })
+    const lift = disk.fail({ operation: ['truncate', 'remove'], path: /0000000001/, error: 'EIO', times: Infinity })
+    await appendAll(to, ['one'])
+    lift()
+    expect(to.committed).toEqual(['1 one'])
+    const after = disk.crash({ power: false })
+    expect(await names(after)).toContain('0000000001.seg')
+    const { entries, recovery } = await find(after)
+    expect(entries).toEqual(['1 one'])
+    expect(recovery.problems).toEqual([])
+  })
+
   test('that were given up count for nothing, even where their beginning is gone', async () => {
     const clock = manualClock()
     const disk = quickDisk()
