@@ -26,6 +26,12 @@ await measure('first apply', () => declared())
 await measure('again, nothing changed', () => declared())
 let round = 0
 await measure('again, one filter changed', () => declared({ 7: `changed.${++round}` }))
+const kept = declared()
+await controller.apply(kept, { base: BASE })
+await measure('files read again, one filter changed', () => {
+  kept[8] = declared({ 7: `changed.${++round}` })[8]!
+  return [...kept]
+})
 let written = 0
 await measure('one filter, through the API', undefined, async () => {
   const spec = {

@@ -19,6 +19,8 @@ export class ApiResources {
   readonly #options: ControllerOptions
   readonly #store: ResourceStore
   #isRestored = false
+  /** Whether there ever were any: who has files alone is spared the search. */
+  #hasAny = false
 
   constructor(options: ControllerOptions, store: ResourceStore) {
     this.#options = options
@@ -27,6 +29,7 @@ export class ApiResources {
 
   /** Those that are stored. */
   all(): Declared[] {
+    if (!this.#hasAny) return []
     return this.#store
       .list()
       .filter((resource) => this.#store.source(keyOf(resource)) === API_SOURCE)
@@ -42,6 +45,7 @@ export class ApiResources {
     if (!isEmpty) await data.open()
     const loaded = isEmpty ? NOTHING : await folder.load()
     this.#isRestored = loaded.problems.length === 0
+    this.#hasAny ||= loaded.resources.length > 0
     return loaded
   }
 
@@ -55,6 +59,7 @@ export class ApiResources {
   /** It is made by the first write, in the data directory, which is this process's alone from then on. */
   async folderToWrite(): Promise<ResourceFolder | undefined> {
     const { data } = this.#options
+    this.#hasAny = true
     await data?.open()
     return data && resourceFolder(data.resourcesFolder)
   }

@@ -113,7 +113,9 @@ function hubsOf(declared: readonly Declared[]): { hub: Hub; declared: Declared }
   return declared.flatMap((each) => (isHub(each.resource) ? [{ hub: each.resource, declared: each }] : []))
 }
 
+/** Of what decides which channel it is: ConfigMaps. */
 function finder(declared: readonly Declared[]): (identity: Identity) => Resource | undefined {
-  const byKey = new Map(declared.map(({ resource }) => [keyOf(resource), resource]))
+  const configMaps = declared.filter(({ resource }) => isConfigMap(resource))
+  const byKey = new Map(configMaps.map(({ resource }) => [keyOf(resource), resource]))
   return (identity) => byKey.get(resourceKey(identity))
 }

@@ -14,6 +14,13 @@ export interface Entry {
   readonly origin: Origin | undefined
   /** Whose it is: `files` or `api`. */
   readonly source: string
+  /** What it was made from: who brings the same object again changes nothing. */
+  readonly written: Resource
+}
+
+/** Whether it was written last by that source, as this very object. */
+export function isAsWritten(stored: Entry | undefined, resource: Resource, source: string): boolean {
+  return stored?.written === resource && stored.source === source
 }
 
 /** Who wants to write it. */
@@ -26,6 +33,7 @@ export interface Writer {
 /** Everything that speaks against it; empty where nothing does. */
 export function refusals(declared: Declared, stored: Entry | undefined, writer: Writer): Problem[] {
   const { resource } = declared
+  if (isAsWritten(stored, resource, writer.source)) return []
   const current = stored?.resource
   const wanted = resource.metadata.resourceVersion
   if (wanted !== '' && wanted !== current?.metadata.resourceVersion) {
@@ -63,7 +71,7 @@ function conflict(wanted: string, current: Resource | undefined): Said {
 }
 
 /** That it is another source's. */
-export function owned({ origin, source }: Entry): Said {
+export function owned({ origin, source }: Pick<Entry, 'origin' | 'source'>): Said {
   const owner = origin !== undefined ? `${origin.file}:${origin.line}` : source === 'api' ? 'the API' : source
   return {
     code: 'SLUICE_RESOURCE_OWNED',

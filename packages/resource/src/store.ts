@@ -7,7 +7,7 @@ import type { Clock } from '@sluice/clock'
 import type { Condition } from './conditions.ts'
 import { History, type ResourceEvent } from './history.ts'
 import type { Path, Problem } from './problem.ts'
-import { refusals, type Entry } from './refusals.ts'
+import { isAsWritten, refusals, type Entry } from './refusals.ts'
 import { groupOf, keyOf } from './resource.ts'
 import type { Declared, Metadata, Origin, Resource, Status } from './resource.ts'
 
@@ -130,12 +130,21 @@ export function resourceStore({ clock, version = 0, historyMax = HISTORY_MAX }: 
   // --- Writing ---
 
   function apply(resources: readonly Declared[], options: ApplyOptions): Applied {
-    const problems = resources.flatMap((declared) => refusals(declared, entries.get(keyOf(declared.resource)), options))
+    const kept = new Set<string>()
+    const problems: Problem[] = []
+    const other: Declared[] = []
+    for (const declared of resources) {
+      const key = keyOf(declared.resource)
+      const stored = entries.get(key)
+      kept.add(key)
+      if (!isAsWritten(stored, declared.resource, options.source) || stored!.origin !== declared.origin)
+        other.push(declared)
+      problems.push(...refusals(declared, stored, options))
+    }
     if (problems.length > 0) return { problems }
-    const kept = new Set(resources.map(({ resource }) => keyOf(resource)))
     const gone = Array.from(entries).filter(([key, { source }]) => source === options.source && !kept.has(key))
     const keys = gone.map(([key]) => key)
-    return { change: commit(resources, keys, options.source) }
+    return { change: commit(other, keys, options.source) }
   }
 
   function preview(declared: Declared, options: ApplyOptions): Previewed {
@@ -159,9 +168,14 @@ export function resourceStore({ clock, version = 0, historyMax = HISTORY_MAX }: 
     const updated: Change['updated'][number][] = []
     for (const { resource, origin } of resources) {
       const key = keyOf(resource)
-      const before = entries.get(key)?.resource
+      const stored = entries.get(key)
+      if (isAsWritten(stored, resource, source)) {
+        if (stored!.origin !== origin) set(key, { ...stored!, origin })
+        continue
+      }
+      const before = stored?.resource
       const after = nextOf(before, resource, version + 1)
-      set(key, { resource: after, origin, source })
+      set(key, { resource: after, origin, source, written: resource })
       if (before === undefined) added.push(noted({ type: 'added', version: ++version, resource: after }))
       else if (after !== before) {
         noted({ type: 'updated', version: ++version, resource: after, before })

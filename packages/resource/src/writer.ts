@@ -114,7 +114,7 @@ export function resourceWriter({ store, folder, refuse }: WriterOptions): Resour
   function removalRefused(key: string, resource: Resource): Problem[] {
     const source = store.source(key)!
     if (source === API_SOURCE) return []
-    const said = owned({ resource, source, origin: store.origin(key) })
+    const said = owned({ source, origin: store.origin(key) })
     return [
       { severity: 'error', ...placeOf(key), resource: nameOf(identityOf(resource)), ...said, hint: 'Remove it there.' },
     ]

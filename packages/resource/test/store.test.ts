@@ -3,6 +3,7 @@
 import { manualClock } from '@sluice/clock'
 import { describe, expect, test } from 'vitest'
 import {
+  admit,
   formatProblems,
   keyOf,
   resourceStore,
@@ -229,4 +230,17 @@ test('lists are those of one group and kind if asked', async () => {
   store.apply(await declared(BROKER, trigger()), FILES)
   expect(store.list({ group: 'eventing.knative.dev', kind: 'Broker' })).toHaveLength(1)
   expect(store.list({ group: 'messaging.knative.dev', kind: 'Broker' })).toEqual([])
+})
+
+test('what is brought again as the very same object is not looked at; where it stands now is kept', () => {
+  const store = resourceStore({ clock: manualClock() })
+  const { resource } = admit({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { a: '1' } })
+  const at = (line: number): Declared => ({ resource: resource!, origin: { file: 'a.yaml', line, column: 1 } })
+  store.apply([at(1)], { source: 'files' })
+  const stored = store.get(keyOf(resource!))
+  const { change } = store.apply([at(5)], { source: 'files' })
+  expect(change).toMatchObject({ added: [], updated: [], removed: [] })
+  expect(store.get(keyOf(resource!))).toBe(stored)
+  expect(store.origin(keyOf(resource!))?.line).toBe(5)
+  expect(store.apply([at(5)], { source: 'api' }).problems).toMatchObject([{ code: 'SLUICE_RESOURCE_OWNED' }])
 })
