@@ -6,7 +6,7 @@
 import type { Channel, DeadLetterBox, PublishResult, Start } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
-import { recordBytes, SluiceError, type Event } from '@sluice/event'
+import { HOPS_UNSET, recordBytes, SluiceError, type Event } from '@sluice/event'
 import { closeAll } from './closing.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
 import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
@@ -189,7 +189,8 @@ class RunningBroker implements Broker {
 
   /** Replies are routed like events from outside, to every trigger of this broker (spec 56, 57). */
   #storeReply(trigger: TriggerName, reply: Event, to: Event): Promise<PublishResult> | undefined {
-    const hops = to.hops - 1
+    // What another producer has put into the channel came through no broker yet.
+    const hops = (to.hops === HOPS_UNSET ? this.#hopsMax : to.hops) - 1
     if (hops <= 0) return undefined
     if (reply.headers.length === 0) reply.headers = to.headers
     return this.#route(trigger, reply, hops)

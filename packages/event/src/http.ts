@@ -160,7 +160,8 @@ function forward(head: Head, header: string, value: string): void {
 /** Most bytes of names and values of the headers that go on with an event. A header that does not fit is left out. */
 export const FORWARDED_BYTES_MAX = 4096
 
-function isForwarded(name: string): boolean {
+/** Whether a header of this lower-case name goes on with the event it came with. */
+export function isForwarded(name: string): boolean {
   switch (name.charCodeAt(0)) {
     case 0x6b:
       return name.startsWith('knative-')
@@ -172,7 +173,7 @@ function isForwarded(name: string): boolean {
 }
 
 /** A header that an HTTP client would refuse to send would make its event undeliverable for ever. */
-function isSendable(name: string, value: string): boolean {
+export function isSendable(name: string, value: string): boolean {
   for (let i = 0; i < name.length; i++) if (!isTokenUnit(name.charCodeAt(i))) return false
   for (let i = 0; i < value.length; i++) {
     const unit = value.charCodeAt(i)
