@@ -2,7 +2,6 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -18,11 +17,16 @@ const running = process.env['SLUICE_TEST_NATS']
 export const natsMissing: string | undefined =
   natsProgram !== undefined || running !== undefined
     ? undefined
-    : required('NATS', 'nats-server is not on the PATH; pnpm servers --get installs it, SLUICE_TEST_NATS names one that runs')
+    : required(
+        'NATS',
+        'nats-server is not on the PATH; pnpm servers --get installs it, SLUICE_TEST_NATS names one that runs',
+      )
 
 /** The same, for tests that kill their server. */
 export const natsProgramMissing: string | undefined =
-  natsProgram !== undefined ? undefined : required('NATS', 'nats-server is not on the PATH; pnpm servers --get installs it')
+  natsProgram !== undefined
+    ? undefined
+    : required('NATS', 'nats-server is not on the PATH; pnpm servers --get installs it')
 
 export interface NatsServer {
   /** `nats://127.0.0.1:PORT` */
@@ -49,7 +53,10 @@ export async function startNats(config = ''): Promise<NatsServer> {
   async function start(changed = lines): Promise<void> {
     lines = changed
     const file = join(folder, 'nats.conf')
-    await writeFile(file, `listen: 127.0.0.1:${port}\njetstream { store_dir: ${JSON.stringify(join(folder, 'data'))} }\n${lines}\n`)
+    await writeFile(
+      file,
+      `listen: 127.0.0.1:${port}\njetstream { store_dir: ${JSON.stringify(join(folder, 'data'))} }\n${lines}\n`,
+    )
     child = spawn(natsProgram!, ['-c', file], { stdio: 'ignore' })
     ending.add(child)
     const failed = once(child, 'exit').then(([code]) => {
@@ -120,8 +127,4 @@ async function listening(port: number): Promise<void> {
     await setTimeout(20)
   }
   throw new Error(`nothing listens on port ${port}`)
-}
-
-export function hasNats(): boolean {
-  return natsProgram !== undefined && existsSync(natsProgram)
 }

@@ -5,9 +5,7 @@
 
 import {
   alreadySubscribed,
-  channelFull,
   channelUnavailable,
-  eventTooLarge,
   INGRESS_SHARE,
   ParkingLot,
   unsupported,
@@ -25,10 +23,12 @@ import {
   type SubscriptionSpec,
 } from '@sluice/channel'
 import type { Clock, Timer } from '@sluice/clock'
-import { decodeNats, encodeNats, recordBytes, SluiceError, type Event } from '@sluice/event'
-import { ApiError, headerBlock, NO_RESPONDERS, type Connection, type Message, type PublishAck } from './connection.ts'
-import { ACK_WAIT_MS, deleteConsumer, findConsumer, SUBSCRIPTION, type ConsumerInfo } from './consumer.ts'
+import { decodeNats, SluiceError, type Event } from '@sluice/event'
+import { ApiError, type Connection, type Message } from './connection.ts'
+import { deleteConsumer, findConsumer, SUBSCRIPTION, type ConsumerInfo } from './consumer.ts'
+import { Kept } from './kept.ts'
 import { consumerName, type StreamNames } from './names.ts'
+import { Publisher } from './publishing.ts'
 import { readStream, storedAt } from './reading.ts'
 import { Room } from './room.ts'
 import {
@@ -39,17 +39,12 @@ import {
   type StreamInfo,
   type StreamSettings,
 } from './stream.ts'
-import { ackPendingMax, NatsSubscription, type Taken } from './subscription.ts'
+import { ackPendingMax, NatsSubscription } from './subscription.ts'
+import type { Taken } from './taken.ts'
 
 const RETRY_AFTER_MS = 1000
-/** How long a publish waits for the server. */
-const PUBLISH_MS = 5000
-/** How often a reply that waits for room looks for it. */
-const ROOM_MS = 25
-/** How often the stream is measured, and leases are looked at. */
-const [MEASURE_MS, LEASES_MS] = [5000, 10_000]
-/** Parked events that stay in memory; the others are fetched again when they are due. */
-const KEPT_BYTES_MAX = 16 * 1024 * 1024
+/** How often the stream is measured. */
+const MEASURE_MS = 5000
 const [REBUILD_MS_MIN, REBUILD_MS_MAX] = [200, 5000]
 
 export interface ChannelParts {
@@ -62,6 +57,7 @@ export interface ChannelParts {
   /** Ids of subscriptions whose consumers are there. */
   readonly known: readonly string[]
   readonly bytesMax: number
+  readonly ackWaitMs: number
 }
 
 export class NatsChannel implements Channel {
@@ -75,19 +71,19 @@ export class NatsChannel implements Channel {
   readonly #names: StreamNames
   readonly #settings: StreamSettings
   readonly #room: Room
+  readonly #publisher: Publisher
+  readonly kept: Kept = new Kept()
   readonly #subscriptions = new Map<string, NatsSubscription>()
   readonly #known: Set<string>
+  readonly #ackWaitMs: number
   readonly #listeners = new Set<(state: ChannelState) => void>()
-  /** Parked events in memory, by subscription and sequence: their bytes. */
-  readonly #kept = new Map<NatsSubscription, Map<number, number>>()
-  #keptBytes = 0
   #closing = false
   #closed: Promise<void> | undefined
   #streamTrouble: string | undefined
   #ensuring: Promise<void> | undefined
   readonly #timers: Timer[] = []
 
-  constructor({ connection, names, settings, clock, capabilities, stream, known, bytesMax }: ChannelParts) {
+  constructor({ connection, names, settings, clock, capabilities, stream, known, bytesMax, ackWaitMs }: ChannelParts) {
     this.capabilities = capabilities
     this.connection = connection
     this.clock = clock
@@ -95,14 +91,21 @@ export class NatsChannel implements Channel {
     this.#names = names
     this.#settings = settings
     this.#known = new Set(known)
+    this.#ackWaitMs = ackWaitMs
     this.#room = new Room(connection, names.stream, bytesMax, stream.state, (consumers, first, limit) =>
       this.#settledBehind(consumers, first, limit),
     )
     this.lastSeq = stream.state.last_seq
+    this.#publisher = new Publisher({
+      ...{ connection, names, clock, capabilities, messageBytesMax: settings.messageBytesMax, room: this.#room },
+      sawSeq: (seq) => this.sawSeq(seq),
+      ensureStream: () => this.ensureStream(),
+    })
     connection.changed = (trouble) => this.#connectionChanged(trouble)
     this.#every(MEASURE_MS, () => void this.#measure())
-    this.#every(LEASES_MS, () => {
-      for (const subscription of this.#subscriptions.values()) subscription.renewLeases(LEASES_MS * 2)
+    const leasesMs = ackWaitMs / 3
+    this.#every(leasesMs, () => {
+      for (const subscription of this.#subscriptions.values()) subscription.renewLeases(leasesMs * 2)
     })
   }
 
@@ -121,96 +124,8 @@ export class NatsChannel implements Channel {
     return this.#room.left(INGRESS_SHARE) >= bytes ? 0 : (this.#room.make(), RETRY_AFTER_MS)
   }
 
-  async publish(events: readonly Event[], { lane, signal }: PublishOptions): Promise<PublishResult[]> {
-    const until = this.clock.monotonic() + PUBLISH_MS
-    const share = lane === 'ingress' ? INGRESS_SHARE : 1
-    const answers: Promise<PublishResult>[] = []
-    for (const event of events) {
-      const message = this.#messageOf(event, lane)
-      const refusal = this.#refusal(event, message)
-      if (refusal !== undefined) {
-        answers.push(Promise.resolve({ stored: false, error: refusal }))
-        continue
-      }
-      // Others may take what was made before this one goes on.
-      let mayWait = this.#room.left(share) < message.bytes
-      while (this.#room.left(share) < message.bytes && mayWait) mayWait = await this.#makeRoom(lane, until)
-      if (this.#room.left(share) < message.bytes) {
-        answers.push(Promise.resolve({ stored: false, error: this.#full() }))
-        continue
-      }
-      answers.push(this.#store(message, { until, signal }))
-    }
-    return Promise.all(answers)
-  }
-
-  #messageOf(event: Event, lane: 'ingress' | 'reply'): Outgoing {
-    const headers = encodeNats(event)
-    // The pair of both, never the id alone (CloudEvents "id"). A reply that keeps the id of what it answers is none of these.
-    if (lane === 'ingress') headers.push('Nats-Msg-Id', messageId(event))
-    const block = headerBlock(headers)
-    const payload = event.data ?? EMPTY
-    const subject = this.#names.subjectOf(event.type)
-    return { subject, headers: block, payload, bytes: storedBytes(subject, block, payload) }
-  }
-
-  #refusal(event: Event, { headers, payload }: Outgoing): SluiceError | undefined {
-    if (this.#closing) return channelUnavailable('The channel is closed.', RETRY_AFTER_MS)
-    const size = Math.max(recordBytes(event), headers.length + payload.length)
-    const { maxEventBytes } = this.capabilities
-    if (size > maxEventBytes && recordBytes(event) > maxEventBytes)
-      return eventTooLarge(recordBytes(event), maxEventBytes)
-    const { payloadBytesMax } = this.connection
-    return headers.length + payload.length > payloadBytesMax
-      ? eventTooLarge(headers.length + payload.length, payloadBytesMax)
-      : undefined
-  }
-
-  async #store(
-    message: Outgoing,
-    options: { until: number; signal: AbortSignal | undefined },
-    isAgain = false,
-  ): Promise<PublishResult> {
-    const { subject, headers, payload, bytes } = message
-    this.#room.take(bytes)
-    const ack = await this.connection.publish(subject, headers, payload, options)
-    if (!(ack instanceof Error)) return this.#stored(ack, bytes)
-    this.#room.give(bytes)
-    if (!(ack instanceof ApiError)) return { stored: false, error: ack as SluiceError }
-    if (ack.code === NO_RESPONDERS && !isAgain && !this.#closing) {
-      try {
-        await this.ensureStream()
-        return await this.#store(message, options, true)
-      } catch (error) {
-        return { stored: false, error: this.#inWords(error) }
-      }
-    }
-    return { stored: false, error: this.#ofAck(ack, message) }
-  }
-
-  #stored({ seq, duplicate }: PublishAck, bytes: number): PublishResult {
-    if (duplicate === true) this.#room.give(bytes)
-    else this.#room.stored(seq, bytes)
-    this.sawSeq(seq)
-    return { stored: true, position: String(seq) }
-  }
-
-  #ofAck(error: ApiError, { headers, payload }: Outgoing): SluiceError {
-    if (/maximum (bytes|messages) exceeded/.test(error.message)) return this.#full()
-    if (/message size exceeds/.test(error.message)) {
-      return eventTooLarge(headers.length + payload.length, this.#settings.messageBytesMax ?? 0)
-    }
-    return this.connection.unavailable(`it refuses to store: ${error.message}.`, error)
-  }
-
-  /**
-   * Returns whether to look again. A reply waits for room: nothing settles without it, and by what settles room is made.
-   */
-  async #makeRoom(lane: 'ingress' | 'reply', until: number): Promise<boolean> {
-    await this.#room.make()
-    if (lane === 'ingress' || this.#closing || this.clock.monotonic() >= until) return false
-    await new Promise<void>((resolve) => this.clock.setTimer(ROOM_MS, resolve))
-    return true
+  publish(events: readonly Event[], options: PublishOptions): Promise<PublishResult[]> {
+    return this.#publisher.publish(events, options)
   }
 
   /** Only where every consumer is a subscription of this process, and no other process has an event of it. */
@@ -227,14 +142,6 @@ export class NatsChannel implements Channel {
       if (!open.has(seq)) settled.push(seq)
     }
     return settled
-  }
-
-  #full(): SluiceError {
-    return channelFull(
-      `The NATS stream ${this.#names.stream} is full. It empties as its triggers' subscribers take their events. ` +
-        'Nothing was stored.',
-      RETRY_AFTER_MS,
-    )
   }
 
   sawSeq(seq: number): void {
@@ -284,7 +191,7 @@ export class NatsChannel implements Channel {
       stream: this.#names.stream,
       name: consumerName(this.#names.consumerPrefix, id),
       id,
-      ackWaitMs: ACK_WAIT_MS,
+      ackWaitMs: this.#ackWaitMs,
       maxAckPending: ackPendingMax(this.capabilities.maxParked),
     }
   }
@@ -376,26 +283,6 @@ export class NatsChannel implements Channel {
     }
   }
 
-  /** Keeps a parked event in memory, while there is room for it. */
-  keep(bytes: number, seq: number, of: NatsSubscription): boolean {
-    if (this.#keptBytes + bytes > KEPT_BYTES_MAX) return false
-    let kept = this.#kept.get(of)
-    if (kept === undefined) this.#kept.set(of, (kept = new Map()))
-    kept.set(seq, bytes)
-    this.#keptBytes += bytes
-    return true
-  }
-
-  /** Returns whether it was kept. */
-  unkeep(seq: number, of: NatsSubscription): boolean {
-    const kept = this.#kept.get(of)
-    const bytes = kept?.get(seq)
-    if (bytes === undefined) return false
-    kept!.delete(seq)
-    this.#keptBytes -= bytes
-    return true
-  }
-
   onState(listener: (state: ChannelState) => void): () => void {
     this.#listeners.add(listener)
     listener(this.#state)
@@ -436,6 +323,7 @@ export class NatsChannel implements Channel {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#closing = true
+    this.#publisher.close()
     const all = [...this.#subscriptions.values()]
     for (const { handover } of all) handover.close()
     await within(this.clock, deadlineMs, Promise.all(all.map(({ handover }) => handover.drained())))
@@ -461,19 +349,4 @@ export class NatsChannel implements Channel {
     if (error instanceof SluiceError) return error
     return this.connection.unavailable(`${error instanceof Error ? error.message : String(error)}.`, error)
   }
-}
-
-interface Outgoing {
-  readonly subject: string
-  readonly headers: Buffer
-  readonly payload: Uint8Array
-  /** In the stream. */
-  readonly bytes: number
-}
-
-const EMPTY = Buffer.alloc(0)
-
-/** Source and id, so that no two pairs are one: neither can hold a line break. */
-function messageId(event: Event): string {
-  return Buffer.from(`${event.source}\n${event.id}`).toString('base64url')
 }

@@ -4,7 +4,7 @@
 
 import type { Start } from '@sluice/channel'
 import type { Clock, Timer } from '@sluice/clock'
-import { ApiError, NO_RESPONDERS, type Connection, type Message } from './connection.ts'
+import { ApiError, type Connection, type Message } from './connection.ts'
 import { NS_PER_MS } from './stream.ts'
 
 export interface ConsumerInfo {
@@ -222,9 +222,4 @@ export class Puller {
     this.#silence?.cancel()
     this.#silence = this.#options.clock.setTimer(HEARTBEAT_MS * 3, () => this.reset())
   }
-}
-
-/** Whether the server says that there is no such thing, and not only that it can't tell. */
-export function isGone(error: unknown): boolean {
-  return error instanceof ApiError && (error.code === NO_RESPONDERS || error.code === CONSUMER_NOT_FOUND)
 }

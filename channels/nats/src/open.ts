@@ -6,7 +6,7 @@ import type { Capabilities, Channel } from '@sluice/channel'
 import { systemClock, type Clock } from '@sluice/clock'
 import { NatsChannel } from './channel.ts'
 import { Connection, type Credentials } from './connection.ts'
-import { listConsumers, SUBSCRIPTION } from './consumer.ts'
+import { ACK_WAIT_MS, listConsumers, SUBSCRIPTION } from './consumer.ts'
 import type { StreamNames } from './names.ts'
 import { ensureStream, type StreamInfo, type StreamSettings } from './stream.ts'
 
@@ -20,6 +20,8 @@ export interface NatsChannelOptions {
   readonly eventBytesMax?: number
   /** Most parked events of one subscription. Default 100,000. */
   readonly parkedMax?: number
+  /** How long the server waits for a word about an event that is out. Default 30 s; it has one every third of it. */
+  readonly ackWaitMs?: number
   readonly clock?: Clock
 }
 
@@ -38,6 +40,7 @@ export async function openNatsChannel(options: NatsChannelOptions): Promise<Chan
     return new NatsChannel({
       ...{ connection, names, settings, clock, capabilities, stream, known },
       bytesMax: bytesMaxOf(stream),
+      ackWaitMs: options.ackWaitMs ?? ACK_WAIT_MS,
     })
   } catch (error) {
     await connection.close()

@@ -29,22 +29,7 @@ import {
   type ConsumerInfo,
   type ConsumerSpec,
 } from './consumer.ts'
-
-/** An event that the server has handed out here, and that is not settled. */
-export interface Taken {
-  readonly seq: number
-  readonly reply: string
-  readonly time: number
-  readonly bytes: number
-  /** Until it is decoded. */
-  message: Message | undefined
-  /** `undefined`: it has to be fetched again. */
-  event: Event | undefined
-  /** Out, or about to be. */
-  isOut: boolean
-  /** `clock.monotonic()` at which the server would hand it out again. */
-  leaseUntil: number
-}
+import type { Taken } from './taken.ts'
 
 /** Events that wait here for room in the window, beside those that the window holds. */
 const AHEAD_EVENTS = 256
@@ -156,6 +141,7 @@ export class NatsSubscription implements Subscription {
       message,
       event: undefined,
       isOut: false,
+      isKept: false,
       leaseUntil: this.#channel.clock.monotonic() + this.#spec.ackWaitMs,
     }
     this.#taken.set(taken.seq, taken)
@@ -215,7 +201,10 @@ export class NatsSubscription implements Subscription {
     taken.isOut = true
     const { event } = taken
     if (event !== undefined) {
-      if (this.#channel.unkeep(taken.seq, this)) this.#renew(taken)
+      if (taken.isKept) {
+        this.#unkeep(taken)
+        this.#renew(taken)
+      }
       return event
     }
     void this.#fetch(taken)
@@ -247,7 +236,8 @@ export class NatsSubscription implements Subscription {
   #park(taken: Taken, event: Event, delayMs: number): void {
     taken.isOut = false
     if (this.#channel.isClosed) return
-    taken.event = this.#channel.keep(taken.bytes, taken.seq, this) ? event : undefined
+    taken.isKept = this.#channel.kept.take(taken.bytes)
+    taken.event = taken.isKept ? event : undefined
     this.#lease(taken, delayMs + LEASE_MARGIN_MS)
   }
 
@@ -309,14 +299,18 @@ export class NatsSubscription implements Subscription {
     this.#listen(await createConsumer(connection, this.#spec, start))
   }
 
-  #dropWaiting(): Taken[] {
+  #unkeep(taken: Taken): void {
+    if (taken.isKept) this.#channel.kept.give(taken.bytes)
+    taken.isKept = false
+  }
+
+  #dropWaiting(): void {
     const dropped = [...this.#queue.takeAll(), ...this.handover.dropWaiting()]
     this.#queueBytes = 0
     for (const taken of dropped) {
       this.#taken.delete(taken.seq)
-      this.#channel.unkeep(taken.seq, this)
+      this.#unkeep(taken)
     }
-    return dropped
   }
 
   /**
@@ -380,7 +374,9 @@ export class NatsSubscription implements Subscription {
     this.open = false
     this.#removed = true
     this.#puller?.close()
-    const waiting = this.#queue.takeAll().length + this.handover.remove().length
+    const given = this.handover.remove()
+    for (const taken of given) this.#unkeep(taken)
+    const waiting = this.#queue.takeAll().length + given.length
     this.#taken.clear()
     return waiting
   }

@@ -81,12 +81,11 @@ describe('CE-53: binary mode', () => {
 
 test('CE-54: names are written in lower case and read in any', () => {
   const event = newEvent({ id: '1', source: '/s', type: 't' })
-  expect(encodeNats(event).filter((_, i) => i % 2 === 0).slice(0, 4)).toEqual([
-    'ce-specversion',
-    'ce-id',
-    'ce-source',
-    'ce-type',
-  ])
+  expect(
+    encodeNats(event)
+      .filter((_, i) => i % 2 === 0)
+      .slice(0, 4),
+  ).toEqual(['ce-specversion', 'ce-id', 'ce-source', 'ce-type'])
   expect(
     decodeNats(
       REQUIRED.map((text, i) => (i % 2 === 0 ? text.toUpperCase() : text)),
