@@ -31,14 +31,7 @@ import { consumerName, type StreamNames } from './names.ts'
 import { Publisher } from './publishing.ts'
 import { readStream, storedAt } from './reading.ts'
 import { Room } from './room.ts'
-import {
-  ensureStream,
-  storedBytes,
-  STREAM_NOT_FOUND,
-  streamInfo,
-  type StreamInfo,
-  type StreamSettings,
-} from './stream.ts'
+import { ensureStream, STREAM_NOT_FOUND, streamInfo, type StreamInfo, type StreamSettings } from './stream.ts'
 import { ackPendingMax, NatsSubscription } from './subscription.ts'
 import type { Taken } from './taken.ts'
 
