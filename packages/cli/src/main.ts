@@ -3,6 +3,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { parseBytes } from '@sluice/resource/quantity'
 import { parseAddress } from '@sluice/server/address'
+import type { Shell } from './completion.ts'
 import { errorLine, EXIT, exitWith } from './exit.ts'
 import {
   checked,
@@ -61,6 +62,7 @@ export function sluiceCommand(ready: (at: Addresses) => void): Command {
     .addCommand(tailCommand())
     .addCommand(webhookCommand())
     .addCommand(logCommand())
+    .addCommand(completionCommand())
     .addCommand(
       word('version', 'Print the version.').action(
         () => void process.stdout.write(`sluice ${VERSION} (node ${process.versions.node})\n`),
@@ -214,6 +216,16 @@ function logCommand(): Command {
       await logCheck(folder)
     })
   return word('log', 'Look after what Brokers keep on disk.').addCommand(check)
+}
+
+function completionCommand(): Command {
+  return word('completion', 'Print a script that completes words and flags in a shell.')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .addHelpText('after', '\nbash, zsh: source <(sluice completion bash)\nfish: sluice completion fish | source')
+    .action(async (shell: Shell, _options, command: Command) => {
+      const { completion } = await import('./completion.ts')
+      process.stdout.write(completion(shell, command.parent!))
+    })
 }
 
 /** Asked while the command line may be wrong, so that it isn't read yet. */
