@@ -314,6 +314,10 @@ export class LogSubscription implements Subscription, Saver {
     this.#handover.resume()
   }
 
+  hurry(): void {
+    this.#handover.hurry()
+  }
+
   async seek(start: Start): Promise<void> {
     const target = await this.#channel.reader.findStart(start)
     for (const ref of this.#takeWaiting()) this.#forget(ref)

@@ -98,6 +98,10 @@ export class MemorySubscription implements Subscription {
     this.handover.resume()
   }
 
+  hurry(): void {
+    this.handover.hurry()
+  }
+
   async seek(start: Start): Promise<void> {
     if (this.#channel.capabilities.seek === 'none') {
       throw unsupported('seek', 'This in-memory channel keeps no history, so a subscription has nowhere to go.')

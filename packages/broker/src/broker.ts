@@ -10,6 +10,7 @@ import { HOPS_UNSET, recordBytes, SluiceError, type Event } from '@sluice/event'
 import { closeAll } from './closing.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
 import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
+import { Relief } from './relief.ts'
 import { arrivalTime, HOPS_MAX, hopsLeft, hopsUsedUp, stamp } from './stamp.ts'
 import { Triggers, type Forgetting, type TriggerConfig, type TriggerStatus } from './triggers.ts'
 
@@ -33,6 +34,11 @@ export interface BrokerOptions {
   random?: () => number
   /** Hops of an event that comes without a count. Default {@link HOPS_MAX}. */
   hopsMax?: number
+  /**
+   * What happens as the channel fills up, asked each time: `deadLetter`, the oldest events of the trigger that holds them go to
+   * its sink or the box, so that new ones find room. Default `reject`.
+   */
+  whenFull?: () => 'reject' | 'deadLetter'
 }
 
 /** A running broker. */
@@ -96,6 +102,8 @@ export function openBroker(options: BrokerOptions): Broker {
   return new RunningBroker(options)
 }
 
+/** About what attributes take beside the data. */
+const ATTRIBUTE_BYTES = 256
 const INGRESS = { lane: 'ingress' } as const
 const REPLY = { lane: 'reply' } as const
 /** The status of an event that a full channel refuses. */
@@ -113,6 +121,7 @@ class RunningBroker implements Broker {
   readonly #hopsMax: number
   readonly #arrival: () => string
   readonly #triggers: Triggers
+  readonly #relief: Relief | undefined
   /** Bytes of the last event for which there was no room. */
   #wanted = 0
   #closing: Promise<void> | undefined
@@ -140,12 +149,21 @@ class RunningBroker implements Broker {
       reply: (trigger, reply, to) => this.#storeReply(trigger, reply, to),
       route: (trigger, reply) => this.#route(trigger, reply, this.#hopsMax),
     })
+    const { whenFull } = options
+    if (whenFull === undefined) return
+    this.#relief = new Relief({
+      channel,
+      clock,
+      isWanted: () => whenFull() === 'deadLetter',
+      triggers: () => this.#triggers.relieving(),
+    })
   }
 
   // --- Events ---
 
   room(bytes: number): number {
     if (this.#closing !== undefined) return DRAINING_RETRY_MS
+    this.#relief?.watch(bytes)
     const retryAfterMs = this.channel.room(bytes)
     if (retryAfterMs > 0) this.#wanted = bytes
     return retryAfterMs
@@ -163,8 +181,10 @@ class RunningBroker implements Broker {
     let failed: SluiceError | undefined
     for (let i = 0; i < results.length; i++) {
       const result = results[i]!
-      if (result.stored) this.#observer.accepted(this, events[i]!)
-      else {
+      if (result.stored) {
+        this.#observer.accepted(this, events[i]!)
+        this.#relief?.came((events[i]!.data?.length ?? 0) + ATTRIBUTE_BYTES)
+      } else {
         if (result.error.status === FULL) this.#wanted = recordBytes(events[i]!)
         failed = this.#refused(failed ?? result.error, 1)
       }
@@ -247,6 +267,7 @@ class RunningBroker implements Broker {
   close({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     const { channel, box } = this
     const [triggers, clock, observer] = [this.#triggers, this.#clock, this.#observer]
+    this.#relief?.stop()
     return (this.#closing ??= closeAll({ channel, box, triggers, clock, observer }, deadlineMs))
   }
 }

@@ -43,6 +43,13 @@ export function replyFailure(error: string, destination: string, attempts: numbe
   return { destination, code: REPLY_NOT_STORED, error, response: undefined, attempts, sinkAttempts: 0 }
 }
 
+/** It makes room: see relief.ts. */
+export function fullFailure(destination: string, attempts: number): Failure {
+  const error =
+    'The channel was full, and its Broker is told to let new events in (when-full: deadLetter); this was among the oldest.'
+  return { destination, code: NO_ANSWER, error, response: undefined, attempts, sinkAttempts: 0 }
+}
+
 /** Its reply has no hops left; this tells of the reply, not of the event. */
 export function loopFailure(destination: string, attempts: number): Failure {
   const error =

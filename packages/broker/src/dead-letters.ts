@@ -37,6 +37,8 @@ export class DeadLetters {
   /** Why the events that are parked for the sink are undeliverable. */
   readonly #failures = new Failures()
   readonly #boxing: Boxing
+  /** Until the channel has room, what a sink that is down does not take goes into the box. */
+  isRelieving = false
   #paused = false
   #stopped = false
   readonly #headers: readonly string[]
@@ -103,6 +105,7 @@ export class DeadLetters {
   push(undelivered: Undelivered): void {
     const hasSink = this.#route.deadLetterSink !== undefined && !(undelivered.delivery instanceof Redriven)
     if (!hasSink) this.#toBox(undelivered, 'undeliverable')
+    else if (this.#lane.state === 'Down' && this.isRelieving) this.#toBox(undelivered, 'sink')
     else if (this.#lane.state === 'Down' && this.#lane.queued > 0) this.#parkWhileDown(undelivered)
     else this.#lane.push(undelivered)
   }

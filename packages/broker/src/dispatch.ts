@@ -11,7 +11,7 @@ import type { Clock } from '@sluice/clock'
 import { nextDelayMs, type Deliverer, type DeliveryPolicy, type Outcome, type Target } from '@sluice/delivery'
 import type { Event } from '@sluice/event'
 import type { TargetState } from './congestion.ts'
-import { failure, loopFailure, replyFailure, type Failure } from './dead-letter.ts'
+import { failure, fullFailure, loopFailure, replyFailure, type Failure } from './dead-letter.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Lane } from './lane.ts'
 import type { Observer, TriggerName } from './observer.ts'
@@ -66,6 +66,9 @@ export class Dispatch {
   #phase: Phase = 'running'
   #paused = false
   #lane: Lane<Delivery>
+  /** So many are dead letters untried; and until {@link keep}, what fails is one too. */
+  #toGiveUp = 0
+  #isRelieving = false
   /** What the channel handed over, while {@link hold} keeps it from the lane. */
   #held: Delivery[] | undefined
   readonly #deadLetters: DeadLetters
@@ -104,7 +107,35 @@ export class Dispatch {
   deliver(delivery: Delivery): void {
     if (this.#deadLetters.parked > 0 && this.#deadLetters.takeBack(delivery)) return
     if (delivery.attempt === 1) this.#context.observer.matched(this.#context.trigger, delivery.event)
-    this.#lane.push(delivery)
+    if (this.#toGiveUp > 0) this.#makeRoom(delivery)
+    else this.#lane.push(delivery)
+  }
+
+  /** The next so many that come from the channel are dead letters, those that wait here first: see relief.ts. */
+  giveUp(events: number): void {
+    if (this.#phase !== 'running' || this.#held !== undefined) return
+    this.#toGiveUp = events
+    this.#isRelieving = true
+    this.#deadLetters.isRelieving = true
+    this.#lane.pause() // or the next oldest one would be under way
+    if (events === 0) return
+    for (const delivery of this.#lane.takeQueued()) {
+      if (!this.#isRelieving || delivery instanceof Redriven) this.#lane.push(delivery)
+      else this.#makeRoom(delivery)
+    }
+  }
+
+  #makeRoom(delivery: Delivery): void {
+    this.#toGiveUp--
+    this.#undeliverable(delivery, fullFailure(this.#route.subscriber.url, delivery.attempt - 1))
+  }
+
+  /** The end of {@link giveUp}. */
+  keep(): void {
+    this.#toGiveUp = 0
+    this.#isRelieving = false
+    this.#deadLetters.isRelieving = false
+    if (!this.#paused) this.#lane.resume()
   }
 
   /** From the box: one entry once more. A reply that was not routed, for its hops were used up, is routed now. */
@@ -184,7 +215,8 @@ export class Dispatch {
   }
 
   #hasTriesLeft(delivery: Delivery): boolean {
-    return delivery.attempt <= this.#route.policy.retry
+    // While room has to be made nothing is parked that is tried already: it may be the oldest of all.
+    return delivery.attempt <= this.#route.policy.retry && (this.#toGiveUp === 0 || delivery instanceof Redriven)
   }
 
   #retry(delivery: Delivery, retryAfterMs: number): void {
@@ -252,7 +284,7 @@ export class Dispatch {
         if (lane === this.#lane) this.#context.observer.targetChanged(this.#context.trigger, state)
       },
     })
-    if (this.#paused) lane.pause()
+    if (this.#paused || this.#isRelieving) lane.pause()
     return lane
   }
 
@@ -290,7 +322,7 @@ export class Dispatch {
   resume(): void {
     if (this.#phase !== 'running') return
     this.#paused = false
-    this.#lane.resume()
+    if (!this.#isRelieving) this.#lane.resume()
     if (this.#held === undefined) this.#deadLetters.resume()
   }
 

@@ -10,6 +10,7 @@ import type { TargetState } from './congestion.ts'
 import { Dispatch, type DispatchContext, type Route } from './dispatch.ts'
 import type { BrokerName, TriggerName } from './observer.ts'
 import { Redrive } from './redrive.ts'
+import type { Relieving } from './relief.ts'
 
 /** A trigger, with everything resolved: where its address came from, and what YAML said, is its owner's business. */
 export interface TriggerConfig {
@@ -60,6 +61,8 @@ interface RunningTrigger {
   readonly subscription: Subscription
   /** Since the first one was asked for. */
   redrive: Redrive | undefined
+  /** Since the channel filled up for the first time. */
+  relieving: Relieving | undefined
   /** Its removal was begun; where it is seen by a later change, the channel refused it. */
   isLeaving: boolean
 }
@@ -121,7 +124,7 @@ export class Triggers {
       dispatch.deliver(delivery),
     )
     subscription.onLoss((loss) => observer.lost(name, loss))
-    running = { name, config, dispatch, subscription, redrive: undefined, isLeaving: false }
+    running = { name, config, dispatch, subscription, redrive: undefined, relieving: undefined, isLeaving: false }
     this.#running.set(id, running)
     holdOrGo(running)
   }
@@ -234,6 +237,23 @@ export class Triggers {
     })
     if (config.paused) redrive.pause()
     return redrive
+  }
+
+  /** Those that may give up events to make room. */
+  *relieving(): Generator<Relieving> {
+    for (const running of this.#running.values()) {
+      if (running.isLeaving || isHeld(running)) continue
+      const { subscription, dispatch } = running
+      running.relieving ??= {
+        oldest: () => subscription.lag().oldest,
+        giveUp(events) {
+          dispatch.giveUp(events)
+          if (events > 0) subscription.hurry?.()
+        },
+        keep: () => dispatch.keep(),
+      }
+      yield running.relieving
+    }
   }
 
   // --- The end (closing.ts) ---

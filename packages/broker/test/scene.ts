@@ -113,6 +113,7 @@ export interface SceneOptions {
   box?: DeadLetterBox
   hopsMax?: number | undefined
   random?: () => number
+  whenFull?: () => 'reject' | 'deadLetter'
   observer?: Partial<Observer>
   onSend?: (request: AttemptRequest) => void
 }
@@ -152,6 +153,7 @@ export function openScene(options: SceneOptions = {}): Scene {
     clock,
     random: options.random ?? (() => 0),
     ...(hopsMax !== undefined && { hopsMax }),
+    ...(options.whenFull !== undefined && { whenFull: options.whenFull }),
   })
   return {
     clock,

@@ -150,6 +150,11 @@ export interface Subscription {
   pause(): void
   resume(): void
   /**
+   * What is parked now is handed over as soon as the window has room, whatever its delay. Absent where a server has the
+   * delays.
+   */
+  hurry?(): void
+  /**
    * Sets the progress to `start`: what lies before counts as settled, what lies after is handed over, again if
    * need be. What is out when it is called is not handed over twice on that account; what is parked is no longer.
    * Judges what it finds by the filter of now. Rejects with `SLUICE_CHANNEL_UNSUPPORTED` where

@@ -223,6 +223,11 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
     return dropped
   }
 
+  /** What is parked is due now. */
+  hurry(): void {
+    this.#parking.hurry(this)
+  }
+
   /** From the parking lot: the delay is over. */
   due(ref: Ref, tries: number): void {
     this.#due.push({ ref, tries, ownsKey: true, key: undefined, isFresh: false })

@@ -64,6 +64,14 @@ export class ParkingLot<Ref> {
     return taken
   }
 
+  /** What `owner` has parked is due now. */
+  hurry(owner: ParkingOwner<Ref>): void {
+    for (const handle of [...owner.parkedHandles]) {
+      this.#wheel.cancel(handle)
+      this.#expire(handle)
+    }
+  }
+
   close(): void {
     this.#closed = true
     this.#wheel.close()

@@ -2,14 +2,13 @@
 //
 // From: brokers.ts, at an apply. Next: drivers.ts opens its channel, and triggers.ts subscribes its triggers.
 
-import { isDeepStrictEqual } from 'node:util'
 import { openBroker, type Broker, type BrokerName, type Observer } from '@sluice/broker'
 import { channelUnavailable, type Capabilities, type ChannelState } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
 import type { SourceDriver } from '@sluice/source'
-import type { ChannelSettings } from './channels.ts'
+import { sameChannel, type ChannelSettings } from './channels.ts'
 import type { DataDirectory, BrokerIdentity, Discarded } from './data.ts'
 import {
   DRIVERS,
@@ -219,7 +218,13 @@ export class DeclaredBroker {
   }
 
   #run({ channel, box }: BrokerStorage, settings: ChannelSettings, tombstones: Tombstones | undefined): Running {
-    const broker = openBroker({ ...this.#options, ...this.name, channel, box })
+    const broker = openBroker({
+      ...this.#options,
+      ...this.name,
+      channel,
+      box,
+      whenFull: () => (this.#channel.kind === 'none' ? 'reject' : this.#channel.whenFull),
+    })
     const triggers = new Triggers(broker, this.#options.observer, tombstones)
     const running: Running = { broker, channel: settings, triggers, tombstones, state: { state: 'ready' } }
     channel.onState((state) => {
@@ -287,7 +292,7 @@ export class DeclaredBroker {
   /** That it is declared with another channel than it has open, in words. */
   get otherChannel(): string | undefined {
     const channel = this.#channel
-    if (this.#running === undefined || isDeepStrictEqual(channel, this.#running.channel)) return undefined
+    if (this.#running === undefined || sameChannel(channel, this.#running.channel)) return undefined
     if (channel.kind === 'none') return `${channel.why} It runs on with the channel that it has.`
     return 'Its channel is declared with other bounds than it was opened with. They hold from the next start on.'
   }

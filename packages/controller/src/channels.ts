@@ -1,6 +1,7 @@
 // Which channel each Broker is to have, and what each channel is made of: what its ConfigMap or itself asks for, or that of
 // the process. Pure.
 
+import { isDeepStrictEqual } from 'node:util'
 import {
   brokerChannel,
   channelConfigOf,
@@ -17,13 +18,17 @@ import {
   type LogChannelLimits,
   type Problem,
   type Resource,
+  WHEN_FULL,
 } from '@sluice/resource'
 import { isHub, pathOf, type Hub } from './addresses.ts'
 import type { ChannelKind } from './drivers.ts'
 
+/** What happens as it fills up; it may change while it is open. */
+export type WhenFull = 'reject' | 'deadLetter'
+
 /** The channel that a Broker is to have, or that a channel is. */
 export type ChannelSettings =
-  | { readonly kind: ChannelKind; readonly limits: LogChannelLimits }
+  | { readonly kind: ChannelKind; readonly limits: LogChannelLimits; readonly whenFull: WhenFull }
   /** It asks for what it can't have. `why`: what is wrong, and what to do. */
   | { readonly kind: 'none'; readonly why: string }
 
@@ -34,16 +39,25 @@ export function channelSettings(
   byDefault: ChannelKind,
 ): ChannelSettings {
   const channel = isBroker(hub) ? brokerChannel(hub, find) : ownChannel(hub, find)
+  const annotated = hub.metadata.annotations[WHEN_FULL] as WhenFull | undefined // checked when it was applied
   switch (channel.kind) {
     case 'default':
-      return { kind: byDefault, limits: {} }
-    case 'LogChannel':
-      return { kind: 'log', limits: channel.limits }
+      return { kind: byDefault, limits: {}, whenFull: annotated ?? 'reject' }
+    case 'LogChannel': {
+      const { whenFull = 'reject', ...limits } = channel.limits
+      return { kind: 'log', limits, whenFull: annotated ?? whenFull }
+    }
     case 'InMemoryChannel':
-      return { kind: 'memory', limits: {} }
+      return { kind: 'memory', limits: {}, whenFull: annotated ?? 'reject' }
     case 'none':
       return channel
   }
+}
+
+/** Whether a channel that was opened as `before` is as `after` says, but for what may change while it is open. */
+export function sameChannel(before: ChannelSettings, after: ChannelSettings): boolean {
+  if (before.kind === 'none' || after.kind === 'none') return isDeepStrictEqual(before, after)
+  return before.kind === after.kind && isDeepStrictEqual(before.limits, after.limits)
 }
 
 /** Whether any of these is to have a log. */

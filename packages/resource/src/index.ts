@@ -13,6 +13,7 @@ export {
   isBroker,
   type Broker,
   type BrokerSpec,
+  WHEN_FULL,
 } from './kinds/broker.ts'
 export { findKind, kindByName, kinds } from './kinds/index.ts'
 export { logChannel as logChannelKind } from './kinds/log-channel.ts'

@@ -17,6 +17,8 @@ export interface LogChannelLimits {
   readonly retentionBytes?: number
   /** Syncs are made so often, in ms, instead of before each 202. */
   readonly syncMs?: number
+  /** Absent: what finds no room is refused. */
+  readonly whenFull?: 'deadLetter'
 }
 
 /** The kind, as far as its templates know it; the rest stands in kinds/log-channel.ts. */
@@ -76,19 +78,6 @@ export function checkLogBounds(draft: Draft, report: Report): void {
   if (!isRecord(spec)) return
   checkSize(spec['maxBytes'], ['spec', 'maxBytes'], BYTES_MIN, report)
   if (isRecord(spec['retention'])) checkSize(spec['retention']['bytes'], ['spec', 'retention', 'bytes'], 0, report)
-  if (spec['whenFull'] === 'deadLetter') {
-    report(notYet('whenFull', 'deadLetter', 'A full channel refuses events. Write reject, or leave it out.'))
-  }
-}
-
-/** An error: somebody would rely on it in vain. */
-function notYet(field: string, value: string, hint: string): Parameters<Report>[0] {
-  return {
-    code: 'SLUICE_RESOURCE_NOT_ACTED_ON',
-    path: ['spec', field],
-    message: `spec.${field}: ${value} is not there yet in this version.`,
-    hint,
-  }
 }
 
 function checkSize(value: unknown, path: Path, min: number, report: Report): void {
@@ -120,6 +109,7 @@ export function logChannelLimits(spec: Readonly<Record<string, unknown>> = {}): 
   return {
     ...(spec['maxBytes'] !== undefined && { bytesMax: bytesOf(spec['maxBytes']) }),
     ...(typeof age === 'string' && new RegExp(DURATION_PATTERN).test(age) && { retentionMs: secondsOf(age) * 1000 }),
+    ...(spec['whenFull'] === 'deadLetter' && { whenFull: 'deadLetter' as const }),
     ...(spec['sync'] === 'interval' && { syncMs: SYNC_INTERVAL_MS }),
     ...(retention['bytes'] !== undefined && { retentionBytes: bytesOf(retention['bytes']) }),
   }

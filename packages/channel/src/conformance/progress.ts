@@ -244,6 +244,21 @@ export const progressClauses: readonly Clause[] = [
     },
   ),
 
+  clause('what is parked comes at once where it is hurried, with the tries that it has', async (scene) => {
+    const held = receiver()
+    const subscription = await scene.subscribe(held)
+    if (subscription.hurry === undefined) return
+    await scene.publish(scene.events(3))
+    await scene.handed(held, 3)
+    for (const delivery of [...held.all]) delivery.release(3_600_000)
+    subscription.hurry()
+    await scene.handed(held, 6)
+    expect(held.all.slice(3).map(({ attempt }) => attempt)).toEqual([2, 2, 2])
+    for (const delivery of held.all.slice(3)) delivery.settle()
+    await scene.time.quiet()
+    expect(subscription.lag().events).toBe(0)
+  }),
+
   clause('removing what is not there discards nothing', async (scene) => {
     expect(await scene.channel.remove('nobody')).toEqual({ discarded: 0 })
   }),

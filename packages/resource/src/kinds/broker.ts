@@ -28,6 +28,8 @@ export function isBroker(resource: Resource): resource is Broker {
   return resource.kind === broker.kind && resource.apiVersion === `${broker.group}/v1`
 }
 
+/** The annotation that says what happens as its channel fills up. */
+export const WHEN_FULL = 'sluice.dev/when-full'
 /** The annotation that selects the implementation (spec 7 to 9). */
 export const BROKER_CLASS = 'eventing.knative.dev/broker.class'
 /** The class of a Broker that names none (spec 8). */
@@ -92,9 +94,11 @@ export const broker: Kind = {
       ...choice('Whether topics at a server go when the Broker goes.', ['keep', 'delete']),
       notYet: () => 'warning',
     },
-    'sluice.dev/when-full': {
-      ...choice('What happens when the channel is full.', ['reject', 'deadLetter']),
-      notYet: (value) => (value === 'reject' ? undefined : 'warning'),
+    [WHEN_FULL]: {
+      ...choice('What happens as the channel fills up: new events are refused, or the oldest go to the dead letters.', [
+        'reject',
+        'deadLetter',
+      ]),
     },
   },
   immutable: [
