@@ -5,6 +5,7 @@ import { sign } from '@octokit/webhooks-methods'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { broker, trigger } from '../support/events.ts'
+import { adapterSays } from './github-adapter.ts'
 import { runSluice, startSluice, type Sluice } from '../support/sluice.ts'
 import { ceHeaders, subscriber, type Subscriber } from '../support/subscriber.ts'
 import { acceptedEvents } from '../support/ops.ts'
@@ -76,17 +77,29 @@ test('every payload of GitHub is taken once it is signed, and arrives as the ada
     expect([payload.name, answer.status]).toEqual([payload.name, payload.name === 'ping' ? 200 : 202])
     if (payload.name !== 'ping') expected.set(`d-${i}`, payload)
   }
+  const compared = new Set<string>()
   for (const received of await everything.received(expected.size)) {
     const attributes = ceHeaders(received)
     const { name, body, payload } = expected.get(attributes['id']!)!
     expect(received.body.toString()).toBe(body)
     expect(attributes['type']).toMatch(new RegExp(`^com\\.github\\.${name}(\\.|$)`))
     expect(attributes['source'], name).toBeTruthy()
+    const said = adapterSays(name, payload)
+    if (said !== undefined) {
+      const { time, ...others } = said
+      const { type, source, subject } = attributes
+      const got = { type, source, ...(subject !== undefined && { subject: decodeURIComponent(subject) }) }
+      // Where the payload lacks what the adapter names, there is the next best.
+      expect(got).toEqual({ ...others, source: others.source ?? (expect.any(String) as string) })
+      if (time !== undefined) expect(Date.parse(attributes['time']!)).toBe(Date.parse(time))
+      compared.add(name)
+    }
     const action = payload['action']
     if (typeof action === 'string' && !WITHOUT_ACTION.has(name) && name !== 'deployment_status')
       expect(attributes['type']).toContain(`.${action}`)
     else if (WITHOUT_ACTION.has(name)) expect(attributes['type']).toBe(`com.github.${name}`)
   }
+  expect(compared.size).toBe(25)
   const named = (name: string): number => payloads.filter((each) => each.name === name).length
   expect(await pushes.received(named('push'))).toHaveLength(named('push'))
   expect(await issues.received(named('issues'))).toHaveLength(named('issues'))

@@ -1,6 +1,6 @@
 // sources.knative.dev PingSource: an event by a cron schedule. Rules and texts are Knative's (KNATIVE.md 1.4).
 
-import { Cron } from 'croner'
+import { createRequire } from 'node:module'
 import type { Draft, Kind, Report } from '../kind.ts'
 import type { Path } from '../problem.ts'
 import { isRecord } from '../resource.ts'
@@ -123,12 +123,19 @@ function scheduleFault(schedule: string): { what: string; hint: string } | undef
     return { what: `failed to parse ${odd ?? text}`, hint: FIVE_FIELDS }
   }
   try {
+    const { Cron } = croner()
     const cron = new Cron(text, { paused: true, timezone: 'UTC' })
     if (cron.nextRun() === null) return { what: text, hint: 'There is no such day: it would never send anything.' }
     return undefined
   } catch (error) {
     return { what: (error as Error).message.replace(/^CronPattern: /, '').replace(/\.$/, ''), hint: FIVE_FIELDS }
   }
+}
+
+/** Loaded for the first PingSource: this file is read at every start. */
+function croner(): typeof import('croner') {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is required has the types of what is imported
+  return createRequire(import.meta.url)('croner') as typeof import('croner')
 }
 
 function checkData({ data, dataBase64, contentType }: Record<string, unknown>, report: Report): void {
