@@ -74,7 +74,7 @@ const SAID: Readonly<Record<string, (body: Json) => Said>> = {
   workflow_run: (b) => usual(b, `workflow_run.${b['action']}`, b['workflow']?.name),
 }
 
-function usual(body: Json, type: string, subject?: unknown, time?: string | null): Said {
+function usual(body: Json, type: string, subject?: string | number | null, time?: string | null): Said {
   return {
     type: `com.github.${type}`,
     source: body['repository'].url,
