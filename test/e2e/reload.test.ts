@@ -191,6 +191,25 @@ test('fault 44: a trigger that is taken out of its file gets nothing any more, a
   expect(taker.all.slice(before).map((each) => ceHeaders(each)['id'])).toEqual(['new'])
 })
 
+test('fault 45: a trigger that is added under load, from the earliest event on, misses none and gets none twice', async () => {
+  const [taker, late] = [await subscriber(), await subscriber()]
+  const before = broker() + trigger('taker', taker.url)
+  const after = before + trigger('late', late.url).replace('{name: late}', '{name: late, annotations: {sluice.dev/from: earliest}}') // prettier-ignore
+  const data = ['--data', join(folderOf({}), 'data')]
+  const first = await startSluice({ 'shop.yaml': before }, data)
+  const senders = load(first.broker, 8)
+  await senders.acceptedAtLeast(500)
+  save(first, 'shop.yaml', after)
+  await told(first, /\+ Trigger default\/late\b/)
+  await senders.acceptedAtLeast(senders.accepted.size + 500)
+  await first.stop()
+  await senders.over
+  const second = await startSluice(first.folder, data)
+  await settled(second.api)
+  expect(idsOf(late)).toEqual(senders.accepted)
+  expect(late.all).toHaveLength(senders.accepted.size)
+})
+
 test('with --no-watch files are read on SIGHUP only', async () => {
   const sluice = await startSluice({ 'shop.yaml': broker() }, ['--no-watch'])
   save(sluice, 'shop.yaml', broker() + trigger('t', NOWHERE))

@@ -41,8 +41,11 @@ function headOf({ metadata, apiVersion, kind }: Resource): string {
   })
 }
 
+/** kubectl's own copy of the whole resource: nothing to read. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
 function pairs(values: Readonly<Record<string, string>> | undefined): string | undefined {
-  const all = Object.entries(values ?? {}).map(([key, value]) => `${key}=${value}`)
+  const all = Object.entries(values ?? {}).flatMap(([key, value]) => (key === LAST_APPLIED ? [] : [`${key}=${value}`]))
   return all.length === 0 ? undefined : all.join(', ')
 }
 
