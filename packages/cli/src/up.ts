@@ -180,16 +180,12 @@ async function start(
 }
 
 /** The line that programs wait for; then what a person wants to know: what runs, what doesn't, and what to try. */
-function tellReady(
-  { controller, server, at, tell }: Running,
-  { files, resources }: Loaded,
-  { data, watch }: UpOptions,
-): void {
+function tellReady({ controller, server, at, tell }: Running, { files }: Loaded, { data, watch }: UpOptions): void {
   server.setState('ready')
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${data}\n`)
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
-  for (const line of standstills(resources.map(({ resource }) => resource))) lines.push(`  ${line}`)
+  for (const line of standstills(controller.store.list())) lines.push(`  ${line}`)
   const paused = controller.list({ group: 'eventing.knative.dev', kind: 'Trigger' }).filter(isPausedByOperation)
   if (paused.length > 0) lines.push(`  Paused by sluice pause: Trigger ${few(paused.map(pathOf))}.`)
   lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
@@ -210,7 +206,9 @@ function standstills(resources: readonly Resource[]): string[] {
   const paused = takers.filter((taker) => triggerSettings(taker).paused).map(titleOf)
   const lines: string[] = []
   if (hubs.length === 0)
-    lines.push('No Broker and no Channel is declared, so nothing takes events. Add one to the files.')
+    lines.push(
+      'No Broker and no Channel is declared, so nothing takes events. Add one to the files, or through the API.',
+    )
   if (idleBrokers.length > 0) {
     lines.push(`No Trigger is declared for Broker ${few(idleBrokers)}: what is sent there goes nowhere.`)
   }
