@@ -16,7 +16,7 @@ beforeAll(async () => {
     'shop.yaml':
       broker('default', '{delivery: {retry: 7, timeout: PT70S}}') +
       trigger('orders', down, ['filter: {attributes: {type: order.created}}']) +
-      trigger('own', down, ['delivery: {retry: 0}']) +
+      trigger('own', down, ['filter: {attributes: {type: other}}', 'delivery: {retry: 0}']) +
       trigger('lost', down, [], 'nowhere'),
   })
   await exchange(sluice.broker, binary([['ce-type', 'order.created']]))
