@@ -30,7 +30,7 @@ const SENDERS = 8
 
 /** Stores so many events that nobody takes, kills the process, starts another, and has them taken. */
 export async function runBacklog(events: number, tell: (line: string) => void = () => {}): Promise<BacklogSummary> {
-  const sink = await countingSink(events)
+  const sink = await countingSink(events, tell)
   const data = join(folderOf({}), 'data')
   const yaml = { 'a.yaml': broker() + trigger('taker', sink.url, ['delivery: {retry: 1000}']) }
   const start = async (): Promise<{ sluice: Sluice; ms: number }> => {
@@ -68,7 +68,7 @@ interface CountingSink {
 }
 
 /** Takes events whose ids are the numbers from 0 on. */
-async function countingSink(events: number): Promise<CountingSink> {
+async function countingSink(events: number, tell: (line: string) => void): Promise<CountingSink> {
   const taken = new Uint8Array(events)
   const { promise: all, resolve } = Promise.withResolvers<void>()
   let left = events
@@ -77,7 +77,8 @@ async function countingSink(events: number): Promise<CountingSink> {
     incoming.resume().on('end', () => {
       if (!isOpen) return
       const id = Number(incoming.headers['ce-id'])
-      if (taken[id]!++ === 0 && --left === 0) resolve()
+      if (taken[id]!++ === 0 && --left % 100_000 === 0) tell(`${left} to go`)
+      if (left === 0) resolve()
       response.writeHead(202).end()
     })
   })

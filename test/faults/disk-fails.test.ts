@@ -28,8 +28,7 @@ async function survives(
   await meanwhile?.(scene, sluice)
   await ledger.ackedAtLeast(KEYS * 60)
   await producers.stop()
-  ledger.killed()
-  await sluice.stop('SIGKILL')
+  await scene.kill(sluice)
   await scene.verify(await scene.start())
   return sluice
 }
@@ -130,8 +129,7 @@ describe.each(TROUBLES)('$name', ({ skip = false, why = '', how, begin, end, tol
     end(segments)
     await ledger.ackedAtLeast(ledger.acked + 300)
     await producers.stop()
-    ledger.killed()
-    await sluice.stop('SIGKILL')
+    await scene.kill(sluice)
     await scene.verify(await scene.start())
   })
 })
@@ -147,8 +145,7 @@ test.skipIf(MOUNTING.isMissing)(
     const producers = startProducers(ledger, first.broker, { keys: KEYS })
     await ledger.ackedAtLeast(100)
     producers.aim(undefined)
-    ledger.killed()
-    await first.stop('SIGKILL')
+    await scene.kill(first)
     for (const sink of [plain, ordered]) sink.answer(() => 202)
 
     volume.remount('ro')

@@ -67,8 +67,7 @@ describe.skipIf(MOUNTING.isMissing)(`the disk is full${MOUNTING.why}`, () => {
     }
     volume.fill()
     await refused(sluice, 5)
-    ledger.killed()
-    await sluice.stop('SIGKILL')
+    await scene.kill(sluice)
 
     producers.aim(undefined)
     const again = await scene.start(volume.inside)

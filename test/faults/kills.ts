@@ -119,6 +119,7 @@ async function runRound(course: Course, name: string, kills: readonly Kill[]): P
   const ordered = await openSink(ledger, 'ordered', () => (!isEasy && random() < 0.02 ? 500 : 202))
   const [plain, dead] = [await openSink(ledger, 'plain'), await openSink(ledger, 'dead')]
   const refusing = await openSink(ledger, 'refusing', () => 400)
+  const sinks = [ordered, plain, dead, refusing]
   const folder = folderOf({
     'sluice.yaml':
       boundedBroker('{retention: {bytes: 4Mi}}') + // so little that segments go while the process runs
@@ -139,6 +140,8 @@ async function runRound(course: Course, name: string, kills: readonly Kill[]): P
   for (const kill of kills) {
     const told = await WAYS[kill]({ ...course, ledger, start, aim: producers.aim })
     producers.aim(undefined)
+    await Promise.all(sinks.map((sink) => sink.idle()))
+    ledger.isOver()
     tell(`  ${kill}: ${told}`)
   }
   isEasy = true
@@ -149,7 +152,7 @@ async function runRound(course: Course, name: string, kills: readonly Kill[]): P
   await sluice.stop()
   const verdict = ledger.check(await boxIds(data, name))
   if (verdict.violations.length > 0) tell(`the ledger of ${name} is in ${ledger.write(`sluice-ledger-${name}.jsonl`)}`)
-  for (const sink of [ordered, plain, dead, refusing]) await sink.close()
+  for (const sink of sinks) await sink.close()
   return verdict
 }
 

@@ -37,6 +37,8 @@ export interface Delivery {
   readonly atMs: number
   /** What the sink answered. */
   readonly status: number
+  /** How many kills there had been before the process that sent it. */
+  readonly life: number
 }
 
 /** What {@link Ledger.check} found. */
@@ -69,6 +71,7 @@ export class Ledger {
   readonly #kills: { readonly killMs: number; readonly wasTraced: boolean }[] = []
   readonly #answers: { readonly sentMs: number; readonly atMs: number }[] = []
   #acked = 0
+  #life = 0
   readonly #violations: string[] = []
   #changed = Promise.withResolvers<void>()
 
@@ -96,7 +99,7 @@ export class Ledger {
 
   /** A sink got an event with this data, and is about to answer it. */
   received(sink: string, id: string, status: number, data: Buffer): void {
-    this.#deliveries.push({ sink, id, atMs: performance.now(), status })
+    this.#deliveries.push({ sink, id, atMs: performance.now(), status, life: this.#life })
     const sent = this.#sent.get(id)
     if (sent === undefined) this.#violations.push(`${sink} got ${id}, which nobody sent`)
     else if (!data.equals(dataOf(sent))) this.#violations.push(`${sink} got ${id} with other data than was sent`)
@@ -109,9 +112,17 @@ export class Ledger {
     this.#tell()
   }
 
-  /** The process was killed in this moment. `wasTraced`: strace had slowed it down, so how long ago says nothing. */
+  /**
+   * The process was killed in this moment; {@link isOver} follows. `wasTraced`: strace had slowed it down, so how long ago
+   * says nothing.
+   */
   killed({ wasTraced = false }: { wasTraced?: boolean } = {}): void {
     this.#kills.push({ killMs: performance.now(), wasTraced })
+  }
+
+  /** The sinks have read all that the killed process had on its way: what comes from here on is the next one's. */
+  isOver(): void {
+    this.#life++
   }
 
   /** Events that were answered 202. */
@@ -231,24 +242,24 @@ export class Ledger {
       killMs,
       fromMs: wasTraced ? -Infinity : killMs - PROGRESS_MS - 2 * this.#slowest(killMs),
     }))
-    const endOf = (atMs: number): Span | undefined => spans.find(({ killMs }) => killMs >= atMs - UNDER_WAY_MS)
-    const before = new Map<string, number[]>()
+    const before = new Map<string, Delivery[]>()
     const unexplained: string[] = []
     let duplicates = 0
     let duplicatesMax = 0
     let reachMs = 0
-    for (const { sink, id, atMs } of taken) {
-      if (atMs >= (endOf(atMs)?.fromMs ?? Infinity)) duplicatesMax++
-      const timesMs = before.get(`${sink} ${id}`) ?? []
-      before.set(`${sink} ${id}`, [...timesMs, atMs])
+    for (const delivery of taken) {
+      const { sink, id, atMs, life } = delivery
+      if (atMs >= (spans[life]?.fromMs ?? Infinity)) duplicatesMax++
+      const earlier = before.get(`${sink} ${id}`) ?? []
+      before.set(`${sink} ${id}`, [...earlier, delivery])
       const copies = copiesOf(this.#sent.get(id))
-      if (timesMs.length < copies) continue
+      if (earlier.length < copies) continue
       duplicates++
       // Which of several copies came before can't be told.
-      const reaches = (copies === 1 ? timesMs.slice(-1) : timesMs).map((earlierMs) => {
-        const { killMs, fromMs } = endOf(earlierMs) ?? NEVER
-        if (killMs > atMs || earlierMs < fromMs) return Infinity
-        return fromMs === -Infinity ? 0 : killMs - earlierMs
+      const reaches = (copies === 1 ? earlier.slice(-1) : earlier).map((one) => {
+        const { killMs, fromMs } = spans[one.life] ?? NEVER
+        if (one.life === life || one.atMs < fromMs) return Infinity
+        return fromMs === -Infinity ? 0 : Math.max(0, killMs - one.atMs)
       })
       const reach = Math.min(...reaches)
       if (reach === Infinity) unexplained.push(`${sink} ${id} at ${atMs}`)
@@ -285,8 +296,6 @@ const NEVER: Span = { killMs: Infinity, fromMs: Infinity }
 /** The {@link Route.end} of what is kept in the dead-letter box. */
 export const BOX = 'box'
 
-/** What a killed process had on its way is read for a moment after it; the next one takes longer than that to start. */
-const UNDER_WAY_MS = 200
 const LATELY_MS = 1000
 
 /** How often it may be stored: each 202, and each sending that nobody answered. */

@@ -67,8 +67,7 @@ describe.each(['log', 'memory'] as const)('%s', (channel) => {
     await ledger.until(() => ledger.takenBy('ordered') === ledger.acked)
     if (channel === 'log') {
       producers.aim(undefined)
-      ledger.killed()
-      await sluice.stop('SIGKILL')
+      await scene.kill(sluice)
       ordered.answer(() => 202)
       sluice = await scene.start()
       producers.aim(sluice.broker)

@@ -33,9 +33,9 @@ export const RIGHTS: Need = need('a user who is not above all rights (setpriv of
 )
 
 function need(what: string, isThere: () => boolean): Need {
-  const isMissing = process.platform !== 'linux' || !isThere()
-  if (isMissing && process.env['CI'] === 'true') throw new Error(`CI has to have ${what}.`)
-  return { isMissing, why: isMissing ? ` (skipped: it needs ${what})` : '' }
+  if (process.platform === 'linux' && isThere()) return { isMissing: false, why: '' }
+  if (process.env['CI'] === 'true') return { isMissing: false, why: ` (CI has to have ${what})` }
+  return { isMissing: true, why: ` (skipped: it needs ${what})` }
 }
 
 function runs(...[command, ...words]: readonly [string, ...string[]]): boolean {

@@ -26,6 +26,8 @@ export interface Scene {
   program(options?: StartOptions): Program
   /** Starts it, and waits until it is ready. */
   start(options?: StartOptions): Promise<Sluice>
+  /** Kills it with SIGKILL; resolves once the sinks have all that it had on its way. */
+  kill(sluice: Sluice): Promise<void>
   /** Once all that was acknowledged has come to its end: that nothing was lost, and what else the ledger holds. */
   verify(sluice: Sluice): Promise<Verdict>
 }
@@ -84,6 +86,12 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     data,
     program,
     start: (how) => ready(program(how), folder),
+    async kill(sluice) {
+      ledger.killed()
+      await sluice.stop('SIGKILL')
+      await Promise.all([ordered.idle(), plain.idle()])
+      ledger.isOver()
+    },
     async verify(sluice) {
       await ledger.allEnded()
       await settled(sluice.api)

@@ -3,8 +3,9 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
 import { atEnd } from '../support/cleanup.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -19,6 +20,8 @@ export interface Sink {
   /** Takes nothing any more, until it is opened again at its port. */
   close(): Promise<void>
   open(): Promise<void>
+  /** Resolves once no connection is open: of a process that has ended, all is read that it had on its way. */
+  idle(): Promise<void>
 }
 
 /** Starts a sink of this name; without `answer` it takes everything. */
@@ -33,6 +36,16 @@ export async function openSink(ledger: Ledger, name: string, answer: AnswerTo = 
     if (request.socket.destroyed) return // as well, while this one thought about it
     ledger.received(name, id, status, data)
     response.writeHead(status).end()
+  }
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {}) // the process was killed
+    socket.on('close', () => sockets.delete(socket))
+  })
+  const idle = async (): Promise<void> => {
+    await setImmediate() // who has just connected is among them
+    for (const socket of sockets) if (!socket.destroyed) await once(socket, 'close').catch(() => {})
   }
   let port = 0
   const open = async (): Promise<void> => {
@@ -50,5 +63,5 @@ export async function openSink(ledger: Ledger, name: string, answer: AnswerTo = 
   }
   await open()
   atEnd(close)
-  return { url: `http://127.0.0.1:${port}/`, answer: (next) => void (current = next), open, close }
+  return { url: `http://127.0.0.1:${port}/`, answer: (next) => void (current = next), open, close, idle }
 }

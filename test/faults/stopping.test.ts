@@ -19,6 +19,7 @@ test('a second SIGTERM under load ends it at once; what was acknowledged is deli
     await fetch(`${sluice.api}/livez`).catch(() => sluice.exited)
   }
   ledger.killed()
+  ledger.isOver()
   expect(await sluice.exited).toEqual({ code: 1, signal: null })
   expect(sluice.stderr.soFar()).toContain('stopped at once; what is stored is delivered after the next start')
 
