@@ -178,6 +178,7 @@ export class DeclaredBroker {
         memoryBytes,
         boxBytes,
         limits: channel.limits,
+        nats: channel.nats,
         data,
         synced: told?.synced && ((ms) => told.synced!(ms)),
         retrying: told?.retrying && ((what) => told.retrying!(this.name, what)),
@@ -275,7 +276,7 @@ export class DeclaredBroker {
 
   /** Whether it has data that outlives it, and that only one may have open. */
   get holdsData(): boolean {
-    return this.#running?.broker.channel.capabilities.durable ?? this.#channel.kind === 'log'
+    return this.#running?.broker.channel.capabilities.durable ?? ['log', 'nats'].includes(this.#channel.kind)
   }
 
   /** Of the channel that it has open. */

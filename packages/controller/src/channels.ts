@@ -16,6 +16,7 @@ import {
   type Declared,
   type Identity,
   type LogChannelLimits,
+  type NatsSettings,
   type Problem,
   type Resource,
   WHEN_FULL,
@@ -28,7 +29,13 @@ export type WhenFull = 'reject' | 'deadLetter'
 
 /** The channel that a Broker is to have, or that a channel is. */
 export type ChannelSettings =
-  | { readonly kind: ChannelKind; readonly limits: LogChannelLimits; readonly whenFull: WhenFull }
+  | {
+      readonly kind: ChannelKind
+      readonly limits: LogChannelLimits
+      readonly whenFull: WhenFull
+      /** Of one at a NATS server. */
+      readonly nats?: NatsSettings
+    }
   /** It asks for what it can't have. `why`: what is wrong, and what to do. */
   | { readonly kind: 'none'; readonly why: string }
 
@@ -49,6 +56,8 @@ export function channelSettings(
     }
     case 'InMemoryChannel':
       return { kind: 'memory', limits: {}, whenFull: annotated ?? 'reject' }
+    case 'NatsJetStreamChannel':
+      return { kind: 'nats', limits: {}, whenFull: annotated ?? 'reject', nats: channel.nats }
     case 'none':
       return channel
   }
@@ -57,13 +66,13 @@ export function channelSettings(
 /** Whether a channel that was opened as `before` is as `after` says, but for what may change while it is open. */
 export function sameChannel(before: ChannelSettings, after: ChannelSettings): boolean {
   if (before.kind === 'none' || after.kind === 'none') return isDeepStrictEqual(before, after)
-  return before.kind === after.kind && isDeepStrictEqual(before.limits, after.limits)
+  return before.kind === after.kind && isDeepStrictEqual([before.limits, before.nats], [after.limits, after.nats])
 }
 
-/** Whether any of these is to have a log. */
+/** Whether any of these keeps something in the data directory: its log, or its dead letters. */
 export function needsData(declared: readonly Declared[], byDefault: ChannelKind): boolean {
   const find = finder(declared)
-  return hubsOf(declared).some(({ hub }) => channelSettings(hub, find, byDefault).kind === 'log')
+  return hubsOf(declared).some(({ hub }) => HAS_DATA.includes(channelSettings(hub, find, byDefault).kind))
 }
 
 /**
@@ -121,7 +130,8 @@ export function hubsConcerned({ added, updated, removed }: Change, hubs: () => R
   return [...concerned, ...configured]
 }
 
-const CHANNELS = { log: 'a log', memory: 'in memory' } as const
+const HAS_DATA: readonly string[] = ['log', 'nats'] satisfies ChannelKind[]
+const CHANNELS = { log: 'a log', memory: 'in memory', nats: 'at a NATS server' } as const
 
 function hubsOf(declared: readonly Declared[]): { hub: Hub; declared: Declared }[] {
   return declared.flatMap((each) => (isHub(each.resource) ? [{ hub: each.resource, declared: each }] : []))

@@ -3,7 +3,7 @@
 import { diskBox, memoryBox, type DiskBoxOptions } from '@sluice/broker'
 import type { Channel, DeadLetterBox } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
-import type { LogChannelLimits } from '@sluice/resource'
+import type { LogChannelLimits, NatsSettings } from '@sluice/resource'
 import type { Disk, Problem } from '@sluice/segments'
 import type { BrokerIdentity, DataDirectory } from './data.ts'
 
@@ -18,6 +18,8 @@ export interface StorageSettings {
   readonly boxBytes: number | undefined
   /** Of a log; what is absent is the driver's default. */
   readonly limits: LogChannelLimits
+  /** Of one at a NATS server. */
+  readonly nats: NatsSettings | undefined
   /** Where a log keeps its files. */
   readonly data: DataDirectory | undefined
   /** One write and sync took so many ms. */
@@ -68,13 +70,13 @@ export interface StorageProblem {
 export type OpenStorage = (settings: StorageSettings) => Promise<BrokerStorage>
 
 /** The channels that a Broker may have. */
-export type ChannelKind = 'log' | 'memory'
+export type ChannelKind = 'log' | 'memory' | 'nats'
 
 /** How storage is opened, by the driver's name. */
 export type Drivers = Readonly<Record<ChannelKind, OpenStorage>>
 
 /** Those that Sluice comes with. */
-export const DRIVERS: Drivers = { memory: openInMemory, log: openLog }
+export const DRIVERS: Drivers = { memory: openInMemory, log: openLog, nats: openNats }
 
 async function openInMemory({ clock, memoryBytes, boxBytes }: StorageSettings): Promise<BrokerStorage> {
   const { memoryChannel } = await import('@sluice/channel-memory')
@@ -135,6 +137,30 @@ export async function openLogIn(folder: string, settings: LogSettings): Promise<
     }
   } catch (error) {
     await opened.box.close()
+    throw error
+  }
+}
+
+/** At a NATS server; the dead letters are kept here, on disk where there is a data directory. */
+async function openNats({ nats, data, broker, ...settings }: StorageSettings): Promise<BrokerStorage> {
+  const { openNatsChannel, brokerNames, channelNames } = await import('@sluice/channel-nats')
+  const { clock, boxBytes } = settings
+  const { servers, stream, ackWaitMs, names } = nats!
+  const { kind, namespace, name } = broker
+  // Knative calls the channel of a Broker so.
+  const channelName = kind === 'Broker' ? `${name}-kne-trigger` : name
+  const channel = await openNatsChannel({
+    ...{ servers, stream, clock },
+    names: names === 'broker' ? brokerNames(namespace, name) : channelNames(namespace, channelName),
+    ...(ackWaitMs !== undefined && { ackWaitMs }),
+  })
+  try {
+    if (data === undefined)
+      return { channel, box: memoryBox({ clock, ...(boxBytes !== undefined && { bytesMax: boxBytes }) }) }
+    const { box } = await diskBox(boxOptions(`${await data.makeBrokerFolder(broker)}/dead-letters`, settings))
+    return { channel, box }
+  } catch (error) {
+    await channel.close({ deadlineMs: 0 })
     throw error
   }
 }

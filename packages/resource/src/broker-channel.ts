@@ -10,16 +10,19 @@ import {
   TEMPLATE_KEY,
   type TemplateChannel,
 } from './channel-template.ts'
-import { configOf, isBroker, isKnatives, type Broker } from './kinds/broker.ts'
+import { BROKER_CLASS, configOf, isBroker, isKnatives, type Broker } from './kinds/broker.ts'
 import type { ChannelResource } from './kinds/channel.ts'
 import { logChannelLimits } from './log-bounds.ts'
+import { natsServers, NATS_BROKER_CLASS, type NatsSettings } from './nats-channel.ts'
 import { identityOf, isRecord, nameOf, type Identity, type Resource } from './resource.ts'
 import { readDocuments } from './yaml.ts'
 
 /** The channel of one Broker. */
 export type BrokerChannel =
   /** It names none: that of the process, `--channel`. */
-  { readonly kind: 'default' } | TemplateChannel
+  | { readonly kind: 'default' }
+  | Exclude<TemplateChannel, { readonly kind: 'NatsJetStreamChannel' }>
+  | { readonly kind: 'NatsJetStreamChannel'; readonly nats: NatsSettings }
 
 /** The ConfigMap that decides which channel it is, there or not; `undefined`: it says so itself. */
 export function channelConfigOf(hub: Broker | ChannelResource): Identity | undefined {
@@ -29,6 +32,9 @@ export function channelConfigOf(hub: Broker | ChannelResource): Identity | undef
 
 /** What a Broker asks for. `find`: of the resources that are there. */
 export function brokerChannel(broker: Broker, find: (identity: Identity) => Resource | undefined): BrokerChannel {
+  if (broker.metadata.annotations[BROKER_CLASS] === NATS_BROKER_CLASS) {
+    return served({ kind: 'NatsJetStreamChannel', stream: {} }, 'broker', find)
+  }
   const config = configOf(broker) ?? BROKER_DEFAULT
   const title = nameOf(config)
   if (config.group !== '' || config.kind !== 'ConfigMap') {
@@ -41,7 +47,7 @@ export function brokerChannel(broker: Broker, find: (identity: Identity) => Reso
   }
   const found = templateIn(configMap)
   if (found === undefined) return none(`${title}, which spec.config names, has no ${TEMPLATE_KEY}. ${KNOWN_CHANNELS}`)
-  return channelIn(found.text, title)
+  return served(channelIn(found.text, title), 'channel', find)
 }
 
 /** What a channel that is a resource of its own is made of. `find`: as of {@link brokerChannel}. */
@@ -52,11 +58,27 @@ export function ownChannel(
   if (channel.kind === 'InMemoryChannel') return { kind: 'InMemoryChannel' }
   if (channel.kind === 'LogChannel') return { kind: 'LogChannel', limits: logChannelLimits({ ...channel.spec }) }
   const { channelTemplate } = channel.spec
-  if (channelTemplate !== undefined) return channelOf({ ...channelTemplate }, nameOf(identityOf(channel)))
+  if (channelTemplate !== undefined) {
+    return served(channelOf({ ...channelTemplate }, nameOf(identityOf(channel))), 'channel', find)
+  }
   const data = find(CHANNEL_DEFAULT)?.['data']
   const text = isRecord(data) ? data[CHANNEL_DEFAULT_KEY] : undefined
   const template = typeof text === 'string' ? defaultTemplate(text, channel.metadata.namespace) : undefined
-  return template === undefined ? { kind: 'default' } : channelOf(template, nameOf(CHANNEL_DEFAULT))
+  if (template === undefined) return { kind: 'default' }
+  return served(channelOf(template, nameOf(CHANNEL_DEFAULT)), 'channel', find)
+}
+
+/** With the server that it is at, where it is at one. */
+function served(
+  channel: TemplateChannel,
+  names: NatsSettings['names'],
+  find: (identity: Identity) => Resource | undefined,
+): BrokerChannel {
+  if (channel.kind !== 'NatsJetStreamChannel') return channel
+  const servers = natsServers(find)
+  if ('why' in servers) return none(servers.why)
+  const { kind, ...settings } = channel
+  return { kind, nats: { ...settings, servers, names } }
 }
 
 /** That of the namespace, else that of all (KNATIVE.md 1.2). */

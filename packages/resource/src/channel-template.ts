@@ -4,6 +4,7 @@
 
 import type { Draft, Kind, Report } from './kind.ts'
 import { checkLogBounds, LOG_CHANNEL, LOG_PROPERTIES, logChannelLimits, type LogChannelLimits } from './log-bounds.ts'
+import { NATS_CHANNEL, natsTemplate, type NatsSettings } from './nats-channel.ts'
 import { apiVersionOf, groupOf, isRecord } from './resource.ts'
 import { schemaFindings, show } from './schema.ts'
 import { readDocuments } from './yaml.ts'
@@ -12,6 +13,7 @@ import { readDocuments } from './yaml.ts'
 export type TemplateChannel =
   | { readonly kind: 'LogChannel'; readonly limits: LogChannelLimits }
   | { readonly kind: 'InMemoryChannel' }
+  | ({ readonly kind: 'NatsJetStreamChannel' } & Pick<NatsSettings, 'stream' | 'ackWaitMs'>)
   /** What can't be had. `why`: what is wrong, and what to do. */
   | { readonly kind: 'none'; readonly why: string }
 
@@ -25,8 +27,9 @@ const LOG: Kind = {
 }
 /** What a template may ask for, in words. */
 export const KNOWN_CHANNELS: string =
-  `Known are ${LOG.kind} of ${apiVersionOf(LOG.group, 'v1alpha1')}, on disk, and ` +
-  `${IN_MEMORY.kind} of ${apiVersionOf(IN_MEMORY.group, 'v1')}, gone with the process.`
+  `Known are ${LOG.kind} of ${apiVersionOf(LOG.group, 'v1alpha1')}, on disk, ` +
+  `${IN_MEMORY.kind} of ${apiVersionOf(IN_MEMORY.group, 'v1')}, gone with the process, and ` +
+  `${NATS_CHANNEL.kind} of ${apiVersionOf(NATS_CHANNEL.group, 'v1alpha1')}, at a NATS server.`
 
 /** Of a ConfigMap: its template, and the key under which it stands. */
 export function templateIn({ data }: { readonly [field: string]: unknown }): { key: string; text: string } | undefined {
@@ -52,6 +55,7 @@ export function channelOf(template: Readonly<Record<string, unknown>>, title: st
   if (isKind(template, LOG)) {
     return { kind: 'LogChannel', limits: logChannelLimits(isRecord(spec) ? spec : undefined) }
   }
+  if (isKind(template, NATS_CHANNEL)) return { kind: 'NatsJetStreamChannel', ...natsTemplate(spec) }
   const asked = `a ${show(kind)} of ${show(apiVersion)}`
   return { kind: 'none', why: `${title} asks for ${asked}, which this version doesn't have. ${KNOWN_CHANNELS}` }
 }
@@ -92,6 +96,7 @@ export function checkTemplateObject(
   const { apiVersion, kind } = template
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') return // the schema says so
   if (isKind(template, LOG)) return checkLog(template, report)
+  if (isKind(template, NATS_CHANNEL)) return checkSchema(NATS_CHANNEL, template, report)
   if (isKind(template, IN_MEMORY)) return warnOfSettings(template['spec'], owner, report)
   const whose = owner === 'Broker' ? 'a Broker that names it' : 'the Channel'
   report({
@@ -103,9 +108,14 @@ export function checkTemplateObject(
   })
 }
 
+function checkSchema(kind: Kind, template: Record<string, unknown>, report: Report): void {
+  for (const finding of schemaFindings(kind, { ...template, metadata: NO_METADATA } as unknown as Draft))
+    report(finding)
+}
+
 function checkLog(template: Record<string, unknown>, report: Report): void {
   const draft = { ...template, metadata: NO_METADATA } as unknown as Draft
-  for (const finding of schemaFindings(LOG, draft)) report(finding)
+  checkSchema(LOG, template, report)
   checkLogBounds(draft, report)
 }
 

@@ -31,6 +31,7 @@ export {
   type Subscription,
   type SubscriptionSpec,
 } from './kinds/subscription.ts'
+export type { NatsSettings } from './nats-channel.ts'
 export type { LogChannelLimits } from './log-bounds.ts'
 export { WEBHOOK_PRESETS } from './kinds/webhook-source.ts'
 export { addForeignKinds, type ForeignKind } from './foreign-kinds.ts'

@@ -11,6 +11,7 @@ import {
 } from '../ducks.ts'
 import type { DeliverySpec, KReference } from '../ducks.ts'
 import type { Draft, Kind, Reference, Report } from '../kind.ts'
+import { NATS_BROKER_CLASS } from '../nats-channel.ts'
 import type { Path } from '../problem.ts'
 import { apiVersionOf, groupOf, isRecord, type Identity, type Resource } from '../resource.ts'
 
@@ -89,6 +90,11 @@ export const broker: Kind = {
       description: 'The Secret whose values may be used as bearer tokens at the ingress of this Broker.',
       refuse: (value) => (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value) ? undefined : 'the name of a Secret'),
       notYet: () => 'error', // an ingress that somebody believes to be guarded would stand open
+    },
+    'natsjetstream.eventing.knative.dev/config': {
+      description: 'The stream, consumers and ingress of a NatsJetStreamBroker, as JSON.',
+      refuse: () => undefined,
+      notYet: () => 'error', // its limits would not hold
     },
     'sluice.dev/deletion-policy': {
       ...choice('Whether topics at a server go when the Broker goes.', ['keep', 'delete']),
@@ -180,7 +186,7 @@ function validateBroker(draft: Draft, report: Report): void {
   const brokerClass = metadata.annotations[BROKER_CLASS]
   const ignored = (path: Path, at: 'key' | 'value', message: string): void =>
     report({ severity: 'warning', code: 'SLUICE_RESOURCE_CHANNEL_IGNORED', path, at, message })
-  if (!isOurClass(brokerClass)) {
+  if (!isOurClass(brokerClass) && brokerClass !== NATS_BROKER_CLASS) {
     const message = `This version has no Broker class ${brokerClass}; this Broker gets the channel of --channel.`
     ignored(['metadata', 'annotations', BROKER_CLASS], 'value', message)
   }
