@@ -109,8 +109,7 @@ export function checkTemplateObject(
 }
 
 function checkSchema(kind: Kind, template: Record<string, unknown>, report: Report): void {
-  for (const finding of schemaFindings(kind, { ...template, metadata: NO_METADATA } as unknown as Draft))
-    report(finding)
+  for (const finding of schemaFindings(kind, { ...template, metadata: NO_METADATA })) report(finding)
 }
 
 function checkLog(template: Record<string, unknown>, report: Report): void {
