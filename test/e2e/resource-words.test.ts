@@ -114,6 +114,6 @@ describe('describe', () => {
     const { stdout } = await run('describe', 'broker')
     expect(stdout).toContain(`URL:   ${sluice.ingress}/default/default\n`)
     expect(stdout).toMatch(/Triggers without their own: +retry 7, timeout PT70S$/m)
-    expect(stdout).toMatch(/^ {2}Holds: +1 events in \d+ B of 10 GiB$/m)
+    expect(stdout).toMatch(/^ {2}Holds: +1 events; of those to deliver \d+ B of 10 GiB$/m)
   })
 })

@@ -6,18 +6,11 @@ import { parseArgs } from 'node:util'
 import { simulate } from '../../channels/log/test/simulation/run.ts'
 import { simulateBroker } from './broker-run.ts'
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1000' },
-    from: { type: 'string', default: '1' },
-    of: { type: 'string' },
-    all: { type: 'boolean', default: false },
-    history: { type: 'string', default: '60' },
-  },
-})
+const USAGE = 'pnpm simulate [--seeds N] [--from N] [--of log|broker] [--all] [--history N]\n'
 const RUNS = { log: simulate, broker: simulateBroker }
-const from = Number(values.from)
-const to = from + Number(values.seeds)
+const values = readArguments()
+const from = numberOf(values.from)
+const to = from + numberOf(values.seeds)
 let wrong = 0
 for (const [name, run] of Object.entries(RUNS)) {
   if (values.of !== undefined && values.of !== name) continue
@@ -31,7 +24,7 @@ for (const [name, run] of Object.entries(RUNS)) {
     if (result.problem === '') continue
     wrong++
     process.stdout.write(`${name}, seed ${seed}: ${result.problem}\n`)
-    if (!values.all) process.stdout.write(`${result.history.slice(-Number(values.history)).join('\n')}\n`)
+    if (!values.all) process.stdout.write(`${result.history.slice(-numberOf(values.history)).join('\n')}\n`)
   }
   const { user, system } = process.cpuUsage(began)
   const seconds = ((user + system) / 1e6).toFixed(1)
@@ -39,3 +32,25 @@ for (const [name, run] of Object.entries(RUNS)) {
 }
 process.stdout.write(`${wrong} went wrong\n`)
 process.exitCode = wrong > 0 ? 1 : 0
+
+function readArguments(): { seeds: string; from: string; history: string; of: string | undefined; all: boolean } {
+  const text = (byDefault: string) => ({ type: 'string', default: byDefault }) as const
+  try {
+    const options = { seeds: text('1000'), from: text('1'), history: text('60') }
+    const { of, ...given } = parseArgs({
+      options: { ...options, of: { type: 'string' }, all: { type: 'boolean', default: false } },
+    }).values
+    return of === undefined || of in RUNS ? { ...given, of } : refuse(`--of ${of}: there are log and broker.`)
+  } catch (error) {
+    return refuse((error as Error).message)
+  }
+}
+
+function numberOf(text: string): number {
+  return /^[1-9]\d*$/.test(text) ? Number(text) : refuse(`${text} is no number of at least 1.`)
+}
+
+function refuse(why: string): never {
+  process.stderr.write(`pnpm simulate: ${why}\n${USAGE}`)
+  process.exit(2)
+}

@@ -16,7 +16,7 @@ try {
   exitWith(
     EXIT.failed,
     `The event-display of the quickstart can't listen on 127.0.0.1:${port}: ${(error as Error).message}. ` +
-      `Stop what has that port, or write another one for the Service event-display in ${file}.`,
+      `Stop what has that port, or name a copy of ${file} in SLUICE_QUICKSTART in which the Service event-display and its triggers have another one.`,
   )
 }
 await main(['up', file, ...process.argv.slice(2)], ({ ingress }) => {
@@ -28,7 +28,8 @@ Send an event:
     -H 'content-type: application/json' -d '{"order": 1, "total": 42.5}'
 
 It is printed below, and so is the answer that the event-display gives to it.
-Events are on disk before they are answered 202: what is not delivered when this ends is, after the next start.
+Events are on disk before they are answered 202, unless --channel is memory: what is not delivered when this ends is,
+after the next start.
 The triggers stand in packages/cli/quickstart/default.yaml.
 
 `)

@@ -83,7 +83,7 @@ export function channelLines({ channel, deadLetters }: ChannelAnswer): Lines[] {
       'Channel',
       {
         State: state === 'ready' ? 'ready' : `${state}: ${reason ?? ''}`,
-        Holds: `${events} events in ${size(bytes)}${max}`,
+        Holds: `${events} events; of those to deliver ${size(bytes)}${max}`,
         Can: words(true),
         "Can't": words(false),
         'Largest event': size(capabilities.maxEventBytes),
