@@ -130,6 +130,11 @@ export class Dispatch {
     this.#undeliverable(delivery, fullFailure(this.#route.subscriber.url, delivery.attempt - 1))
   }
 
+  /** Whether an attempt is under way at the subscriber. */
+  get isTrying(): boolean {
+    return this.#lane.active > 0
+  }
+
   /** The end of {@link giveUp}. */
   keep(): void {
     this.#toGiveUp = 0

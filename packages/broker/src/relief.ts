@@ -25,6 +25,8 @@ export interface Relieving {
    */
   giveUp(events: number): void
   keep(): void
+  /** Whether something is under way at its subscriber. */
+  isTrying(): boolean
 }
 
 export interface ReliefOptions {
@@ -72,7 +74,7 @@ export class Relief {
     if (next !== this.#relieving) this.#relieving?.keep()
     this.#relieving = next
     if (isOver) return void (this.#givenUp = 0)
-    next?.giveUp(this.#isInVain() ? 0 : this.#eventsTooMany())
+    next?.giveUp(next.isTrying() && this.#isInVain() ? 0 : this.#eventsTooMany())
     this.#timer = clock.setTimer(AGAIN_MS, () => this.#relieve())
   }
 

@@ -251,6 +251,7 @@ export class Triggers {
           if (events > 0) subscription.hurry?.()
         },
         keep: () => dispatch.keep(),
+        isTrying: () => dispatch.isTrying,
       }
       yield running.relieving
     }
