@@ -12,7 +12,7 @@ const EVENTS_MIN = 4
 /** Bytes of those events; one event each is always allowed. */
 const BYTES = 64 * 1024 * 1024
 /** Events that they take in one turn of the event loop. */
-const EVENTS_A_TURN = 40
+const EVENTS_A_TURN = 64
 
 export class Laggards {
   /** Those that have something out which was read for them. */
