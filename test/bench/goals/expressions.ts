@@ -3,8 +3,8 @@
 
 import type { Context, Goal, Measure, Target } from '../goal.ts'
 import { measureOf } from '../measure.ts'
-import { indexable, opaque, type FilterOf } from '../programs/filters.ts'
-import { broker, startSluice, trigger } from '../programs/sluice.ts'
+import { indexable, manyTriggers, opaque, type FilterOf } from '../programs/filters.ts'
+import { startSluice } from '../programs/sluice.ts'
 import { hop, problemOf, runRounds } from '../rounds.ts'
 
 const EVENT = { mode: 'binary', dataBytes: 1024 } as const
@@ -32,8 +32,8 @@ export const expressionsGoal: Goal = {
 async function runWith(context: Context, target: Target, filterOf: FilterOf): Promise<Measure> {
   const count = context.quick ? 20 : 1_000
   const start = {
-    one: () => startSluice(context, { resources: triggers(context, 1, filterOf) }),
-    many: () => startSluice(context, { resources: triggers(context, count, filterOf) }),
+    one: () => startSluice(context, { resources: manyTriggers(context.load.sink, 1, filterOf) }),
+    many: () => startSluice(context, { resources: manyTriggers(context.load.sink, count, filterOf) }),
   }
   const rounds = await runRounds(context, start, (program) => hop(context, program, EVENT))
   return measureOf(target, rounds, {
@@ -45,12 +45,4 @@ async function runWith(context: Context, target: Target, filterOf: FilterOf): Pr
     problem: problemOf(rounds.flatMap((round) => [round.one, round.many])),
     detail: { triggers: count },
   })
-}
-
-function triggers({ load }: Context, count: number, filterOf: FilterOf): string[] {
-  const resources = [broker]
-  for (let index = 0; index < count; index++) {
-    resources.push(trigger({ name: `t${index}`, subscriber: `${load.sink}/0`, filters: filterOf(index) }))
-  }
-  return resources
 }

@@ -4,10 +4,10 @@
 import type { Context, Goal, Measure, Target } from '../goal.ts'
 import { measureOf } from '../measure.ts'
 import type { IndexReading } from '../programs/filter-index.ts'
-import { mixed } from '../programs/filters.ts'
+import { manyTriggers, mixed } from '../programs/filters.ts'
 import { startMeasuring } from '../programs/measuring.ts'
 import type { Program } from '../programs/program.ts'
-import { broker, startSluice, trigger } from '../programs/sluice.ts'
+import { startSluice } from '../programs/sluice.ts'
 import { coresOf, hop, problemOf, runRounds } from '../rounds.ts'
 
 const EVENT = { mode: 'binary', dataBytes: 1024 } as const
@@ -54,7 +54,7 @@ export const triggersGoal: Goal = {
 async function runBroker(context: Context): Promise<Measure[]> {
   const counts = context.quick ? [20, 50] : [10_000, 100_000]
   const withTriggers = (count: number) => (): Promise<Program> =>
-    startSluice(context, { resources: triggers(context, count) })
+    startSluice(context, { resources: manyTriggers(context.load.sink, count, mixed) })
   const start = { one: withTriggers(1), many: withTriggers(counts[0]!), veryMany: withTriggers(counts[1]!) }
   const fewer = { ...context, rounds: Math.min(context.rounds, ROUNDS) }
   const rounds = await runRounds(fewer, start, (program) => hop(context, program, EVENT))
@@ -72,14 +72,6 @@ async function runBroker(context: Context): Promise<Measure[]> {
       detail: { triggers: count, cores: coresOf(rounds.map((round) => round[name])) },
     })
   return [measure(many, 'many', counts[0]!), measure(veryMany, 'veryMany', counts[1]!)]
-}
-
-function triggers({ load }: Context, count: number): string[] {
-  const resources = [broker]
-  for (let index = 0; index < count; index++) {
-    resources.push(trigger({ name: `t${index}`, subscriber: `${load.sink}/0`, filters: mixed(index) }))
-  }
-  return resources
 }
 
 async function runIndex(context: Context): Promise<Measure[]> {

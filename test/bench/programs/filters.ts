@@ -1,9 +1,19 @@
 // The filters of many triggers: the mix of PERFORMANCE A3, and expressions that an index can and can't look up.
 
 import { EVENT_TYPE } from '../load/payload.ts'
+import { broker, trigger } from './sluice.ts'
 
 /** That of the i-th of many triggers, and of them all only the 0th lets the benchmark's events pass. */
 export type FilterOf = (index: number) => readonly object[]
+
+/** The broker with so many triggers, of which the first one takes the benchmark's events. */
+export function manyTriggers(sink: string, count: number, filterOf: FilterOf): string[] {
+  const resources = [broker]
+  for (let index = 0; index < count; index++) {
+    resources.push(trigger({ name: `t${index}`, subscriber: `${sink}/0`, filters: filterOf(index) }))
+  }
+  return resources
+}
 
 /** 60 % an exact type, 20 % type and source, 10 % a prefix, 10 % a suffix. */
 export const mixed: FilterOf = (index) => {
