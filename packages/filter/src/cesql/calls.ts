@@ -27,7 +27,7 @@ function callOfOne(node: CallNode, definition: CesqlFunction, argument: Run): Ru
   return (event) => {
     const value = argument(event)
     if (value === undefined) return undefined
-    if (value !== last.first) remember(last, definition, value)
+    if (value !== last.first || last.second !== undefined) remember(last, definition, value)
     return given(node, last.result)
   }
 }
