@@ -7,6 +7,21 @@ import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
 
+/** All that lies to the right of the server. */
+const SERVER = [
+  'api',
+  'controller',
+  'broker',
+  'delivery',
+  'target',
+  'segments',
+  'channel',
+  'filter',
+  'event',
+  'clock',
+  'resource',
+  'source',
+] as const
 /** For each package, all that lies to its right. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   clock: [],
@@ -34,35 +49,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'channel-*',
   ],
   api: ['resource', 'filter', 'target', 'event', 'clock'],
-  server: [
-    'api',
-    'controller',
-    'broker',
-    'delivery',
-    'target',
-    'segments',
-    'channel',
-    'filter',
-    'event',
-    'clock',
-    'resource',
-    'source',
-  ],
-  cli: [
-    'server',
-    'api',
-    'controller',
-    'broker',
-    'delivery',
-    'target',
-    'segments',
-    'channel',
-    'filter',
-    'event',
-    'clock',
-    'resource',
-    'source',
-  ],
+  server: SERVER,
+  cli: ['server', ...SERVER],
 }
 const SOURCE: readonly string[] = ['source', 'event', 'clock']
 const DRIVER: readonly string[] = ['channel', 'filter', 'event', 'clock', 'segments']
