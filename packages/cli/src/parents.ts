@@ -4,31 +4,38 @@ import { readFileSync } from 'node:fs'
 
 const CHECK_MS = 500
 
+/** Calls `look` again and again until it returns true. Doesn't keep the process. */
+export type Repeat = (look: () => boolean) => void
+
 /**
  * Takes note of the processes from here up to npx, as early as can be: one that has ended already is not found any
  * more. Returns what calls `orphaned` once one of them has gone (its child has another parent then). Outside of an npm
  * lifecycle that is the shell script `node_modules/.bin/node` alone, where that started this one. Does nothing where
  * there is no /proc. A zombie still answers signals, so the parents are read rather than asked.
  */
-export function noteParents(): (orphaned: () => void) => void {
+export function noteParents(repeat: Repeat = everyHalfSecond): (orphaned: () => void) => void {
   const chain = process.env['npm_lifecycle_event'] === undefined ? shimOf(process.pid) : launchersOf(process.pid)
-  return (orphaned) => watch(chain, orphaned)
+  return (orphaned) => {
+    if (chain.length === 0) return
+    repeat(() => {
+      const isOrphan = chain.some(({ pid, parent }) => parentOf(pid) !== parent)
+      if (isOrphan) orphaned()
+      return isOrphan
+    })
+  }
+}
+
+const everyHalfSecond: Repeat = (look) => {
+  const timer = setInterval(() => {
+    if (look()) clearInterval(timer)
+  }, CHECK_MS)
+  timer.unref()
 }
 
 /** A process, and the one that started it. */
 export interface Process {
   readonly pid: number
   readonly parent: number
-}
-
-function watch(chain: readonly Process[], orphaned: () => void): void {
-  if (chain.length === 0) return
-  const timer = setInterval(() => {
-    if (chain.every(({ pid, parent }) => parentOf(pid) === parent)) return
-    clearInterval(timer)
-    orphaned()
-  }, CHECK_MS)
-  timer.unref()
 }
 
 /**

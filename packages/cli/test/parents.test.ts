@@ -19,9 +19,9 @@ interface Started {
 }
 
 /** A person's shell, in it npx, in it a shell, in it the program. */
-async function start(): Promise<Started> {
+async function start(env: NodeJS.ProcessEnv = {}): Promise<Started> {
   const command = `"${process.execPath}" "${NPM}" start; exit $?`
-  const shell = spawn('/bin/bash', ['-c', command], { detached: true })
+  const shell = spawn('/bin/bash', ['-c', command], { detached: true, env: { ...process.env, ...env } })
   onTestFinished(() => {
     try {
       process.kill(-shell.pid!, 'SIGKILL')
@@ -62,14 +62,15 @@ test.runIf(existsSync('/proc/self/stat')).each([
 test.runIf(existsSync('/proc/self/stat'))(
   'the end of the shell in which it was typed is nothing to it, as with nohup',
   async () => {
-    const { shell, stdout, launchers } = await start()
+    const { shell, stdout, launchers } = await start({ TELL_LOOKS: '1' })
     const npx = launchers[1]!
     const ended = once(shell, 'exit')
     shell.kill('SIGKILL')
     await ended
     while (parentOf(npx) === shell.pid) await new Promise((resolve) => setImmediate(resolve))
     // Two of its looks at its parents later it has said nothing; what kills it is the end of npx.
-    await new Promise((resolve) => setTimeout(resolve, 1200))
+    const before = stdout.soFar().length
+    await stdout.until(new RegExp(`^[^]{${before}}[^]*looked\\n[^]*looked\\n`))
     expect(stdout.soFar()).not.toContain('orphaned')
     process.kill(npx, 'SIGKILL')
     await stdout.until(/orphaned\n/)
