@@ -1,7 +1,7 @@
 // A disk that is full, in a volume of the process's own (faults 9, 10).
 
 import { describe, expect, test } from 'vitest'
-import { conditionOf, readMetric, readResource } from '../support/ops.ts'
+import { acceptedEvents, conditionOf, readMetric, readResource } from '../support/ops.ts'
 import type { Sluice } from '../support/sluice.ts'
 import { MOUNTING } from './machine.ts'
 import { startProducers } from './producers.ts'
@@ -89,4 +89,41 @@ describe.skipIf(MOUNTING.isMissing)(`the disk is full${MOUNTING.why}`, () => {
     expect(ledger.acked).toBe(KEYS * 150)
     expect((await scene.verify(sluice)).duplicates).toBe(0)
   })
+
+  test('while a webhook is noted as taken: what was cut off spoils no later note, over a kill too (fault 9)', async () => {
+    const volume = await mountVolume(8 * MIB)
+    const scene = await openScene({ data: `${volume.path}/data`, more: HOOK })
+    const sluice = await scene.start(volume.inside)
+    // A note has 24 bytes and the file system pages of 4096: the 171st begins in the first page and ends in a second one.
+    for (let n = 1; n <= 170; n++) await hook(sluice, n)
+    volume.fill()
+    await hook(sluice, 171)
+    volume.free()
+    for (let n = 172; n <= 200; n++) await hook(sluice, n)
+    expect(await acceptedEvents(sluice.api)).toBe(200)
+    await scene.kill(sluice)
+
+    const again = await scene.start(volume.inside)
+    for (let n = 200; n > 0; n--) await hook(again, n)
+    expect(await acceptedEvents(again.api)).toBe(1) // the one of which there is no note
+  })
 })
+
+const HOOK = `---
+apiVersion: sources.sluice.dev/v1alpha1
+kind: WebhookSource
+metadata: { name: hook }
+spec:
+  verify: { scheme: none }
+  event: { type: t, source: /s, id: '{header.x-id}' }
+  sink: { ref: { apiVersion: eventing.knative.dev/v1, kind: Broker, name: default } }
+`
+
+async function hook({ ingress }: Sluice, n: number): Promise<void> {
+  const { status } = await fetch(`${ingress}/webhooks/default/hook`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-id': String(n) },
+    body: '{}',
+  })
+  expect(status).toBe(202)
+}

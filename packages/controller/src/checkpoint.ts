@@ -1,6 +1,6 @@
 // The checkpoint of one source, in a file of its own: `sources/<uid>/checkpoint` of the data directory.
 
-import { appendFile, open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import type { Checkpoint } from '@sluice/source'
 import { systemDisk } from '@sluice/segments'
 
@@ -9,6 +9,8 @@ export function diskCheckpoint(folder: string): Checkpoint {
   const path = `${folder}/checkpoint`
   let last: Promise<unknown> = Promise.resolve()
   let isMade = false
+  /** How much of the file is whole, where an append that failed may have left a part of what it had. */
+  let wholeBytes: number | undefined
   const more: Buffer[] = []
   let adding: Promise<void> = Promise.resolve()
 
@@ -46,6 +48,7 @@ export function diskCheckpoint(folder: string): Checkpoint {
           await file.close()
         }
         await rename(`${path}.new`, path)
+        wholeBytes = undefined
         await systemDisk.syncFolder(folder)
       }),
     append(bytes) {
@@ -59,7 +62,15 @@ export function diskCheckpoint(folder: string): Checkpoint {
   async function add(): Promise<void> {
     const bytes = Buffer.concat(more.splice(0))
     await make()
-    await appendFile(path, bytes)
+    const file = await open(path, 'a')
+    try {
+      if (wholeBytes !== undefined) await file.truncate(wholeBytes)
+      wholeBytes = (await file.stat()).size
+      await file.writeFile(bytes)
+      wholeBytes = undefined
+    } finally {
+      await file.close()
+    }
   }
 }
 
