@@ -90,8 +90,6 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
   const deadlines = new TimerWheel({ clock, tickMs: DEADLINE_TICK_MS, expire })
   /** Past their deadline, and not broken off yet. */
   const expired: Attempt[] = []
-  /** In this turn of the event loop. */
-  let brokenOff = 0
   let inFlight = 0
   let isSending = false
   let sweep: Timer | undefined
@@ -144,16 +142,18 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     const attempt = attempts[timer]!
     attempts[timer] = undefined
     attempt.timer = NO_TIMER
-    if (brokenOff === 0) setImmediate(breakOffMore)
-    if (brokenOff++ < BROKEN_OFF_AT_ONCE) attempt.expire()
-    else expired.push(attempt)
+    if (expired.length === 0) setImmediate(breakOff)
+    expired.push(attempt)
   }
 
-  /** Closing a connection takes its time; hundreds at once, as when a target stops answering, would hold up all others. */
-  function breakOffMore(): void {
+  /**
+   * Not before what has arrived is read: after a pause of the process all deadlines are over, and the answers are there
+   * (faults 6, 7). Closing a connection takes its time; hundreds at once, as when a target stops answering, would hold up
+   * all others.
+   */
+  function breakOff(): void {
     const now = expired.splice(0, BROKEN_OFF_AT_ONCE)
-    brokenOff = now.length
-    if (brokenOff > 0) setImmediate(breakOffMore)
+    if (expired.length > 0) setImmediate(breakOff)
     for (const attempt of now) attempt.expire()
   }
 

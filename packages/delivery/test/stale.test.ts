@@ -83,7 +83,7 @@ describe('fault 27: a connection found closed when its next request comes', () =
     const outcome = attempt(sender, url, { timeoutMs: 1000 })
     await resent
     clock.advance(110)
-    expect(await outcome).toMatchObject({ verdict: 'retry', status: 0, pressure: true, durationMs: 1000 })
+    expect(await outcome).toMatchObject({ verdict: 'retry', status: 0, pressure: true, durationMs: 1010 })
     await connections[1]!.closed
   })
 
