@@ -26,6 +26,8 @@ export interface Route {
   readonly policy: DeliveryPolicy
   /** POSTs at once, at most: 1 or more. What is more than the window is of no use. */
   readonly concurrency: number
+  /** Attempts a second at the subscriber, at most; what waits for that uses no tries. Absent: no limit. */
+  readonly ratePerSecond?: number | undefined
 }
 
 export interface DispatchContext {
@@ -93,6 +95,11 @@ export class Dispatch {
 
   get state(): TargetState {
     return this.#lane.state
+  }
+
+  /** Events that wait for the rate, or for an attempt to end. */
+  get queued(): number {
+    return this.#lane.queued
   }
 
   get boxFull(): boolean {
@@ -264,8 +271,10 @@ export class Dispatch {
   update(route: Route): void {
     const before = this.#route
     this.#route = route
-    if (route.subscriber.url === before.subscriber.url) this.#lane.setConcurrency(route.concurrency)
-    else this.#changeLane()
+    if (route.subscriber.url === before.subscriber.url) {
+      this.#lane.setConcurrency(route.concurrency)
+      this.#lane.setRate(route.ratePerSecond)
+    } else this.#changeLane()
     this.#deadLetters.update(route)
   }
 
@@ -279,10 +288,12 @@ export class Dispatch {
   }
 
   #openLane(): Lane<Delivery> {
-    const { url } = this.#route.subscriber
+    const { subscriber, concurrency, ratePerSecond } = this.#route
+    const { url } = subscriber
     const lane: Lane<Delivery> = new Lane<Delivery>({
       clock: this.#context.clock,
-      concurrency: this.#route.concurrency,
+      concurrency,
+      ratePerSecond,
       attempt: (delivery, done) => this.#attempt(delivery, done),
       finished: (delivery, outcome) => this.#finished(delivery, outcome, url),
       changed: (state) => {

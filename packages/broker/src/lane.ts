@@ -1,14 +1,18 @@
-// The queue before one target: as many attempts at once as its congestion allows, the rest waits inside the window.
+// The queue before one target: as many attempts at once as its congestion allows, no more a second than its rate, the rest
+// waits inside the window and uses no tries.
 // Hot path (bench: test/bench, G1).
 
 import { Fifo } from '@sluice/channel'
 import type { Clock, Timer } from '@sluice/clock'
 import type { Outcome } from '@sluice/delivery'
 import { Congestion, type TargetState } from './congestion.ts'
+import { Rate } from './rate.ts'
 
 export interface LaneOptions<T> {
   clock: Clock
   concurrency: number
+  /** Attempts a second, at most. Default: no limit. */
+  ratePerSecond?: number | undefined
   /** Makes one attempt and calls `done` with its outcome, once. */
   attempt: (task: T, done: (outcome: Outcome) => void) => void
   /** What follows from an outcome; called after the lane has taken note of it. */
@@ -21,12 +25,15 @@ export class Lane<T> {
   readonly #congestion: Congestion
   readonly #options: LaneOptions<T>
   readonly #queue = new Fifo<T>()
-  #probeTimer: Timer | undefined
+  /** For the next probe, or until the rate allows the next attempt. */
+  #timer: Timer | undefined
+  #rate: Rate | undefined
   #paused = false
 
   constructor(options: LaneOptions<T>) {
     this.#options = options
     this.#congestion = new Congestion(options.concurrency)
+    this.setRate(options.ratePerSecond)
   }
 
   get queued(): number {
@@ -52,6 +59,15 @@ export class Lane<T> {
     this.#run()
   }
 
+  setRate(perSecond: number | undefined): void {
+    if (perSecond === this.#rate?.perSecond) return
+    const nowMs = this.#options.clock.monotonic()
+    this.#rate =
+      perSecond === undefined ? undefined : (this.#rate?.changed(perSecond, nowMs) ?? new Rate(perSecond, nowMs))
+    this.#forgetTimer()
+    this.#run()
+  }
+
   /** Takes everything that is not under way. */
   takeQueued(): T[] {
     return this.#queue.takeAll()
@@ -60,7 +76,7 @@ export class Lane<T> {
   /** Starts nothing more until {@link resume}. What is under way goes on. */
   pause(): void {
     this.#paused = true
-    this.#forgetProbe()
+    this.#forgetTimer()
   }
 
   resume(): void {
@@ -69,8 +85,24 @@ export class Lane<T> {
   }
 
   #run(): void {
+    if (this.#rate !== undefined) return this.#runAtRate(this.#rate)
     const congestion = this.#congestion
     while (!this.#paused && this.#queue.length > 0 && congestion.mayStart(this.#now())) {
+      this.#start(this.#queue.shift()!)
+    }
+    if (congestion.state === 'Down') this.#probeLater()
+  }
+
+  /** A probe counts as well. What the timer is set for, it finds out when it rings: the target may be down by then. */
+  #runAtRate(rate: Rate): void {
+    const { clock } = this.#options
+    const congestion = this.#congestion
+    while (!this.#paused && this.#queue.length > 0) {
+      const nowMs = clock.monotonic()
+      if (!congestion.mayStart(nowMs)) break
+      const waitMs = rate.waitMs(nowMs)
+      if (waitMs > 0) return this.#runLater(waitMs)
+      rate.take()
       this.#start(this.#queue.shift()!)
     }
     if (congestion.state === 'Down') this.#probeLater()
@@ -88,7 +120,7 @@ export class Lane<T> {
     else if (outcome.pressure) congestion.pressed(round, this.#options.clock.monotonic())
     else congestion.answered()
     if (congestion.state !== before) {
-      this.#forgetProbe()
+      this.#forgetTimer()
       this.#options.changed(congestion.state)
     }
     this.#options.finished(task, outcome)
@@ -102,16 +134,19 @@ export class Lane<T> {
 
   /** Also where the probe has become due since {@link Congestion.mayStart} was asked: else nobody would start it. */
   #probeLater(): void {
-    if (this.#probeTimer !== undefined || this.#paused || this.#queue.length === 0 || this.#congestion.probing) return
-    const delayMs = Math.max(0, this.#congestion.probeAtMs - this.#options.clock.monotonic())
-    this.#probeTimer = this.#options.clock.setTimer(delayMs, () => {
-      this.#probeTimer = undefined
+    if (this.#paused || this.#queue.length === 0 || this.#congestion.probing) return
+    this.#runLater(Math.max(0, this.#congestion.probeAtMs - this.#options.clock.monotonic()))
+  }
+
+  #runLater(delayMs: number): void {
+    this.#timer ??= this.#options.clock.setTimer(delayMs, () => {
+      this.#timer = undefined
       this.#run()
     })
   }
 
-  #forgetProbe(): void {
-    this.#probeTimer?.cancel()
-    this.#probeTimer = undefined
+  #forgetTimer(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
   }
 }

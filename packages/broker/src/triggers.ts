@@ -41,6 +41,8 @@ export interface TriggerStatus {
   readonly lag: Lag
   /** How its subscriber does. */
   readonly state: TargetState
+  /** Attempts a second that its subscriber gets at most, and how many events wait before it now. Absent: no limit. */
+  readonly rate?: { readonly perSecond: number; readonly queued: number }
   /** The last failure in words; of an attempt, a reply that was not stored, or the dead-letter sink. */
   readonly lastFailure: string | undefined
   /** The trigger stands still because the dead-letter box takes no more of it: it is full, or can't be written. */
@@ -338,7 +340,10 @@ function stop({ dispatch, redrive }: RunningTrigger, phase: 'closing' | 'removed
   dispatch.stop(phase)
 }
 
-function statusOf({ dispatch, subscription, redrive }: RunningTrigger): TriggerStatus {
-  const { state, lastFailure, boxFull, boxFailure } = dispatch
-  return { lag: subscription.lag(), state, lastFailure, boxFull, boxFailure, redriving: redrive?.size ?? 0 }
+function statusOf({ config, dispatch, subscription, redrive }: RunningTrigger): TriggerStatus {
+  const { state, lastFailure, boxFull, boxFailure, queued } = dispatch
+  const { ratePerSecond } = config.route
+  const rate = ratePerSecond === undefined ? undefined : { perSecond: ratePerSecond, queued }
+  const redriving = redrive?.size ?? 0
+  return { lag: subscription.lag(), state, ...(rate && { rate }), lastFailure, boxFull, boxFailure, redriving }
 }

@@ -135,6 +135,7 @@ class Play {
         ...replyTo(options.get('reply'), route),
         policy,
         concurrency: Number(options.get('concurrency') ?? route.concurrency),
+        ratePerSecond: numberOf(options.get('rate')) ?? route.ratePerSecond,
       },
       order: options.has('order') ? (options.get('order') === 'key' ? 'key' : 'none') : before.order,
       window: options.has('window') ? { ...window, events: Number(options.get('window')) } : window,
@@ -191,10 +192,11 @@ class Play {
   #showStatus(name: string): void {
     const status = this.#run.broker.status(`uid-${name}`)
     if (status === undefined) return this.#see(`no trigger ${name}`)
-    const { lag, state, lastFailure = 'no failure', boxFull, redriving } = status
+    const { lag, state, rate, lastFailure = 'no failure', boxFull, redriving } = status
+    const held = rate === undefined ? '' : `, ${rate.queued} wait for ${rate.perSecond}/s`
     const counts = `${lag.events} to go, ${lag.inFlight} out, ${lag.parked} parked`
     const marks = `${boxFull ? ', box full' : ''}${redriving > 0 ? `, ${redriving} redriving` : ''}`
-    this.#see(`${name}: ${state}, ${counts}${marks}; ${lastFailure}`)
+    this.#see(`${name}: ${state}, ${counts}${held}${marks}; ${lastFailure}`)
   }
 
   #showUsage(): void {

@@ -22,6 +22,7 @@ export interface TriggerAnswer extends ChannelAnswer {
   readonly order: 'none' | 'key'
   readonly window: number
   readonly concurrency: number
+  readonly rate?: { readonly perSecond: number; readonly queued: number }
   readonly paused: boolean
   readonly state: 'Healthy' | 'Throttled' | 'Down'
   readonly lastFailure?: string
@@ -33,7 +34,8 @@ export interface TriggerAnswer extends ChannelAnswer {
 type Lines = readonly [title: string, values: Readonly<Record<string, string | undefined>>]
 
 /** The policy that holds, whoever's it is. */
-export function deliveryLines({ delivery, deadLetterSinkUri, order, window, concurrency }: TriggerAnswer): Lines[1] {
+export function deliveryLines(trigger: TriggerAnswer): Lines[1] {
+  const { delivery, deadLetterSinkUri, order, window, concurrency, rate } = trigger
   const { retry, backoffPolicy, backoffDelayMs, timeoutMs, retryAfterMaxMs, format } = delivery
   const delay = duration(backoffDelayMs)
   return {
@@ -44,6 +46,7 @@ export function deliveryLines({ delivery, deadLetterSinkUri, order, window, conc
     'Dead letters': deadLetterSinkUri ?? 'the dead-letter box of where they come from',
     Order: order === 'key' ? 'of events with one key, one after the other' : 'none',
     'At once': `${concurrency} requests, ${window} events handed out`,
+    Rate: rate && `at most ${rate.perSecond} requests a second; ${rate.queued} events wait for their turn`,
   }
 }
 

@@ -137,12 +137,16 @@ export const DEAD_LETTERS_KEPT: string =
   'See them with: sluice dead-letters list. Then redrive or purge them.'
 
 /** How deliveries go: `Healthy`, `Throttled` or `Down`, and the last failure (DESIGN "Delivery is per trigger"). */
-export function subscriberStatus({ state, lastFailure }: TriggerStatus): object {
-  return { state, ...(lastFailure !== undefined && { lastFailure }) }
+export function subscriberStatus({ state, rate, lastFailure }: TriggerStatus): object {
+  return {
+    state,
+    ...(rate !== undefined && { rate: `${rate.perSecond}/s` }),
+    ...(lastFailure !== undefined && { lastFailure }),
+  }
 }
 
 /** What a Trigger has still to get; `oldest` is when the oldest of it was stored. */
-export function backlogStatus({ lag, redriving }: TriggerStatus): object {
+export function backlogStatus({ lag, rate, redriving }: TriggerStatus): object {
   const { events, bound, oldest, inFlight, parked } = lag
   return {
     events,
@@ -150,6 +154,7 @@ export function backlogStatus({ lag, redriving }: TriggerStatus): object {
     ...(oldest !== undefined && { oldest: new Date(oldest).toISOString() }),
     inFlight,
     parked,
+    ...(rate !== undefined && { waitingForRate: rate.queued }),
     ...(redriving > 0 && { redriving }),
   }
 }

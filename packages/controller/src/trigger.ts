@@ -92,6 +92,7 @@ export function triggerConfig(
       ...replyTo(plan),
       policy,
       concurrency: Math.min(settings.concurrency ?? window, window),
+      ratePerSecond: settings.ratePerSecond,
     },
     order: settings.order,
     window: { events: window, bytes: WINDOW_DEFAULT.bytes },

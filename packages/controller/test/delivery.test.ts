@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_POLICY } from '@sluice/delivery'
 import type { DeliverySpec } from '@sluice/resource'
-import { broker, scene, trigger } from './scene.ts'
+import { broker, scene, settle, subscriber, trigger } from './scene.ts'
 
 const SINK = { deadLetterSink: { uri: 'http://of-trigger.example/' } }
 const BROKER_SINK = { deadLetterSink: { uri: 'http://of-broker.example/' } }
@@ -108,4 +108,28 @@ test.each([
   const [running] = controller.broker('default', 'default')!.triggers()
   const { window, route, order, paused } = running!.config
   expect({ window: window.events, concurrency: route.concurrency, order, paused }).toEqual(expected)
+})
+
+test('a rate is kept to, changes with its annotation, and stands in the status', async () => {
+  const { url, got } = await subscriber()
+  const { apply, controller, clock, send, until } = scene()
+  const at = (rate: string): Promise<void> =>
+    apply(broker(), trigger('t', url, {}, rate === '' ? {} : { 'sluice.dev/rate': rate }))
+  const shown = (): Record<string, Record<string, unknown>> =>
+    controller.get({ group: 'eventing.knative.dev', kind: 'Trigger', namespace: 'default', name: 't' })!.status as never
+  await at('1/s')
+  for (let i = 0; i < 5; i++) await send('order')
+  await until(() => got.length === 1)
+  await settle()
+  expect(got).toHaveLength(1)
+  expect(shown()['subscriber']).toEqual({ state: 'Healthy', rate: '1/s' })
+  expect(shown()['backlog']).toMatchObject({ events: 4, inFlight: 4, waitingForRate: 4 })
+  clock.advance(1000)
+  await until(() => got.length === 2)
+  await at('20/s') // one more every 50 ms
+  clock.advance(50)
+  await until(() => got.length === 3)
+  await at('')
+  await until(() => got.length === 5)
+  expect(shown()['subscriber']).toEqual({ state: 'Healthy' })
 })

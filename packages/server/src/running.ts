@@ -61,7 +61,7 @@ function nothingRuns(code: string, kind: string, namespace: string, name: string
 
 function running({ config, status }: RunningTrigger): object {
   const { route, window, order, paused } = config
-  const { lag, state, lastFailure, boxFull, redriving } = status
+  const { lag, state, rate, lastFailure, boxFull, redriving } = status
   return {
     delivery: route.policy,
     subscriberUri: route.subscriber.url,
@@ -70,6 +70,7 @@ function running({ config, status }: RunningTrigger): object {
     order,
     window: window.events,
     concurrency: route.concurrency,
+    rate,
     paused,
     state,
     lastFailure,

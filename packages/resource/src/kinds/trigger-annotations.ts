@@ -11,7 +11,7 @@ export interface TriggerSettings {
   readonly window?: number
   /** POSTs at once, 1 to 10,000, at most the window. */
   readonly concurrency?: number
-  /** Deliveries a second, more than 0. */
+  /** Tries a second at the subscriber, more than 0. */
   readonly ratePerSecond?: number
   readonly paused: boolean
   /** Where a new subscription begins: `time` in milliseconds since the epoch. */
@@ -50,10 +50,9 @@ export const SUBSCRIPTION_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> 
   [WINDOW]: wholeNumber('How many events may be out and not yet settled. Default 256.', 100_000),
   [CONCURRENCY]: wholeNumber('How many deliveries may run at once; at most the window.', 10_000),
   [RATE]: {
-    description: 'How many deliveries a second are made at most, such as 100/s.',
+    description: 'How many tries a second the subscriber gets at most, such as 100/s; a tenth of that at once.',
     refuse: (value) =>
       /^\d{1,9}(\.\d{1,6})?\/s$/.test(value) && Number.parseFloat(value) > 0 ? undefined : 'a rate such as 100/s',
-    notYet: () => 'warning',
   },
   [PAUSED]: {
     description: 'Whether deliveries wait; the events are kept.',
