@@ -19,13 +19,16 @@ export interface Context {
   readonly quick: boolean
   /** What takes too long for every day is run to its end. */
   readonly full: boolean
-  /** How often everything compared is run, each time in fresh processes. */
+  /** How often everything compared is started, each time in fresh processes; and how often each then has its turn. */
   readonly rounds: number
+  readonly passes: number
   /** What is left of the time that all goals together have for rounds that are run again. */
   readonly spare: { ms: number }
   /** How long a load runs before it is measured, and while it is. */
   readonly warmUpMs: number
   readonly measureMs: number
+  /** The program has been under load before, in an earlier pass: its code is compiled. */
+  readonly isWarm: boolean
   /** An empty folder of the goal's own, removed after the run. */
   readonly folder: string
   readonly children: Children

@@ -1,5 +1,5 @@
-// Side by side: everything that is compared runs in every round, in fresh processes, in an order that turns round, so
-// that what slows the machine down for a while slows down all of it.
+// Side by side: everything that is compared is up at once and has its turn in short passes, in an order that turns
+// round, so that what slows the machine down for a second slows down all of it; a few times over, in fresh processes.
 
 import type { Context } from './goal.ts'
 import type { ClosedLoopResult, Mishaps } from './load/closed-loop.ts'
@@ -18,98 +18,143 @@ export interface Contender {
 /** Starts a program for one round. */
 export type Start<Started extends Contender = Program> = () => Promise<Started>
 
-/** The results of one round by the contenders' names. */
+/** The results of one pass by the contenders' names. */
 export type Round<Name extends string, Result> = Readonly<Record<Name, Result>> & {
   /** Cores that everybody else on the machine used: during the start, or that contender's run, where it was the most. */
   readonly otherCores: number
 }
 
-/** A round in which others used more than this is run again; they take cores away from what is measured. */
+/** A pass in which others used more than this doesn't count, if another can be had: they take cores from what is measured. */
 export const OTHER_CORES_MAX = 0.2
-/** Of the rounds, so many are run again at most. Then the least disturbed ones count, whatever came out in them. */
+/** Of the starts, so many are made again at most. Then the least disturbed passes count, whatever came out in them. */
 const SHARE_AGAIN_MAX = 0.6
+/** What a program that is warm needs to be in step again after others had their turn. */
+const WARM_UP_AGAIN_MS = 100
+/** A pass takes so much of the time that a run by itself takes. */
+const PASS_SHARE = 0.5
 
 /**
- * When the contenders of a round are up. `together`: all at once, each waiting idle while it is another's turn.
- * `in turn`: one after the other, for those that don't wait idly.
+ * When the contenders are up. `together`: all at once, each waiting idle while it is another's turn, for as many passes
+ * as the context says. `in turn`: one after the other, a pass for each start, for those that don't wait idly.
  */
 export type Turns = 'together' | 'in turn'
 
-/** Runs `run` on every contender, in as many rounds as the context says. */
+/**
+ * Runs `run` on every contender, started as often as `context.rounds` says; the context that it gets is that of its pass.
+ * Returns a round for each pass.
+ */
 export async function runRounds<Name extends string, Result, Started extends Contender>(
   context: Context,
   contenders: Readonly<Record<Name, Start<Started>>>,
-  run: (program: Started, name: Name) => Promise<Result>,
+  run: (program: Started, name: Name, pass: Context) => Promise<Result>,
   turns: Turns = 'together',
 ): Promise<Round<Name, Result>[]> {
-  const wanted = context.rounds
-  const again = context.quick ? 0 : Math.ceil(SHARE_AGAIN_MAX * wanted)
+  const again = context.quick ? 0 : Math.ceil(SHARE_AGAIN_MAX * context.rounds)
+  const wanted = context.rounds * (turns === 'together' ? context.passes : 1)
   const rounds: Round<Name, Result>[] = []
   let quiet = 0
-  while (quiet < wanted && rounds.length < wanted + again) {
-    const isAgain = rounds.length >= wanted
+  for (let start = 0; quiet < wanted && start < context.rounds + again; start++) {
+    const isAgain = start >= context.rounds
     if (isAgain && context.spare.ms <= 0) break
     const beganMs = performance.now()
-    const round = await runRound(context, contenders, run, turns, rounds.length % 2 === 1)
-    rounds.push(round)
+    const backwards = start % 2 === 1
+    const passes =
+      turns === 'together'
+        ? await runTogether(context, contenders, run, backwards)
+        : [await runInTurn(context, contenders, run, backwards)]
+    rounds.push(...passes)
     if (isAgain) context.spare.ms -= performance.now() - beganMs
-    if (round.otherCores <= OTHER_CORES_MAX) quiet++
-    context.say(`round ${rounds.length}, others used ${round.otherCores.toFixed(2)} cores`)
+    quiet += passes.filter(({ otherCores }) => otherCores <= OTHER_CORES_MAX).length
+    const others = passes.map(({ otherCores }) => otherCores.toFixed(2)).join(', ')
+    context.say(`start ${start + 1}, others used ${others} cores`)
   }
   return rounds.toSorted((a, b) => a.otherCores - b.otherCores).slice(0, wanted)
 }
 
-async function runRound<Name extends string, Result, Started extends Contender>(
+async function runTogether<Name extends string, Result, Started extends Contender>(
   context: Context,
   contenders: Readonly<Record<Name, Start<Started>>>,
-  run: (program: Started, name: Name) => Promise<Result>,
-  turns: Turns,
+  run: (program: Started, name: Name, pass: Context) => Promise<Result>,
   backwards: boolean,
-): Promise<Round<Name, Result>> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are what `Name` is made of
-  const names = Object.keys(contenders) as Name[]
-  const ordered = backwards ? names.toReversed() : names
+): Promise<Round<Name, Result>[]> {
   const programs = new Map<Name, Started>()
-  const result: Partial<Record<Name, Result>> = {}
-  const ours = [process.pid, context.load.pid]
-  let otherCores = 0
-  const start = async (starting: readonly Name[]): Promise<void> => {
-    const begin = readOthers(ours)
-    for (const name of starting) programs.set(name, await contenders[name]())
-    for (const name of starting) {
-      const { pid } = programs.get(name)!
-      if (pid !== 0) ours.push(pid)
-    }
-    otherCores = Math.max(otherCores, coresSince(begin, readOthers(ours)))
-  }
+  const rounds: Round<Name, Result>[] = []
   try {
-    if (turns === 'together') await start(ordered)
-    for (const name of ordered) {
-      if (turns === 'in turn') await start([name])
-      const program = programs.get(name)!
-      const begin = readOthers(ours)
-      result[name] = await run(program, name)
-      otherCores = Math.max(otherCores, coresSince(begin, readOthers(ours)))
-      if (turns === 'together') continue
-      if (program.pid !== 0) ours.pop()
-      await program.end()
+    for (const name of namesOf(contenders, backwards)) programs.set(name, await contenders[name]())
+    const others = watchOthers([context.load.pid, ...[...programs.values()].map(({ pid }) => pid)])
+    for (let number = 0; number < context.passes; number++) {
+      const again = number === 0 ? {} : { isWarm: true, warmUpMs: WARM_UP_AGAIN_MS }
+      const pass: Context = { ...context, measureMs: PASS_SHARE * context.measureMs, ...again }
+      const result: Partial<Record<Name, Result>> = {}
+      let otherCores = 0
+      for (const name of namesOf(contenders, backwards !== (number % 2 === 1))) {
+        others.begin()
+        result[name] = await run(programs.get(name)!, name, pass)
+        otherCores = Math.max(otherCores, others.coresSinceBegin())
+      }
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name has had its turn
+      rounds.push({ ...(result as Record<Name, Result>), otherCores })
     }
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name has had its turn
-    return { ...(result as Record<Name, Result>), otherCores }
+    return rounds
   } finally {
     for (const program of programs.values()) await program.end()
   }
 }
 
-/** CPU time that the whole machine has used without these processes; one that starts later begins at 0. */
-function readOthers(pids: readonly number[]): { readonly atMs: number; readonly cpuMs: number } {
-  return { atMs: performance.now(), cpuMs: pids.reduce((left, pid) => left - cpuMsOf(pid), machineCpuMs()) }
+async function runInTurn<Name extends string, Result, Started extends Contender>(
+  context: Context,
+  contenders: Readonly<Record<Name, Start<Started>>>,
+  run: (program: Started, name: Name, pass: Context) => Promise<Result>,
+  backwards: boolean,
+): Promise<Round<Name, Result>> {
+  const result: Partial<Record<Name, Result>> = {}
+  let otherCores = 0
+  for (const name of namesOf(contenders, backwards)) {
+    // What is measured may be the start itself.
+    const starting = watchOthers([context.load.pid])
+    starting.begin()
+    const program = await contenders[name]()
+    try {
+      otherCores = Math.max(otherCores, starting.coresSinceBegin(program.pid))
+      const others = watchOthers([context.load.pid, program.pid])
+      others.begin()
+      result[name] = await run(program, name, context)
+      otherCores = Math.max(otherCores, others.coresSinceBegin())
+    } finally {
+      await program.end()
+    }
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every name has had its turn
+  return { ...(result as Record<Name, Result>), otherCores }
 }
 
-/** The clock of /proc moves in steps of 10 ms: what took less than ten of them tells nothing, and counts as 0. */
-function coresSince(begin: ReturnType<typeof readOthers>, end: ReturnType<typeof readOthers>): number {
-  const elapsedMs = end.atMs - begin.atMs
-  return elapsedMs < 100 ? 0 : Math.max(0, (end.cpuMs - begin.cpuMs) / elapsedMs)
+function namesOf<Name extends string>(contenders: Readonly<Record<Name, unknown>>, backwards: boolean): Name[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its keys are what `Name` is made of
+  const names = Object.keys(contenders) as Name[]
+  return backwards ? names.toReversed() : names
+}
+
+/** What processes that are none of ours use of the machine. `pids` are ours, this process aside; 0 is no process. */
+function watchOthers(pids: readonly number[]): { begin(): void; coresSinceBegin(started?: number): number } {
+  const ours = [process.pid, ...pids].filter((pid) => pid !== 0)
+  let began = { atMs: 0, cpuMs: 0 }
+  return {
+    begin: () => {
+      began = { atMs: performance.now(), cpuMs: othersCpuMs(ours) }
+    },
+    // A process that was started meanwhile began at 0.
+    coresSinceBegin: (started = 0) => {
+      const elapsedMs = performance.now() - began.atMs
+      const cpuMs = othersCpuMs(started === 0 ? ours : [...ours, started]) - began.cpuMs
+      // The clock of /proc moves in steps of 10 ms: what took less than ten of them tells nothing, and counts as 0.
+      return elapsedMs < 100 ? 0 : Math.max(0, cpuMs / elapsedMs)
+    },
+  }
+}
+
+/** CPU time that the whole machine has used without these processes. */
+function othersCpuMs(pids: readonly number[]): number {
+  return pids.reduce((left, pid) => left - cpuMsOf(pid), machineCpuMs())
 }
 
 /** Tokens of the closed loop (PERFORMANCE A2). */

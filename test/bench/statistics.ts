@@ -15,9 +15,10 @@ export function median(values: readonly number[]): number {
   return sorted.length === 0 ? Number.NaN : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
-/** The smallest and the largest of at least one value. */
+/** The middle half of at least one value: its quartiles, by the nearest rank. */
 export function spread(values: readonly number[]): [number, number] {
-  return [Math.min(...values), Math.max(...values)]
+  const sorted = values.toSorted((a, b) => a - b)
+  return [quantile(sorted, 0.25), quantile(sorted, 0.75)]
 }
 
 /** A figure of each round, as one: the median with its spread. */

@@ -85,7 +85,7 @@ async function runHttp(context: Context): Promise<Measure> {
     memory: () => startSluice(context, { resources }),
     log: () => startSluice(context, { resources, channel: 'log' }),
   }
-  const rounds = await runRounds(context, start, (program) => hop(context, program, EVENT))
+  const rounds = await runRounds(context, start, (program, _, pass) => hop(pass, program, EVENT))
   return measureOf(http, rounds, {
     ratio: ({ memory, log }) => log.eventsPerSecond / memory.eventsPerSecond,
     figures: {

@@ -35,7 +35,7 @@ async function runWith(context: Context, target: Target, filterOf: FilterOf): Pr
     one: () => startSluice(context, { resources: manyTriggers(context.load.sink, 1, filterOf) }),
     many: () => startSluice(context, { resources: manyTriggers(context.load.sink, count, filterOf) }),
   }
-  const rounds = await runRounds(context, start, (program) => hop(context, program, EVENT))
+  const rounds = await runRounds(context, start, (program, _, pass) => hop(pass, program, EVENT))
   return measureOf(target, rounds, {
     ratio: (round) => round.many.cpuUsPerEvent / round.one.cpuUsPerEvent,
     figures: {

@@ -32,8 +32,8 @@ async function run(context: Context): Promise<Measure[]> {
     one: () => startSluice(context, { resources: oneTrigger(`${sink}/0`) }),
     ten: () => startSluice(context, { resources: [broker, ...tenTriggers] }),
   }
-  const rounds = await runRounds(context, start, (program, name) =>
-    hop(context, program, EVENT, name === 'ten' ? SUBSCRIBERS : 1),
+  const rounds = await runRounds(context, start, (program, name, pass) =>
+    hop(pass, program, EVENT, name === 'ten' ? SUBSCRIBERS : 1),
   )
   return [
     measureOf(cpu, rounds, {

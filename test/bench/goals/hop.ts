@@ -33,7 +33,7 @@ async function run(context: Context): Promise<Measure[]> {
     bare: () => startBareProxy(context),
     sluice: () => startSluice(context, { resources: oneTrigger(`${context.load.sink}/0`) }),
   }
-  const rounds = await runRounds(context, start, (program) => hop(context, program, EVENT))
+  const rounds = await runRounds(context, start, (program, _, pass) => hop(pass, program, EVENT))
   const problem = problemOf(rounds.flatMap((round) => [round.bare, round.sluice]))
   const cores = {
     bareCores: coresOf(rounds.map((round) => round.bare)),

@@ -62,7 +62,7 @@ type Rounds = readonly Round<'beside' | 'sluice', ClosedLoopResult>[]
 async function runBeside(context: Context, mode: PayloadSpec['mode'], beside: Start): Promise<Rounds> {
   const sluice: Start = () => startSluice(context, { resources: oneTrigger(`${context.load.sink}/0`) })
   const event = { mode, dataBytes: DATA_BYTES }
-  return await runRounds(context, { beside, sluice }, (program) => hop(context, program, event))
+  return await runRounds(context, { beside, sluice }, (program, _, pass) => hop(pass, program, event))
 }
 
 function outcomeOf(rounds: Rounds): { problem: string | undefined; detail: Record<string, unknown> } {

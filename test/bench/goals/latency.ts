@@ -58,7 +58,7 @@ async function runAdded(context: Context): Promise<Measure[]> {
   const sluice = (): Promise<Program> => startSluice(context, { resources: oneTrigger(`${context.load.sink}/0`) })
   const eventsPerSecond = await rateFor(context, sluice)
   const start = { none: () => noProgram(context), bare: () => startBareProxy(context), sluice }
-  const rounds = await runRounds(context, start, (program) => openLoopOn(context, program, eventsPerSecond))
+  const rounds = await runRounds(context, start, (program, _, pass) => openLoopOn(pass, program, eventsPerSecond))
   const problem = problemOf(rounds.flatMap((round) => [round.none, round.bare, round.sluice]))
   return [quantileMeasure(p50, 'p50', rounds, problem), quantileMeasure(p99, 'p99', rounds, problem)]
 }
@@ -72,9 +72,9 @@ async function runDurable(context: Context): Promise<Measure> {
   const rounds = await runRounds(
     { ...context, rounds: Math.min(context.rounds, DURABLE_ROUNDS) },
     start,
-    async (program) => ({
+    async (program, _, pass) => ({
       disk: await readDisk(context),
-      ...(await openLoopOn(context, program, eventsPerSecond)),
+      ...(await openLoopOn(pass, program, eventsPerSecond)),
     }),
   )
   return measureOf(durable, rounds, {
@@ -119,7 +119,7 @@ export async function rateFor(context: Context, start: () => Promise<Program>): 
 export async function openLoopOn(context: Context, program: Program, eventsPerSecond: number): Promise<OpenLoopResult> {
   const { address, pid } = program
   const { warmUpMs } = context
-  if (pid !== 0) await hop(context, program, EVENT)
+  if (pid !== 0 && !context.isWarm) await hop(context, program, EVENT)
   const load = { address, pid, payload: EVENT, eventsPerSecond, connections: CONNECTIONS, warmUpMs }
   return await context.load.openLoop({ ...load, measureMs: 2 * context.measureMs })
 }

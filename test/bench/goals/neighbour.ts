@@ -50,7 +50,7 @@ async function run(context: Context): Promise<Measure[]> {
     beside: () => startSluice(context, { resources: [...healthy, dead] }),
   }
   const eventsPerSecond = await rateFor(context, start.alone)
-  const rounds: Rounds = await runRounds(context, start, (program) => runBoth(context, program, eventsPerSecond))
+  const rounds: Rounds = await runRounds(context, start, (program, _, pass) => runBoth(pass, program, eventsPerSecond))
   const results = rounds.flatMap((round) => [round.alone, round.beside])
   const problem = problemOf(results.flatMap(({ closed, open }) => [closed, open]))
   return [

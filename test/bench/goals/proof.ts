@@ -61,9 +61,9 @@ async function run(context: Context): Promise<Measure[]> {
   const bare = (): Promise<Program> => startBareProxy(context)
   const eventsPerSecond = await rateFor(context, bare)
   const start = { bare, twin: bare, slower: () => startSlowRelay(context, BURN_US) }
-  const rounds: Rounds = await runRounds(context, start, async (program) => {
-    const closed = await hop(context, program, EVENT)
-    return { closed, open: await openLoopOn(context, program, eventsPerSecond) }
+  const rounds: Rounds = await runRounds(context, start, async (program, _, pass) => {
+    const closed = await hop(pass, program, EVENT)
+    return { closed, open: await openLoopOn(pass, program, eventsPerSecond) }
   })
   const results = rounds.flatMap((round) => [round.bare, round.twin, round.slower])
   const problem = problemOf(results.flatMap(({ closed, open }) => [closed, open]))

@@ -17,8 +17,9 @@ test('a quantile is the value of the nearest rank, and never lies outside the va
   expect(quantile([], 0.5)).toBeNaN()
 })
 
-test('a figure of several rounds is summed up by its median, smallest and largest', () => {
-  const rounds = [{ cpu: 30 }, { cpu: 10 }, { cpu: 20 }]
-  expect(summarize(rounds, ({ cpu }) => cpu)).toEqual({ median: 20, spread: [10, 30] })
+test('a figure of several passes is summed up by its median and its middle half', () => {
+  const passes = [30, 10, 20, 50, 40].map((cpu) => ({ cpu }))
+  expect(summarize(passes, ({ cpu }) => cpu)).toEqual({ median: 30, spread: [20, 40] })
   expect(spread([2])).toEqual([2, 2])
+  expect(spread([3, 1, 2])).toEqual([1, 3])
 })
