@@ -59,7 +59,7 @@ function schemaName({ group, kind }: Kind, version: string): string {
 }
 
 function schemaOf(kind: Kind, version: string): object {
-  const { $schema: _schema, ...schema } = jsonSchema(kind)
+  const { $schema: _schema, ...schema } = jsonSchema(kind, version)
   const open = kind.fields === undefined ? { 'x-kubernetes-preserve-unknown-fields': true } : {}
   return {
     ...plain(schema),

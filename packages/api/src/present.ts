@@ -18,7 +18,8 @@ export function present(resource: Resource, kind: Kind, version: string): Presen
 
 /** As {@link present}, for a patch: with what nobody may read. */
 export function presentAll(resource: Resource, kind: Kind, version: string): Presented {
-  const { apiVersion: _apiVersion, kind: _kind, metadata, status, ...content } = resource
+  const shown = kind.forms?.[version]?.present(resource) ?? resource
+  const { apiVersion: _apiVersion, kind: _kind, metadata, status, ...content } = shown
   return {
     apiVersion: apiVersionOf(kind.group, version),
     kind: kind.kind,

@@ -43,7 +43,7 @@ export function formOf(
   if (as === 'Table') {
     const include = includedObject(query)
     const row = rowOf(resource, { kind, version, include, nowMs })
-    return tableOf([row], { resourceVersion: resource.metadata.resourceVersion }, columnDefinitions(kind))
+    return tableOf([row], { resourceVersion: resource.metadata.resourceVersion }, columnDefinitions(kind, version))
   }
   return as === 'PartialObjectMetadata' ? presentPartial(resource, kind) : present(resource, kind, version)
 }
@@ -89,7 +89,7 @@ export async function list(
   }
   if (wanted.as === 'Table') {
     const options = { kind, version, include: includedObject(query), nowMs: resources.now() }
-    const head = tableOf([], metadata, columnDefinitions(kind))
+    const head = tableOf([], metadata, columnDefinitions(kind, version))
     return write(response, head, 'rows', page, (resource) => rowOf(resources.shown(resource), options), wanted)
   }
   const isPartial = wanted.as === 'PartialObjectMetadataList' || wanted.as === 'PartialObjectMetadata'

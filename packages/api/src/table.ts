@@ -6,10 +6,14 @@ import { present, presentPartial } from './present.ts'
 /** What each row carries beside its cells. */
 export type IncludedObject = 'None' | 'Metadata' | 'Object'
 
-/** The columns: the name, then those of the kind. */
-export function columnDefinitions({ columns = [AGE] }: Kind): object[] {
+/** The columns: the name, then those of the kind in this version. */
+export function columnDefinitions(kind: Kind, version: string): object[] {
   const name = { name: 'Name', type: 'string', format: 'name', description: 'Its name.', priority: 0 }
-  return [name, ...columns.map(definitionOf)]
+  return [name, ...columnsOf(kind, version).map(definitionOf)]
+}
+
+function columnsOf({ columns = [AGE], forms }: Kind, version: string): readonly Column[] {
+  return forms?.[version]?.columns ?? columns
 }
 
 function definitionOf({ name, type, description, wide }: Column): object {
@@ -27,7 +31,7 @@ export interface RowOptions {
 
 /** The row of one resource. */
 export function rowOf(resource: Resource, { kind, version, include, nowMs }: RowOptions): object {
-  const cells = (kind.columns ?? [AGE]).map((column) => cellOf(column, resource, nowMs))
+  const cells = columnsOf(kind, version).map((column) => cellOf(column, resource, nowMs))
   const row = { cells: [resource.metadata.name, ...cells] }
   if (include === 'None') return row
   return { ...row, object: include === 'Object' ? present(resource, kind, version) : presentPartial(resource, kind) }

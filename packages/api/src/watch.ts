@@ -81,7 +81,7 @@ export class Watches {
   #watched({ kind, version, namespace }: Target, query: URLSearchParams, { as }: Wanted): Watched {
     const selector = selectorOf(kind, query.get('labelSelector'), query.get('fieldSelector'))
     const include = includedObject(query)
-    let columns: readonly object[] | undefined = columnDefinitions(kind) // with the first row alone
+    let columns: readonly object[] | undefined = columnDefinitions(kind, version) // with the first row alone
     const objectOf = (resource: Resource): object => {
       if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return presentPartial(resource, kind)
       if (as !== 'Table') return present(resource, kind, version)

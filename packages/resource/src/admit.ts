@@ -39,8 +39,7 @@ export function admit(written: unknown): Admission {
   const identity = identityOf(draft, kind)
   checkNames(draft, kind, report)
   checkAnnotations(draft, kind, report)
-  convert(draft, kind, versionOf(String(written['apiVersion'])), report)
-  findings.push(...schemaFindings(kind, { ...draft, metadata: written['metadata'] }))
+  if (!convert(draft, kind, written, findings, report)) return { identity, kind, findings }
   validate(draft, kind, findings)
   if (findings.some(({ severity }) => severity === 'error')) return { identity, kind, findings }
   kind.defaults?.(draft)
@@ -231,8 +230,24 @@ function stringsOf(metadata: Record<string, unknown>, field: 'labels' | 'annotat
   return Object.fromEntries(entries)
 }
 
-function convert(draft: Draft, kind: Kind, version: string, report: Report): void {
+/**
+ * Makes the stored form of what was written, and asks the schema: that of the version, where it has a form of its own, and
+ * else the stored one's. False where it can't be converted, for it isn't in the form of its version.
+ */
+function convert(
+  draft: Draft,
+  kind: Kind,
+  { apiVersion, metadata }: Record<string, unknown>,
+  findings: Finding[],
+  report: Report,
+): boolean {
+  const version = versionOf(String(apiVersion))
+  const isOwnForm = kind.forms?.[version] !== undefined
+  if (isOwnForm) findings.push(...schemaFindings(kind, { ...draft, apiVersion, metadata }, version))
+  if (isOwnForm && findings.some(({ severity }) => severity === 'error')) return false
   kind.convert?.(draft, version, report)
+  if (!isOwnForm) findings.push(...schemaFindings(kind, { ...draft, metadata }))
+  return true
 }
 
 /** The kind's own rules; what they find where the schema found something already is left out. */

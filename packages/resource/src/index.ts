@@ -5,7 +5,7 @@ export { brokerChannel, channelConfigOf, ownChannel, type BrokerChannel } from '
 export { conditions, readyCondition, type Condition, type ConditionTypes, type Mark } from './conditions.ts'
 export { CLUSTER_SUFFIX, resolveDestination, type Resolved, type ResolveOptions } from './destination.ts'
 export type { DeliverySpec, Destination, KReference } from './ducks.ts'
-export type { AnnotationRule, Column, Draft, JsonSchema, Kind, Reference, Report } from './kind.ts'
+export type { AnnotationRule, Column, Draft, Form, JsonSchema, Kind, Reference, Report } from './kind.ts'
 export {
   broker as brokerKind,
   BROKER_CLASS,
@@ -15,6 +15,10 @@ export {
   type BrokerSpec,
   WHEN_FULL,
 } from './kinds/broker.ts'
+export { attributeValue, eventType as eventTypeKind, isEventType, type EventType } from './kinds/event-type.ts'
+export { SCHEMA_DATA, type EventTypeAttribute, type EventTypeSpec } from './kinds/event-type-forms.ts'
+export { compileSchema, type CompiledSchema, type SchemaFault } from './event-schema.ts'
+export { valueTemplate, type ValueTemplate } from './value-template.ts'
 export { findKind, kindByName, kinds } from './kinds/index.ts'
 export { logChannel as logChannelKind } from './kinds/log-channel.ts'
 export {

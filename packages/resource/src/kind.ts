@@ -51,6 +51,8 @@ export interface Kind {
   readonly fields?: Readonly<Record<string, JsonSchema>>
   /** Which of {@link fields} have to be there. */
   readonly required?: readonly string[]
+  /** Versions whose form is another one than the stored: what is written in them is checked by it, then converted. */
+  readonly forms?: Readonly<Record<string, Form>>
   /** Paths of properties whose content `validate` judges whole, so that nothing is told twice. */
   readonly judged?: readonly Path[]
   /** The annotations it knows. Unknown ones under `sluice.dev/` are refused. */
@@ -83,6 +85,12 @@ export interface Kind {
     resource: Resource | undefined,
     suffix: string,
   ) => string | undefined
+}
+
+/** What a kind is like in a version that has a form of its own. */
+export interface Form extends Pick<Kind, 'fields' | 'required' | 'columns'> {
+  /** A stored resource in this form: the inverse of {@link Kind.convert}, by which nothing is lost. */
+  readonly present: (resource: Resource) => Resource
 }
 
 /** A resource on its way in: what was written, of which only what `admit` checked first is certain. */

@@ -9,17 +9,23 @@ import { apiVersionOf, isRecord } from './resource.ts'
 
 /**
  * The full JSON Schema (draft 7) of a resource of this kind, as editors and `sluice validate --schema` use it.
- * Unknown fields are errors in it. It says what a person may write, in any version that is taken without a change.
+ * Unknown fields are errors in it. It says what a person may write, in any version that is taken without a change;
+ * of a `version` that has a form of its own, in that.
  */
-export function jsonSchema(kind: Kind): JsonSchema & { readonly $schema: string; readonly title: string } {
-  const [stored] = kind.versions
+export function jsonSchema(
+  kind: Kind,
+  version?: string,
+): JsonSchema & { readonly $schema: string; readonly title: string } {
+  const form = version === undefined ? undefined : kind.forms?.[version]
+  const [stored] = form === undefined ? kind.versions : [version]
+  const { fields, required = [] } = form ?? kind
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: kind.kind,
     description: kind.description,
     type: 'object',
-    required: ['apiVersion', 'kind', 'metadata', ...(kind.required ?? [])],
-    additionalProperties: kind.fields === undefined,
+    required: ['apiVersion', 'kind', 'metadata', ...required],
+    additionalProperties: fields === undefined,
     properties: {
       apiVersion: {
         type: 'string',
@@ -28,7 +34,7 @@ export function jsonSchema(kind: Kind): JsonSchema & { readonly $schema: string;
       },
       kind: { type: 'string', description: 'The kind of this resource.', enum: [kind.kind] },
       metadata: METADATA_SCHEMA,
-      ...kind.fields,
+      ...fields,
       status: STATUS_SCHEMA,
     },
   }
@@ -59,14 +65,14 @@ const STATUS_SCHEMA: JsonSchema = {
   },
 }
 
-/** What the schema of the kind finds wrong. The resource is of the stored version already. */
-export function schemaFindings(kind: Kind, resource: unknown): Finding[] {
-  const validate = validatorOf(kind)
+/** What the schema of the kind finds wrong. The resource is of the stored version already, or of one with its own form. */
+export function schemaFindings(kind: Kind, resource: unknown, version?: string): Finding[] {
+  const validate = validatorOf(kind, version)
   if (validate(resource)) return []
   const findings: Finding[] = []
   for (const error of validate.errors!.slice(0, ERRORS_MAX)) {
     const path = pathOf(error.instancePath, resource)
-    findings.push(findingOf(error, path, kind))
+    findings.push(findingOf(error, path, kind, version))
   }
   return findings
 }
@@ -74,16 +80,18 @@ export function schemaFindings(kind: Kind, resource: unknown): Finding[] {
 /** Of one resource; a list of a million wrong items is wrong once told. */
 const ERRORS_MAX = 100
 
-const validators = new WeakMap<Kind, ValidateFunction>()
+/** By kind, or by the form of a version. */
+const validators = new WeakMap<object, ValidateFunction>()
 
 /**
  * Compiled when the first resource of the kind comes, then kept. That is on the way of every start: the schema of
  * schemas is left to the tests and the generated code as it comes, which makes it 30 ms instead of 85 for two kinds.
  */
-function validatorOf(kind: Kind): ValidateFunction {
-  let validate = validators.get(kind)
+function validatorOf(kind: Kind, version?: string): ValidateFunction {
+  const key = (version !== undefined && kind.forms?.[version]) || kind
+  let validate = validators.get(key)
   if (validate === undefined) {
-    const { $schema: _, ...schema } = jsonSchema(kind)
+    const { $schema: _, ...schema } = jsonSchema(kind, version)
     const ajv = new Ajv({
       allErrors: true,
       verbose: true,
@@ -93,7 +101,7 @@ function validatorOf(kind: Kind): ValidateFunction {
     })
     ajv.addVocabulary(['patternErrorMessage'])
     validate = ajv.compile((kind.judged ?? []).reduce(withoutPath, schema))
-    validators.set(kind, validate)
+    validators.set(key, validate)
   }
   return validate
 }
@@ -117,7 +125,7 @@ function pathOf(pointer: string, value: unknown): (string | number)[] {
   return path
 }
 
-function findingOf(error: ErrorObject, path: Path, kind: Kind): Finding {
+function findingOf(error: ErrorObject, path: Path, kind: Kind, version?: string): Finding {
   const schema = isSchema(error.parentSchema) ? error.parentSchema : {}
   switch (error.keyword) {
     case 'additionalProperties': {
@@ -128,7 +136,7 @@ function findingOf(error: ErrorObject, path: Path, kind: Kind): Finding {
         path: [...path, field],
         at: 'key',
         message: `unknown field "${pathText([...path, field])}"`,
-        hint: placeOf(field, path, schema, kind),
+        hint: placeOf(field, path, schema, kind, version),
       }
     }
     case 'required':
@@ -160,9 +168,9 @@ function isSchema(value: unknown): value is JsonSchema {
 }
 
 /** Where an unknown field belongs: the field that was meant, or the place where one of that name is known. */
-function placeOf(field: string, path: Path, parent: JsonSchema, kind: Kind): string {
+function placeOf(field: string, path: Path, parent: JsonSchema, kind: Kind, version: string | undefined): string {
   const known = Object.keys(parent.properties ?? {})
-  const elsewhere = nearest(field, known) === undefined ? findField(field, jsonSchema(kind), []) : undefined
+  const elsewhere = nearest(field, known) === undefined ? findField(field, jsonSchema(kind, version), []) : undefined
   if (elsewhere !== undefined) return `${field} is known as ${pathText(elsewhere)}: check the indentation.`
   const meant = didYouMean(field, known)
   if (meant !== undefined) return meant

@@ -120,8 +120,8 @@ describe('the schema', () => {
         metadata: { name: 'x' },
       }
       const { required = [] } = kind.fields!['spec'] ?? {}
-      const reference = { apiVersion: 'v1', kind: 'K', name: 'n' }
-      const values = required.map((field) => [field, field === 'channel' ? reference : {}])
+      const ofField: Record<string, unknown> = { channel: { apiVersion: 'v1', kind: 'K', name: 'n' }, attributes: [] }
+      const values = required.map((field) => [field, ofField[field] ?? {}])
       const spec = kind.required?.includes('spec') === true ? { spec: Object.fromEntries(values) } : {}
       expect([kind.kind, validate({ ...resource, ...spec })]).toEqual([kind.kind, true])
       expect([kind.kind, validate({ ...resource, ...spec, nonsense: 1 })]).toEqual([kind.kind, false])

@@ -4,6 +4,7 @@ import type { Kind } from '../kind.ts'
 import { broker } from './broker.ts'
 import { channel, inMemoryChannel } from './channel.ts'
 import { configMap } from './configmap.ts'
+import { eventType } from './event-type.ts'
 import { keptKinds } from './kept.ts'
 import { logChannel } from './log-channel.ts'
 import { namespace } from './namespace.ts'
@@ -15,7 +16,7 @@ import { trigger } from './trigger.ts'
 import { webhookSource } from './webhook-source.ts'
 
 const table: Kind[] = [
-  ...[broker, trigger, channel, subscription, inMemoryChannel, logChannel],
+  ...[broker, trigger, channel, subscription, inMemoryChannel, logChannel, eventType],
   ...[webhookSource, pingSource, service, configMap, secret, namespace],
   ...keptKinds,
 ]

@@ -7,7 +7,6 @@ import type { Kind } from '../kind.ts'
 /** The versions that these groups had; of all others, and of the kinds named here after a slash, see there. */
 const SERVED: Readonly<Record<string, readonly string[]>> = {
   'eventing.knative.dev': ['v1', 'v1beta1', 'v1alpha1'],
-  'eventing.knative.dev/EventType': ['v1beta3', 'v1beta2', 'v1beta1'],
   'eventing.knative.dev/EventPolicy': ['v1alpha1'],
   'eventing.knative.dev/EventTransform': ['v1alpha1'],
   'eventing.knative.dev/RequestReply': ['v1alpha1'],
@@ -39,7 +38,6 @@ const KNATIVE = ['all', 'knative']
 /** Knative's own kinds, and ours to come (KNATIVE.md 1.1 to 1.10, A.1). */
 const eventing: Kind[] = [
   ...kept('eventing.knative.dev', [...KNATIVE, 'eventing'], {
-    EventType: 'eventtypes',
     EventPolicy: 'eventpolicies',
     EventTransform: 'eventtransforms',
     RequestReply: 'requestreplies rr',
