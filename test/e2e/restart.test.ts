@@ -43,7 +43,9 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('after %s', (signal) => {
 
     taker.answer(() => 202)
     const second = await startOn(data, yaml)
-    await second.stderr.until(/INFO {2}opened the log that was there {2}broker=default\/default {2}stored=3/)
+    await second.stderr.until(
+      /INFO {2}opened the log that was there {2}broker=default\/default {2}stored=3 {2}toDeliver=3/,
+    )
     await taker.received(6)
     await settled(second.api)
     expect(taker.all).toHaveLength(6)

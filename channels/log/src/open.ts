@@ -19,7 +19,7 @@ import { limitsOf, type LogLimits } from './limits.ts'
 import { LogChannel, type LogParts } from './log.ts'
 import { openProgress } from './progress.ts'
 import type { Appended } from './publication.ts'
-import { bringUpToDate } from './up-to-date.ts'
+import { bringUpToDate, toDeliver, type ToDeliver } from './up-to-date.ts'
 import { wallClock } from './wall-clock.ts'
 
 export interface LogChannelOptions extends Partial<LogLimits> {
@@ -48,6 +48,8 @@ export interface OpenedLog {
 export interface LogRecovery {
   readonly events: Recovery
   readonly progress: Recovery
+  /** An event counts once for each subscription that has still to settle it. */
+  readonly toDeliver: ToDeliver
   /** Progress was missing or damaged: subscriptions go on from where it was last known, those of which nothing is known at the earliest event. */
   readonly isRewound: boolean
 }
@@ -122,11 +124,12 @@ async function openLocked(options: LogChannelOptions, { disk, clock, limits, unl
   store = opened.store
   const isRewound = saved.isBroken && store.segments.length > 0
   const { nextNumber } = saved
-  const states = await bringUpToDate(store, saved, now())
+  const states = await bringUpToDate(store, indexes, saved, now())
   const parts = { clock, now, limits, store, indexes, progress, health, saved: states, nextNumber, isRewound, unlock }
   channel = new LogChannel(parts)
   await channel.begin()
-  return { channel, recovery: { events: opened.recovery, progress: recovery, isRewound } }
+  const found = { events: opened.recovery, progress: recovery, toDeliver: toDeliver(states, store.last), isRewound }
+  return { channel, recovery: found }
 }
 
 async function lock(disk: Disk, folder: string): Promise<() => Promise<void>> {

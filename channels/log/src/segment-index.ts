@@ -80,6 +80,11 @@ export class SegmentIndex {
     return this.#takers[set]!.includes(subscription)
   }
 
+  /** The numbers of the subscriptions that it is for. */
+  takers(seq: number): Uint32Array {
+    return this.#takers[this.set(seq)]!
+  }
+
   #setFor(takers: string): number {
     const known = this.#setOf.get(takers)
     if (known !== undefined) return known

@@ -1,10 +1,11 @@
 // What was saved of each subscription, and what the log has had since: together they are where each stands now.
 
+import type { Lag } from '@sluice/channel'
 import type { SegmentStore } from '@sluice/segments'
-import { takersEnd, takersKey, takersOf } from './entry.ts'
+import type { Indexes } from './indexes.ts'
 import type { SavedProgress } from './progress-codec.ts'
 import type { Appended } from './publication.ts'
-import { andFrom, contains, within } from './ranges.ts'
+import { andFrom, contains, countIn, within } from './ranges.ts'
 import { isIdle, type SavedPending, type SavedState } from './saved.ts'
 import { remainingMs } from './wall-clock.ts'
 
@@ -15,11 +16,12 @@ import { remainingMs } from './wall-clock.ts'
  */
 export async function bringUpToDate(
   store: SegmentStore<Appended>,
+  indexes: Indexes,
   saved: SavedProgress,
   now: number,
 ): Promise<SavedState[]> {
   const states = Array.from(saved.states.values(), (state) => asItStood(state, saved.counted, store.next))
-  const waiting = await countWaiting(store, states)
+  const waiting = await countWaiting(store, indexes, states)
   const first = store.segments[0]?.first ?? store.next
   return states.map((state) => {
     const since = waiting.get(state.number) ?? 0
@@ -60,23 +62,29 @@ function dueBy(pending: SavedPending, savedAt: number, now: number): SavedPendin
   return pending.isParked ? { ...pending, due: now + remainingMs(pending.due, savedAt, now) } : pending
 }
 
-/** How many events wait for each subscription that were committed after its progress was last saved, by its number. */
+/**
+ * How many events wait for each subscription that were committed after its progress was last saved, by its number. That is
+ * the end of the last segment, whose index the open has made already; only where progress was lost is there more to read.
+ */
 async function countWaiting(
   store: SegmentStore<Appended>,
+  indexes: Indexes,
   states: readonly SavedState[],
 ): Promise<Map<number, number>> {
   const byNumber = new Map(states.map((state) => [state.number, state]))
   const from = Math.min(...states.map(countedFrom))
   const waiting = new Map<number, number>()
   for (const [i, segment] of store.segments.entries()) {
-    if ((store.segments[i + 1]?.first ?? Infinity) <= from) continue
-    await store.scan(segment, ({ seq, start }, buffer) => {
-      for (const number of takersOf(takersKey(buffer, start, takersEnd(buffer, start)))) {
+    if ((store.segments[i + 1]?.first ?? store.next) <= from) continue
+    const index = indexes.get(segment) ?? (await indexes.load(segment))
+    for (let seq = Math.max(from, segment.first); seq < index.end; seq++) {
+      if (index.offset(seq) === 0) continue
+      for (const number of index.takers(seq)) {
         const state = byNumber.get(number)
         if (state === undefined || !isUncounted(state, seq)) continue
         waiting.set(number, (waiting.get(number) ?? 0) + 1)
       }
-    })
+    }
   }
   return waiting
 }
@@ -88,4 +96,20 @@ function isUncounted(state: SavedState, seq: number): boolean {
 /** From where on nobody has counted yet what waits for it. */
 function countedFrom({ isRewound, position, committed }: SavedState): number {
   return isRewound ? position : Math.max(position, committed + 1)
+}
+
+/** What subscriptions have still to settle, all of them together. */
+export type ToDeliver = Pick<Lag, 'events' | 'bound'>
+
+/** Of what is stored up to `last`. */
+export function toDeliver(states: readonly SavedState[], last: number): ToDeliver {
+  let events = 0
+  let isExact = true
+  for (const { position, judgesUntil, missed, waiting, pending, isAtMost } of states) {
+    const judges = Math.max(0, Math.min(judgesUntil, last + 1) - position)
+    const unjudged = judges + countIn(missed, Math.max(position, judgesUntil), last)
+    events += waiting + pending.size + unjudged
+    isExact &&= unjudged === 0 && !isAtMost
+  }
+  return { events, bound: isExact ? 'exact' : 'atMost' }
 }

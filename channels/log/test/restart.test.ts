@@ -50,6 +50,25 @@ describe('after restarts an event that was judged when it was stored', () => {
   }
 })
 
+test('an open says how much is left to deliver, each event once for each subscription that has still to settle it', async () => {
+  const disk = quickDisk()
+  const log = await openTestLog(disk)
+  const { out } = await receive(log, 's', { settles: false })
+  await receive(log, 't', { settles: false, paused: true })
+  await log.publish('a1', 'a2', 'a3')
+  out[0]!.settle()
+  out[1]!.release(60_000)
+  await log.pass(100)
+  const found = disk.crash({ power: true })
+  const next = await openTestLog(found)
+  expect(next.recovery.toDeliver).toEqual({ events: 5, bound: 'exact' })
+  // Nobody has opened them, and judged for them what comes meanwhile: each may want it.
+  await next.publish('a4')
+  await next.pass(100)
+  const last = await openTestLog(found.crash({ power: true }))
+  expect(last.recovery.toDeliver).toEqual({ events: 7, bound: 'atMost' })
+})
+
 test('where an entry of the progress is damaged, who stood in it is not taken for one that stood still (fault 16)', async () => {
   const disk = quickDisk()
   const log = await openTestLog(disk)

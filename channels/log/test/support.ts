@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import type { Channel, Delivery, Subscription, SubscriptionSpec } from '@sluice/channel'
-import { openLogChannel, type LogChannelOptions } from '@sluice/channel-log'
+import { openLogChannel, type LogChannelOptions, type LogRecovery } from '@sluice/channel-log'
 import { manualClock, type ManualClock } from '@sluice/clock'
 import { newEvent, type Event } from '@sluice/event'
 import { compileAttributes } from '@sluice/filter'
@@ -11,6 +11,7 @@ import { simulatedDisk, type SimulatedDisk, type SimulatedDiskOptions } from '@s
 
 export interface TestLog {
   readonly channel: Channel
+  readonly recovery: LogRecovery
   readonly clock: ManualClock
   /** Closes it, whatever is out. */
   close(): Promise<void>
@@ -30,7 +31,7 @@ export function quickDisk(options: SimulatedDiskOptions = {}): SimulatedDisk {
 
 export async function openTestLog(disk: Disk, options: Partial<LogChannelOptions> = {}): Promise<TestLog> {
   const clock = manualClock()
-  const { channel } = await openLogChannel({ folder: '/log', disk, clock, ...options })
+  const { channel, recovery } = await openLogChannel({ folder: '/log', disk, clock, ...options })
   const pass = async (ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= SLICE_MS) {
       clock.advance(Math.min(left, SLICE_MS))
@@ -39,6 +40,7 @@ export async function openTestLog(disk: Disk, options: Partial<LogChannelOptions
   }
   return {
     channel,
+    recovery,
     clock,
     pass,
     close: async () => {

@@ -1,7 +1,7 @@
 // The one table of channel drivers: nothing else names one. Each is loaded when the first channel of its kind opens.
 
 import { diskBox, memoryBox, type DiskBoxOptions } from '@sluice/broker'
-import type { Channel, DeadLetterBox } from '@sluice/channel'
+import type { Channel, DeadLetterBox, Lag } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { LogChannelLimits, NatsSettings } from '@sluice/resource'
 import type { Disk, Problem } from '@sluice/segments'
@@ -42,6 +42,8 @@ export interface BrokerStorage {
 export interface StorageRecovery {
   /** Events that are stored, delivered ones that are kept included. */
   readonly events: number
+  /** What is left to deliver; an event counts once for each trigger that it is for. */
+  readonly toDeliver: Pick<Lag, 'events' | 'bound'>
   /** Entries of the dead-letter box. */
   readonly deadLetters: number
   /** Bytes that were written and never became durable, and were cut off: nobody was told that they are stored. */
@@ -119,13 +121,14 @@ export async function openLogIn(folder: string, settings: LogSettings): Promise<
       ...(disk !== undefined && { disk }),
     }
     const log = await openLogChannel({ folder, clock, ...limits, ...given })
-    const { events, progress, isRewound } = log.recovery
+    const { events, progress, toDeliver, isRewound } = log.recovery
     const { box, recovery } = opened
     return {
       channel: log.channel,
       box,
       recovery: {
         events: log.channel.usage().events,
+        toDeliver,
         deadLetters: recovery.entries,
         tornBytes: events.tornBytes + progress.tornBytes + recovery.tornBytes,
         isRewound,

@@ -100,7 +100,10 @@ describe('events of a Broker', () => {
     await after.apply(broker(), trigger('t', taker.url))
     await after.until(() => taker.got.length === 2)
     expect(taker.got.map(({ id }) => id)).toEqual(['1', '2'])
-    expect(after.recovered).toEqual([{ events: 2, deadLetters: 0, tornBytes: 0, isRewound: false, problems: [] }])
+    const toDeliver = { events: 2, bound: 'exact' }
+    expect(after.recovered).toEqual([
+      { events: 2, toDeliver, deadLetters: 0, tornBytes: 0, isRewound: false, problems: [] },
+    ])
   })
 
   test('in the dead-letter box do so as well', async () => {

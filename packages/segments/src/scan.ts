@@ -63,7 +63,9 @@ export async function scan(file: DiskFile, options: ScanOptions): Promise<ScanRe
   let at = (await window.frameAt(0, frame)) && frame.kind === KIND_HEAD ? window.offsetOf(frame.end) : 0
   let last = first - 1
   while (last + 1 < before) {
-    if (at > 0 && (await window.frameAt(at, frame)) && frame.kind === KIND_ENTRY && frame.seq === last + 1) {
+    // Nearly every frame lies in memory, and an await for each of them would cost more than reading it.
+    const isRead = at > 0 && (window.frameHere(at, frame) || (await window.frameAt(at, frame)))
+    if (isRead && frame.kind === KIND_ENTRY && frame.seq === last + 1) {
       visit?.(frame, window.buffer, at)
       last = frame.seq
       at = window.offsetOf(frame.end)
@@ -120,6 +122,8 @@ class Window {
   readonly #file: DiskFile
   #salt: number | undefined
   #start = 0
+  /** What is read goes here again and again: hundreds of MiB in new buffers would wait for the garbage collector. */
+  #chunk: Buffer = Buffer.alloc(0)
 
   constructor(file: DiskFile, size: number, salt?: number) {
     this.#file = file
@@ -129,6 +133,11 @@ class Window {
 
   offsetOf(at: number): number {
     return this.#start + at
+  }
+
+  /** Whether a good frame is there, and in memory. */
+  frameHere(offset: number, frame: Frame): boolean {
+    return offset >= this.#start && readFrame(this.buffer, offset - this.#start, frame, this.#salt)
   }
 
   async frameAt(offset: number, frame: Frame): Promise<boolean> {
@@ -182,9 +191,11 @@ class Window {
   }
 
   async #move(offset: number, bytes: number): Promise<void> {
-    const target = Buffer.allocUnsafeSlow(Math.min(bytes, this.size - offset))
-    const read = await this.#file.read(target, offset)
-    this.buffer = target.subarray(0, read)
+    const length = Math.min(bytes, this.size - offset)
+    if (this.#chunk.length < length) this.#chunk = Buffer.allocUnsafeSlow(length)
+    this.buffer = this.buffer.subarray(0, 0) // nobody takes what is being read for what was there
+    const read = await this.#file.read(this.#chunk.subarray(0, length), offset)
+    this.buffer = this.#chunk.subarray(0, read)
     this.#start = offset
   }
 }

@@ -11,10 +11,11 @@ export function storageLog(log: EventLog): Omit<Required<StorageObserver>, 'sync
     else log.warn({ ...of, path, what }, 'the log was damaged; no event is lost by it')
   }
   return {
-    recovered(broker, { events, deadLetters, tornBytes, isRewound, problems }) {
+    recovered(broker, { events, toDeliver, deadLetters, tornBytes, isRewound, problems }) {
       const of = hubFields(broker)
       const found = {
         stored: events,
+        [toDeliver.bound === 'exact' ? 'toDeliver' : 'toDeliverAtMost']: toDeliver.events,
         ...(deadLetters > 0 && { deadLetters }),
         ...(tornBytes > 0 && { tornBytes }),
         ...(problems.length > 0 && { problems: problems.length }),

@@ -4,7 +4,14 @@ import { expect, test } from 'vitest'
 import { storageLog } from '@sluice/server'
 
 const SHOP = { kind: 'Broker', namespace: 'default', name: 'shop' }
-const NOTHING = { events: 0, deadLetters: 0, tornBytes: 0, isRewound: false, problems: [] }
+const NOTHING = {
+  events: 0,
+  toDeliver: { events: 0, bound: 'exact' as const },
+  deadLetters: 0,
+  tornBytes: 0,
+  isRewound: false,
+  problems: [],
+}
 
 function logged(): { storage: ReturnType<typeof storageLog>; lines: [level: string, fields: object, text: string][] } {
   const lines: [string, object, string][] = []
@@ -17,9 +24,9 @@ function logged(): { storage: ReturnType<typeof storageLog>; lines: [level: stri
 
 test('a log that was left in good order is one line', () => {
   const { storage, lines } = logged()
-  storage.recovered(SHOP, { ...NOTHING, events: 12, deadLetters: 3 })
+  storage.recovered(SHOP, { ...NOTHING, events: 12, toDeliver: { events: 5, bound: 'exact' }, deadLetters: 3 })
   expect(lines).toEqual([
-    ['info', { broker: 'default/shop', stored: 12, deadLetters: 3 }, 'opened the log that was there'],
+    ['info', { broker: 'default/shop', stored: 12, toDeliver: 5, deadLetters: 3 }, 'opened the log that was there'],
   ])
 })
 
@@ -27,8 +34,14 @@ test('what never became durable is told in that line, by its bytes', () => {
   const { storage, lines } = logged()
   storage.recovered(SHOP, { ...NOTHING, tornBytes: 313 })
   expect(lines).toEqual([
-    ['info', { broker: 'default/shop', stored: 0, tornBytes: 313 }, 'opened the log that was there'],
+    ['info', { broker: 'default/shop', stored: 0, toDeliver: 0, tornBytes: 313 }, 'opened the log that was there'],
   ])
+})
+
+test('how much is left to deliver may be known only as a bound, and then the line says so', () => {
+  const { storage, lines } = logged()
+  storage.recovered(SHOP, { ...NOTHING, events: 12, toDeliver: { events: 9, bound: 'atMost' } })
+  expect(lines[0]![1]).toEqual({ broker: 'default/shop', stored: 12, toDeliverAtMost: 9 })
 })
 
 test('each damage is a warning with its place, and whether events are lost by it (fault 14, fault 15, fault 16)', () => {
@@ -39,7 +52,7 @@ test('each damage is a warning with its place, and whether events are lost by it
   ]
   storage.recovered(SHOP, { ...NOTHING, isRewound: true, problems })
   expect(lines).toEqual([
-    ['info', { broker: 'default/shop', stored: 0, problems: 2 }, 'opened the log that was there'],
+    ['info', { broker: 'default/shop', stored: 0, toDeliver: 0, problems: 2 }, 'opened the log that was there'],
     [
       'warn',
       { broker: 'default/shop', path: 'a/1.seg', what: 'damaged from byte 8 to 16', events: 3 },
