@@ -1,6 +1,7 @@
 // Every goal that the benchmark measures, in the order it runs them. A new goal is a file in goals/ and a line here.
 
 import type { Goal } from './goal.ts'
+import { cesqlGoal } from './goals/cesql.ts'
 import { durableGoal } from './goals/durable.ts'
 import { catchUpManyGoal } from './goals/catch-up-many.ts'
 import { catchUpGoal } from './goals/catch-up.ts'
@@ -21,6 +22,7 @@ export const goals: readonly Goal[] = [
   durableGoal,
   triggersGoal,
   expressionsGoal,
+  cesqlGoal,
   fanOutGoal,
   largeGoal,
   latencyGoal,

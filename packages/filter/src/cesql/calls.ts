@@ -1,4 +1,4 @@
-// Hot path (packages/filter/bench/cesql.ts): the closure of a call, from the closures of its arguments. For one and two,
+// Hot path (`pnpm bench --only CESQL`): the closure of a call, from the closures of its arguments. For one and two,
 // which most functions have, no array is made per event.
 
 import { FUNCTION_FAILED } from './errors.ts'

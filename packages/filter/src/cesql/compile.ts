@@ -1,4 +1,4 @@
-// Hot path (packages/filter/bench/cesql.ts): from the tree of an expression to closures, made once and run for every
+// Hot path (`pnpm bench --only CESQL`): from the tree of an expression to closures, made once and run for every
 // event. What is known before any event is used here: constants, types, literal operands, patterns.
 
 import { NO_ERRORS, missingFunction, CAST_FAILED, type CesqlResult } from './errors.ts'

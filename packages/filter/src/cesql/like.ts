@@ -1,4 +1,4 @@
-// LIKE (CloudEvents SQL 1.0 §3.4.3). Hot path (packages/filter/bench/cesql.ts). Linear in the text whatever the pattern
+// LIKE (CloudEvents SQL 1.0 §3.4.3). Hot path (`pnpm bench --only CESQL`). Linear in the text whatever the pattern
 // (threat 15): the pieces between `%` are looked for from left to right, each where it is found first, and none again.
 // A piece is found by walking the text once with a bit for each of its characters ("shift-and"), 32 to a word.
 

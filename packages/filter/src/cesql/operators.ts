@@ -1,4 +1,4 @@
-// Hot path (packages/filter/bench/cesql.ts): the closures of operators, made from the closures of their operands. Each
+// Hot path (`pnpm bench --only CESQL`): the closures of operators, made from the closures of their operands. Each
 // says the same as its namesake in interpret.ts.
 
 import { CAST_FAILED, dividedByZero, missingAttribute, overflowed, textTooLong } from './errors.ts'

@@ -1,4 +1,4 @@
-// Hot path (packages/filter/bench/cesql.ts). What an expression is compiled to, and how it fails: a closure that gives
+// Hot path (`pnpm bench --only CESQL`). What an expression is compiled to, and how it fails: a closure that gives
 // `undefined` has failed, and left in `failure` what and where. No exception is thrown, and nothing allocated, for the
 // attribute that an event lacks.
 

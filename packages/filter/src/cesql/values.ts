@@ -1,4 +1,4 @@
-// The values of CESQL and its casts (CloudEvents SQL 1.0 §3.1, §3.2, §3.7). Hot path (packages/filter/bench/cesql.ts).
+// The values of CESQL and its casts (CloudEvents SQL 1.0 §3.1, §3.2, §3.7). Hot path (`pnpm bench --only CESQL`).
 
 import type { AttributeValue } from '@sluice/event'
 
