@@ -14,6 +14,7 @@ const SERVER = [
   'broker',
   'delivery',
   'target',
+  'signature',
   'segments',
   'channel',
   'filter',
@@ -29,15 +30,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   filter: ['event'],
   segments: ['event', 'clock'],
   target: ['event'],
+  signature: ['event'],
   channel: ['filter', 'event', 'clock'],
   source: ['event', 'clock'],
-  delivery: ['target', 'event', 'clock'],
-  broker: ['delivery', 'target', 'segments', 'channel', 'filter', 'event', 'clock'],
+  delivery: ['target', 'signature', 'event', 'clock'],
+  broker: ['delivery', 'target', 'signature', 'segments', 'channel', 'filter', 'event', 'clock'],
   resource: ['filter', 'target', 'source', 'event', 'clock'],
   controller: [
     'broker',
     'delivery',
     'target',
+    'signature',
     'segments',
     'channel',
     'filter',
@@ -52,7 +55,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   server: SERVER,
   cli: ['server', ...SERVER],
 }
-const SOURCE: readonly string[] = ['source', 'event', 'clock']
+const SOURCE: readonly string[] = ['source', 'signature', 'event', 'clock']
 const DRIVER: readonly string[] = ['channel', 'filter', 'event', 'clock', 'segments']
 
 interface Manifest {
@@ -92,7 +95,7 @@ test.each(folders('channels'))(
   },
 )
 
-test.each(folders('sources'))('the source in %s depends only on source, event and clock', (folder) => {
+test.each(folders('sources'))('the source in %s depends only on source, signature, event and clock', (folder) => {
   expect(ours(folder).filter((other) => !SOURCE.includes(other))).toEqual([])
 })
 

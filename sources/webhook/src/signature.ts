@@ -1,8 +1,8 @@
 // Signatures over a request: HMAC and Ed25519. Every provider's is this, with other names (WEBHOOKS 1); run backwards it
 // signs.
 
-import { createHmac, createPublicKey, hash, timingSafeEqual, verify, type KeyObject } from 'node:crypto'
-import { SluiceError } from '@sluice/event'
+import { createHmac, hash, timingSafeEqual, verify } from 'node:crypto'
+import { decode, ed25519PublicKey, keyBytes } from '@sluice/signature'
 import type { Template } from '@sluice/source'
 import { unverified } from './errors.ts'
 import type { Check, Scope } from './scope.ts'
@@ -65,16 +65,6 @@ function pairsIn(written: string, { separator, pair }: { separator: string; pair
     .map((each) => each.slice(name.length + pair.length))
 }
 
-const FORMS = {
-  hex: /^(?:[0-9a-f]{2})+$/i,
-  base64: /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
-  base64url: /^[A-Za-z0-9_-]+$/,
-} as const
-
-function decode(text: string, encoding: keyof typeof FORMS): Buffer | undefined {
-  return text !== '' && FORMS[encoding].test(text) ? Buffer.from(text, encoding) : undefined
-}
-
 function isSigned(
   pieces: readonly (string | Buffer)[],
   secret: Buffer,
@@ -82,7 +72,7 @@ function isSigned(
   way: Way,
 ): boolean {
   if (way.scheme === 'ed25519') {
-    const key = publicKey(secret, way)
+    const key = ed25519PublicKey(secret, way)
     const signed = Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
     return signatures.some((signature) => signature.length === 64 && verify(null, signed, key, signature))
   }
@@ -101,45 +91,10 @@ export function hmac(pieces: readonly (string | Buffer)[], secret: Buffer, way: 
   return sum.digest()
 }
 
-/** Keys by the buffers that they were read from, of which there is one for each secret until it changes. */
-const keys = new WeakMap<Buffer, Buffer>()
-const publicKeys = new WeakMap<Buffer, KeyObject>()
-
-function keyBytes(secret: Buffer, { keyEncoding, keyPrefix = '' }: Way): Buffer {
-  if (keyEncoding === 'utf8' && keyPrefix === '') return secret
-  let key = keys.get(secret)
-  if (key === undefined) {
-    const text = secret.toString('utf8')
-    const bare = text.startsWith(keyPrefix) ? text.slice(keyPrefix.length) : text
-    const decoded = keyEncoding === 'utf8' ? Buffer.from(bare) : decode(bare, keyEncoding)
-    if (decoded === undefined || decoded.length === 0) throw badKey(`${keyPrefix}… in ${keyEncoding}`)
-    keys.set(secret, (key = decoded))
-  }
-  return key
-}
-
-/** RFC 8410: what stands before the 32 bytes of a key. */
-const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex')
-
-function publicKey(secret: Buffer, way: Ed25519Verify): KeyObject {
-  let key = publicKeys.get(secret)
-  if (key === undefined) {
-    const bytes = keyBytes(secret, way)
-    if (bytes.length !== 32) throw badKey(`an Ed25519 public key: ${way.keyPrefix ?? ''} and 32 bytes`)
-    key = createPublicKey({ key: Buffer.concat([ED25519_SPKI, bytes]), format: 'der', type: 'spki' })
-    publicKeys.set(secret, key)
-  }
-  return key
-}
-
-function badKey(form: string): SluiceError {
-  return new SluiceError('SLUICE_SECRET_UNAVAILABLE', `A secret is not of the form ${form}.`, { status: 503 })
-}
-
 /** Throws where a secret is no key for this way. */
 export function checkKey(secret: Buffer, way: Way): void {
   if (way.scheme === 'hmac') keyBytes(secret, way)
-  else publicKey(secret, way)
+  else ed25519PublicKey(secret, way)
 }
 
 function timestampOf(scope: Scope, written: string, way: Way, { header, take }: TimestampRule): string {

@@ -1,14 +1,15 @@
 // Standard Webhooks, AWS SNS, and requests that are CloudEvents already.
 
+import { ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER } from '@sluice/signature'
 import type { Preset } from '../preset.ts'
 import type { Ed25519Verify, HmacVerify } from '../spec.ts'
 
 const STANDARD = {
-  header: 'webhook-signature',
+  header: SIGNATURE_HEADER,
   encoding: 'base64',
   keyEncoding: 'base64',
-  content: '{header.webhook-id}.{timestamp}.{body}',
-  timestamp: { header: 'webhook-timestamp', unit: 's', toleranceMs: 300_000 },
+  content: `{header.${ID_HEADER}}.{timestamp}.{body}`,
+  timestamp: { header: TIMESTAMP_HEADER, unit: 's', toleranceMs: 300_000 },
 } as const
 
 /** `v1`: with a secret that both know. */

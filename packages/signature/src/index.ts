@@ -1,0 +1,10 @@
+export { decode, ed25519PublicKey, keyBytes, type Encoding, type KeyForm } from './keys.ts'
+export {
+  ID_HEADER,
+  messageId,
+  SIGNATURE_HEADER,
+  signed,
+  signingKey,
+  TIMESTAMP_HEADER,
+  type SigningKey,
+} from './standard-webhooks.ts'
