@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici'
 import { Body } from './body.ts'
 import { answerInWords, isPressure, retryAfterMs, verdictOf } from './classify.ts'
 import type { Connection, Rider } from './connection.ts'
+import type { Pool } from './connections.ts'
 import { explain, isStaleConnection } from './explain.ts'
 import type { AttemptRequest, Outcome } from './outcome.ts'
 
@@ -37,6 +38,7 @@ export class Attempt implements Rider {
   isOver: boolean
   next: Rider | undefined
   readonly request: AttemptRequest
+  readonly pool: Pool
   readonly done: (outcome: Outcome) => void
   /** In the deliverer's timer wheel; {@link NO_TIMER} before it is there, and once it is over. */
   timer: number
@@ -67,6 +69,7 @@ export class Attempt implements Rider {
   constructor(
     sender: Sender,
     request: AttemptRequest,
+    pool: Pool,
     headers: string[],
     body: Buffer | null,
     done: (outcome: Outcome) => void,
@@ -79,6 +82,7 @@ export class Attempt implements Rider {
     this.isOver = false
     this.next = undefined
     this.request = request
+    this.pool = pool
     this.done = done
     this.timer = NO_TIMER
     this.#sender = sender
@@ -241,7 +245,7 @@ export class Attempt implements Rider {
       verdict,
       status,
       undefined,
-      delivered ? '' : answerInWords(this.request.target.origin, status, this.#location),
+      delivered ? '' : answerInWords(this.request.target, status, this.#location),
       delivered ? undefined : this.#body?.start(RESPONSE_BYTES_KEPT),
       !delivered && (this.#timedOut || isPressure(status)),
     )

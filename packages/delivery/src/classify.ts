@@ -1,6 +1,7 @@
 // What an answer means (KNATIVE.md 2, DP retry table), and in words. Pure.
 
 import { STATUS_CODES } from 'node:http'
+import type { Receiver } from './access.ts'
 import type { Outcome } from './outcome.ts'
 
 /**
@@ -43,14 +44,19 @@ const HTTP_DATES = [
 ]
 
 /** Why an answer was no success, for people. The origin stands for the URL, whose path may hold a secret. */
-export function answerInWords(origin: string, status: number, location: unknown): string {
+export function answerInWords({ origin, access }: Receiver, status: number, location: unknown): string {
   const reason = STATUS_CODES[status]
   const answered = `${origin} answered ${status}${reason === undefined ? '' : ` ${reason}`}`
   if (status >= 300 && status < 400) {
     const to = typeof location === 'string' ? ` to ${location.slice(0, LOCATION_CHARACTERS_MAX)}` : ''
     return `${answered}${to}: redirects are never followed; give the subscriber its final address`
   }
-  if (status === 401 || status === 403) return `${answered}: the subscriber wants credentials that it was not given`
+  if (status === 401 || status === 403) {
+    const isKnown = access?.credentials !== undefined || access?.signing !== undefined
+    return isKnown
+      ? `${answered}: the subscriber does not take the credentials or the signature that it was given`
+      : `${answered}: the subscriber wants credentials that it was not given`
+  }
   if (status === 404) return `${answered}: check the path of the subscriber's address`
   if (status === 413) return `${answered}: the event is larger than the subscriber takes`
   return answered

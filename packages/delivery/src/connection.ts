@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { SluiceError } from '@sluice/event'
 import { hostRefusal, type AddressGuard } from '@sluice/target'
 import { buildConnector, Client, type Dispatcher } from 'undici'
+import type { TlsIdentity } from './tls.ts'
 
 /** Limits of the connections to one origin; see {@link DelivererOptions}. */
 export interface ConnectionLimits {
@@ -30,20 +31,20 @@ export interface Rider extends Dispatcher.DispatchHandler, Dispatcher.DispatchOp
   next: Rider | undefined
 }
 
+/** Opens a socket, TLS included. */
+export type Connector = buildConnector.connector
+
 /**
- * Makes connections to one origin. Every address is judged by the guard before a byte is sent: literals, the answers of
- * the lookup, and the peer of the socket in the end.
+ * Makes connections to one origin.
  *
  * @param reuse false: each request gets a connection of its own
  */
 export function connectionMaker(
   origin: string,
   limits: ConnectionLimits,
-  guard: AddressGuard,
-  lookup: LookupFunction,
+  connect: Connector,
   reuse: boolean,
 ): () => Connection {
-  const connect = guardedConnector(guard, lookup, limits.connectTimeoutMs)
   const url = new URL(origin)
   const options: Client.Options = {
     // HTTP says that a POST is not pipelined (RFC 9112, 9.3.2); 0 is undici's word for no kept-alive connections.
@@ -74,7 +75,7 @@ export class Connection extends Client {
   #sinceMs = Infinity
   readonly #ageMaxMs: number
 
-  constructor(url: URL, options: Client.Options, connect: buildConnector.connector, ageMaxMs: number) {
+  constructor(url: URL, options: Client.Options, connect: Connector, ageMaxMs: number) {
     super(url, {
       ...options,
       connect: (to, connected) =>
@@ -160,8 +161,23 @@ const CONTINUE = /^HTTP\/1\.[01] 100/
 const CONTINUES_MAX = 32
 const CONTINUE_BYTES_MAX = 4096
 
-function guardedConnector(guard: AddressGuard, lookup: LookupFunction, timeout: number): buildConnector.connector {
-  const connect = buildConnector({ allowH2: false, timeout, lookup: guardedLookup(guard, lookup) })
+/**
+ * Every address is judged by the guard before a byte is sent: literals, the answers of the lookup, and the peer of the
+ * socket in the end. A connector has its own TLS sessions, so that none is resumed under another identity.
+ */
+export function guardedConnector(
+  guard: AddressGuard,
+  lookup: LookupFunction,
+  timeout: number,
+  tls: TlsIdentity | undefined,
+): Connector {
+  const connect = buildConnector({
+    allowH2: false,
+    timeout,
+    lookup: guardedLookup(guard, lookup),
+    rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says (threat 20)
+    ...(tls !== undefined && { secureContext: tls.context }),
+  })
   return (to, connected) => {
     const refusal = hostRefusal(guard, to.hostname) // a lookup is not asked for literals
     if (refusal !== undefined) {

@@ -13,6 +13,17 @@ export const CONNECTIONS_AT_ONCE = 8
 /** ... and the next ones not before so many ms. */
 export const CONNECTIONS_PACE_MS = 5
 
+/** What is kept for one origin and TLS identity, shared by all triggers that send there so (threat 21). */
+export interface Pool {
+  readonly shared: Connections
+  /** For the second sending of attempts that met a stale connection: one connection for each. */
+  unshared: Connections | undefined
+  readonly open: (reuse: boolean) => Connections
+  inFlight: number
+  /** Monotonic. */
+  idleSinceMs: number
+}
+
 export class Connections {
   readonly #clock: Clock
   readonly #make: () => Connection

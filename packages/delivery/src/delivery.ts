@@ -7,10 +7,13 @@ import { systemClock, TimerWheel, type Clock, type Timer } from '@sluice/clock'
 import { binaryHeaderBytes, encodeBinary, encodeStructured, STRUCTURED_CONTENT_TYPE, type Event } from '@sluice/event'
 import { addressGuard, type AllowedTargets } from '@sluice/target'
 import { Attempt, NO_TIMER, type Sender } from './attempt.ts'
+import { Authorizer, proofHeaders, type Proof } from './authorizing.ts'
+import { connectionMaker, guardedConnector, type ConnectionLimits } from './connection.ts'
+import { Connections, type Pool } from './connections.ts'
+import { exchange, type Exchanged, type ExchangeRequest } from './exchange.ts'
 import { UNWRITABLE } from './explain.ts'
-import { connectionMaker, type ConnectionLimits } from './connection.ts'
-import { Connections } from './connections.ts'
-import type { AttemptRequest, Outcome } from './outcome.ts'
+import { call, later, notSent, SHUTTING_DOWN, type AttemptRequest, type Outcome } from './outcome.ts'
+import type { TlsIdentity } from './tls.ts'
 
 /** Sends attempts. Made by {@link deliverer}. */
 export interface Deliverer {
@@ -20,6 +23,11 @@ export interface Deliverer {
    * or the target comes out as an outcome `dead`.
    */
   send(request: AttemptRequest, done: (outcome: Outcome) => void): void
+  /**
+   * Makes one plain request that carries no event, as a receiver is asked for its consent, by the access of its target
+   * without the signatures. Rejects with a SluiceError where there is no answer, in words.
+   */
+  exchange(request: ExchangeRequest): Promise<Exchanged>
   /** Attempts under way. */
   readonly inFlight: number
   /**
@@ -84,7 +92,17 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     responseHeaderBytesMax: options.responseHeaderBytesMax ?? 16 * 1024,
   }
   const guard = addressGuard(targets)
-  const origins = new Map<string, Origin>()
+  /** By origin, and where there is one the name of the TLS identity. */
+  const pools = new Map<string, Pool>()
+  const authorizer = new Authorizer({
+    clock,
+    exchange: exchangeAs,
+    send: sendWith,
+    waits: (attempts) => {
+      inFlight += attempts
+      if (inFlight === 0) drained?.()
+    },
+  })
   /** By the handle of its timer. */
   const attempts: (Attempt | undefined)[] = []
   const deadlines = new TimerWheel({ clock, tickMs: DEADLINE_TICK_MS, expire })
@@ -106,37 +124,50 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
   }
 
   function send(request: AttemptRequest, done: (outcome: Outcome) => void): void {
-    if (closing !== undefined) return later(done, notSent('retry', 'Sluice is shutting down'))
+    if (closing !== undefined) return later(done, notSent('retry', SHUTTING_DOWN))
+    const { access } = request.target
+    if (access === undefined) sendWith(request, undefined, done)
+    else authorizer.send(request, access, done)
+  }
+
+  function sendWith(request: AttemptRequest, proof: Proof | undefined, done: (outcome: Outcome) => void): void {
     let attempt: Attempt
     try {
-      attempt = encode(request, done)
+      attempt = encode(request, proof, done)
       attempt.timer = deadlines.add(request.timeoutMs)
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error)
       return later(done, notSent('dead', `${UNWRITABLE}: ${words}`))
     }
     attempts[attempt.timer] = attempt
-    const origin = origins.get(request.target.origin) ?? open(request.target.origin)
-    origin.inFlight++
+    attempt.pool.inFlight++
     inFlight++
     isSending = true
     try {
-      origin.shared.send(attempt)
+      attempt.pool.shared.send(attempt)
     } finally {
       isSending = false
     }
   }
 
   /** Binary unless asked otherwise or too long for headers; the event's headers are made once for all its deliveries. */
-  function encode(request: AttemptRequest, done: (outcome: Outcome) => void): Attempt {
-    const { event, headers } = request
-    if (goesStructured(event, request.format)) {
-      const structured = ['content-type', STRUCTURED_CONTENT_TYPE].concat(headers, event.headers)
-      return new Attempt(sender, request, structured, encodeStructured(event), done)
-    }
-    const binary = event.binaryHeaders(encodeBinary).concat(headers, event.headers)
-    return new Attempt(sender, request, binary, event.data ?? null, done)
+  function encode(request: AttemptRequest, proof: Proof | undefined, done: (outcome: Outcome) => void): Attempt {
+    const { event, target, headers } = request
+    const pool = poolOf(target.origin, proof?.tls)
+    const isStructured =
+      goesStructured(event, request.format) || (proof?.needsBody === true && event.data === undefined)
+    const body = isStructured ? encodeStructured(event) : (event.data ?? null)
+    const own = isStructured ? ['content-type', STRUCTURED_CONTENT_TYPE] : event.binaryHeaders(encodeBinary)
+    const proving = proof === undefined ? headers : headers.concat(proofHeaders(proof, event, clock.now(), body))
+    return new Attempt(sender, request, pool, own.concat(proving, event.headers), body, done)
   }
+
+  function exchangeAs(request: ExchangeRequest, tls: TlsIdentity | undefined): Promise<Exchanged> {
+    const connect = guardedConnector(guard, lookup, limits.connectTimeoutMs, tls)
+    return exchange(request, { connect, clock, headerBytesMax: limits.responseHeaderBytesMax })
+  }
+
+  // --- The end of an attempt ---
 
   function expire(timer: number): void {
     const attempt = attempts[timer]!
@@ -162,41 +193,49 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
       deadlines.cancel(attempt.timer)
       attempts[attempt.timer] = undefined
     }
-    const origin = origins.get(attempt.request.target.origin)!
+    const { pool } = attempt
     inFlight--
-    if (--origin.inFlight === 0) origin.idleSinceMs = clock.monotonic()
+    if (--pool.inFlight === 0) pool.idleSinceMs = clock.monotonic()
     if (isSending) later(attempt.done, outcome)
     else call(attempt.done, outcome)
     if (inFlight === 0) drained?.()
   }
 
   function resend(attempt: Attempt): void {
-    const { origin } = attempt.request.target
-    const known = origins.get(origin)!
-    known.unshared ??= connectionsTo(origin, false)
-    known.unshared.send(attempt)
+    const { pool } = attempt
+    pool.unshared ??= pool.open(false)
+    pool.unshared.send(attempt)
   }
 
-  function open(origin: string): Origin {
-    const opened: Origin = { shared: connectionsTo(origin, true), unshared: undefined, inFlight: 0, idleSinceMs: 0 }
-    origins.set(origin, opened)
+  // --- Connections ---
+
+  function poolOf(origin: string, tls: TlsIdentity | undefined): Pool {
+    const name = tls === undefined ? origin : `${origin} ${tls.name}`
+    const known = pools.get(name)
+    if (known !== undefined) return known
+    const connect = guardedConnector(guard, lookup, limits.connectTimeoutMs, tls)
+    const openConnections = (reuse: boolean): Connections =>
+      new Connections(clock, connectionMaker(origin, limits, connect, reuse), limits.connectionsPerOrigin)
+    const pool: Pool = {
+      shared: openConnections(true),
+      unshared: undefined,
+      open: openConnections,
+      inFlight: 0,
+      idleSinceMs: clock.monotonic(),
+    }
+    pools.set(name, pool)
     sweep ??= clock.setTimer(originIdleMs / 2, forgetIdle)
-    return opened
-  }
-
-  function connectionsTo(origin: string, reuse: boolean): Connections {
-    const make = connectionMaker(origin, limits, guard, lookup, reuse)
-    return new Connections(clock, make, limits.connectionsPerOrigin)
+    return pool
   }
 
   function forgetIdle(): void {
     const idleBefore = clock.monotonic() - originIdleMs
-    for (const [url, origin] of origins) {
-      if (origin.inFlight > 0 || origin.idleSinceMs > idleBefore) continue
-      origins.delete(url)
-      void shut(origin)
+    for (const [name, pool] of pools) {
+      if (pool.inFlight > 0 || pool.idleSinceMs > idleBefore) continue
+      pools.delete(name)
+      void shut(pool)
     }
-    sweep = origins.size === 0 ? undefined : clock.setTimer(originIdleMs / 2, forgetIdle)
+    sweep = pools.size === 0 ? undefined : clock.setTimer(originIdleMs / 2, forgetIdle)
   }
 
   async function close(deadlineMs: number): Promise<void> {
@@ -209,29 +248,21 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     }
     for (const attempt of [...expired, ...attempts])
       attempt?.stop('Sluice is shutting down; the answer was not waited for')
+    authorizer.close()
     sweep?.cancel()
     deadlines.close()
-    await Promise.all([...origins.values()].map(shut))
-    origins.clear()
+    await Promise.all([...pools.values()].map(shut))
+    pools.clear()
   }
 
   return {
     send,
+    exchange: (request) => authorizer.exchange(request),
     get inFlight() {
       return inFlight
     },
     close: ({ deadlineMs }) => (closing ??= close(deadlineMs)),
   }
-}
-
-/** What is kept for one origin, shared by all triggers that send there. */
-interface Origin {
-  readonly shared: Connections
-  /** For the second sending of attempts that met a stale connection: one connection for each. */
-  unshared: Connections | undefined
-  inFlight: number
-  /** Monotonic. */
-  idleSinceMs: number
 }
 
 /** Attempts past their deadline that are broken off in one turn of the event loop. */
@@ -240,26 +271,6 @@ const BROKEN_OFF_AT_ONCE = 16
 /** How exactly the deadline of an attempt is kept. */
 const DEADLINE_TICK_MS = 10
 
-async function shut(origin: Origin): Promise<void> {
-  await Promise.all([origin.shared.destroy(), origin.unshared?.destroy()])
-}
-
-function notSent(verdict: 'retry' | 'dead', error: string): Outcome {
-  const nothing = { reply: undefined, response: undefined, retryAfterMs: 0, pressure: false, durationMs: 0 }
-  return { verdict, status: 0, error, ...nothing }
-}
-
-function later(done: (outcome: Outcome) => void, outcome: Outcome): void {
-  queueMicrotask(() => done(outcome))
-}
-
-/** What the callback throws is a fault of its own: it must come out, and not end up as an error of the answer. */
-function call(done: (outcome: Outcome) => void, outcome: Outcome): void {
-  try {
-    done(outcome)
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
-  }
+async function shut(pool: Pool): Promise<void> {
+  await Promise.all([pool.shared.destroy(), pool.unshared?.destroy()])
 }

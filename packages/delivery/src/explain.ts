@@ -28,7 +28,8 @@ export function explain(error: Error, origin: string): Explanation {
     return { verdict: 'dead', status: 101, words, pressure: false }
   }
   const advice = ADVICE[code] ?? (isTls(code) ? TLS_ADVICE : code.startsWith('HPE_') ? NOT_HTTP : undefined)
-  const words = `${origin}: ${said}${advice === undefined ? '' : `: ${advice}`}`
+  const maybe = origin.startsWith('https:') && advice === CLOSED ? `; or ${WANTS_CERTIFICATE}` : ''
+  const words = `${origin}: ${said}${advice === undefined ? '' : `: ${advice}${maybe}`}`
   const pressure = !code.startsWith('HPE_') && !PROTOCOL_ERRORS.has(code)
   return { verdict: 'retry', status: 0, words, pressure }
 }
@@ -43,7 +44,9 @@ const UNWRITABLE_ERRORS = new Set([
 /** undici's word for an answer 101. */
 const BAD_UPGRADE = 'bad upgrade'
 const TLS_ADVICE =
-  'TLS failed; check its certificate, the host in the URL, and NODE_EXTRA_CA_CERTS for a CA of your own'
+  'TLS failed; check its certificate, the host in the URL, and CACerts of the destination for a CA of your own'
+const WANTS_CERTIFICATE = 'the subscriber wants a client certificate from somebody that it trusts'
+const CLOSED = 'the subscriber closed the connection before it answered'
 const NOT_HTTP = 'what listens there does not speak HTTP/1.1; check scheme and port'
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -54,12 +57,15 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to the network; check address and network',
   ETIMEDOUT: 'the host does not answer; check address and firewalls',
   UND_ERR_CONNECT_TIMEOUT: 'the host does not answer; check address and firewalls',
-  ECONNRESET: 'the subscriber closed the connection before it answered',
-  EPIPE: 'the subscriber closed the connection before it answered',
-  UND_ERR_SOCKET: 'the subscriber closed the connection before it answered',
+  ECONNRESET: CLOSED,
+  EPIPE: CLOSED,
+  UND_ERR_SOCKET: CLOSED,
   UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are larger than responseHeaderBytesMax',
   EMFILE: 'this process has too many files and sockets open; raise its limit (ulimit -n)',
   EPROTO: TLS_ADVICE,
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: WANTS_CERTIFICATE,
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: WANTS_CERTIFICATE,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: WANTS_CERTIFICATE,
 }
 
 const PROTOCOL_ERRORS = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'EMFILE'])

@@ -1,4 +1,14 @@
 export {
+  basicCredential,
+  bearerCredential,
+  headerCredential,
+  invalidCredential,
+  type Access,
+  type Credential,
+  type OAuthClient,
+  type Receiver,
+} from './access.ts'
+export {
   BINARY_HEADER_BYTES_MAX,
   deliverer,
   goesStructured,
@@ -6,6 +16,7 @@ export {
   type DelivererOptions,
 } from './delivery.ts'
 export { parseDuration } from './duration.ts'
+export type { Exchanged, ExchangeRequest } from './exchange.ts'
 export type { AttemptRequest, DeliveryPolicy, Outcome } from './outcome.ts'
 export {
   DEFAULT_POLICY,
@@ -15,4 +26,5 @@ export {
   retryDelayMs,
   type DeliverySpec,
 } from './policy.ts'
+export { tlsIdentity, type TlsIdentity } from './tls.ts'
 export { target, type AllowedTargets, type Target } from '@sluice/target'

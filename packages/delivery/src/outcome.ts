@@ -1,11 +1,11 @@
 // What one attempt came to, and what an attempt needs to know. Shared words of delivery and broker.
 
 import type { Event } from '@sluice/event'
-import type { Target } from '@sluice/target'
+import type { Receiver } from './access.ts'
 
 /** One POST of one event to one subscriber. */
 export interface AttemptRequest {
-  readonly target: Target
+  readonly target: Receiver
   readonly event: Event
   /** How long the whole attempt may take, connecting and reading the answer included. */
   readonly timeoutMs: number
@@ -50,4 +50,28 @@ export interface DeliveryPolicy {
   /** The most that a `Retry-After` is honoured. */
   readonly retryAfterMaxMs: number
   readonly format: 'binary' | 'json'
+}
+
+export const SHUTTING_DOWN = 'Sluice is shutting down'
+
+/** Of an attempt for which no request was written. */
+export function notSent(verdict: 'retry' | 'dead', error: string, pressure = false): Outcome {
+  const nothing = { reply: undefined, response: undefined, retryAfterMs: 0, durationMs: 0 }
+  return { verdict, status: 0, error, pressure, ...nothing }
+}
+
+/** Not before the one who sends has had its turn. */
+export function later(done: (outcome: Outcome) => void, outcome: Outcome): void {
+  queueMicrotask(() => done(outcome))
+}
+
+/** What the callback throws is a fault of its own: it must come out, and not end up as an error of the answer. */
+export function call(done: (outcome: Outcome) => void, outcome: Outcome): void {
+  try {
+    done(outcome)
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
 }

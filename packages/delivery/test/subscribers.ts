@@ -2,7 +2,9 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createRawServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer as createSecureServer, type ServerOptions } from 'node:https'
 import { buffer } from 'node:stream/consumers'
+import type { TLSSocket } from 'node:tls'
 import { Event } from '@sluice/event'
 import { onTestFinished } from 'vitest'
 import {
@@ -43,6 +45,41 @@ export async function subscriber(
   })
   const url = await listen(server)
   return { url, received, connections: () => connections, closed: () => closed }
+}
+
+/** What a subscriber sees that speaks TLS. */
+export interface SecurelyReceived extends Received {
+  /** Whom the client certificate of its connection is for, in words; '' without one. */
+  readonly client: string
+  /** Its connection, by number. */
+  readonly connection: number
+}
+
+/** A subscriber on node:https. It answers 202. */
+export async function secureSubscriber(
+  options: ServerOptions,
+): Promise<{ url: string; received: SecurelyReceived[]; resumed: () => number }> {
+  const received: SecurelyReceived[] = []
+  const numbers = new Map<Socket, number>()
+  let resumed = 0
+  const server = createSecureServer({ keepAliveTimeout: 60_000, ...options }, (request, response) => {
+    void buffer(request).then((body) => {
+      const { method = '', url: path = '', rawHeaders, headers } = request
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server of TLS has no other sockets
+      const socket = request.socket as TLSSocket
+      const name = socket.getPeerCertificate().subject as { CN?: string } | undefined
+      const connection = numbers.get(socket) ?? 0
+      received.push({ method, path, rawHeaders, headers, body, client: name?.CN ?? '', connection })
+      response.writeHead(202).end()
+    })
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    numbers.set(socket, numbers.size + 1)
+    if (socket.isSessionReused()) resumed++
+  })
+  server.on('tlsClientError', () => {})
+  const url = (await listen(server)).replace('http:', 'https:')
+  return { url, received, resumed: () => resumed }
 }
 
 /** What a raw subscriber sees of one connection. */
