@@ -1,8 +1,8 @@
-// What people do to triggers beside changing their resources: `sluice pause`, `resume` and `seek`.
+// What people do to Triggers and Subscriptions beside changing their resources: `sluice pause`, `resume` and `seek`.
 
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
 import { exchange } from '../support/exchange.ts'
 import { conditionOf, readMetric, readResource, settled } from '../support/ops.ts'
@@ -157,7 +157,7 @@ test.each([
   [['seek', 'taker', '--to', 'yesterday'], [], 2, /"yesterday".*RFC 3339/],
   [['seek', 'taker'], [], 2, /--to/],
   [['pause', 'nobody'], [], 1, /There is no Trigger nobody in namespace default/],
-  [['pause', 'a/b/c'], [], 2, /NAME or NAMESPACE\/NAME/],
+  [['pause', 'a/b/c'], [], 2, /NAME, NAMESPACE\/NAME, or of a Subscription/],
   [['resume', 'taker', '-n', 'elsewhere'], [], 1, /no Trigger taker in namespace elsewhere/],
 ] as const)('sluice %j of a sluice with %j: %i', async (words, flags, code, message) => {
   const sluice = await startSluice({ 'a.yaml': broker() + trigger('taker', 'http://127.0.0.1:9/') }, flags)
@@ -209,4 +209,83 @@ test('without that it begins anew, and so it does once sluice prune has forgotte
   await isThere(sluice, true)
   await send(sluice, '2')
   expect(header((await taker.received(1))[0]!, 'ce-id')).toBe('2')
+})
+
+describe('of a Subscription', () => {
+  const SUBSCRIPTION = (url: string, annotations = ''): string => `---
+apiVersion: messaging.sluice.dev/v1alpha1
+kind: LogChannel
+metadata: {name: uploads}
+---
+apiVersion: messaging.knative.dev/v1
+kind: Subscription
+metadata: {name: thumbnails, annotations: {${annotations}}}
+spec:
+  channel: {apiVersion: messaging.sluice.dev/v1alpha1, kind: LogChannel, name: uploads}
+  subscriber: {uri: "${url}"}
+`
+  const status = async (sluice: Sluice): Promise<Record<string, unknown>> =>
+    (await readResource(sluice.api, 'subscriptions', 'thumbnails')).status!
+
+  async function upload(sluice: Sluice, ...ids: string[]): Promise<void> {
+    const url = `${sluice.ingress}/channels/default/uploads`
+    for (const id of ids) expect((await exchange(url, binary([['ce-id', id]]))).status).toBe(202)
+  }
+
+  test('pause, resume and seek do what they do to a Trigger, and outlive the process', async () => {
+    const taker = await subscriber()
+    let sluice = await startSluice({ 'a.yaml': SUBSCRIPTION(taker.url) })
+    expect(await at(sluice, 'pause', 'subscription/thumbnails')).toMatchObject({
+      code: 0,
+      stdout: 'Subscription default/thumbnails is paused; what matches is kept and waits. sluice resume ends it.\n',
+    })
+    await upload(sluice, '1', '2')
+    sluice = await again(sluice, 'SIGKILL')
+    await sluice.stderr.until(/Paused by sluice pause: Subscription default\/thumbnails\./)
+    expect(await status(sluice)).toMatchObject({ paused: { by: 'operation' }, backlog: { events: 2 } })
+    const paused = await readResource(sluice.api, 'subscriptions', 'thumbnails')
+    expect([conditionOf(paused, 'Delivering'), conditionOf(paused, 'Ready')]).toEqual(['False Paused', 'True'])
+    expect(taker.all).toHaveLength(0)
+    await at(sluice, 'resume', 'subscription.messaging.knative.dev/thumbnails') // as -o name prints it
+    await taker.received(2)
+    await settled(sluice.api)
+    expect((await at(sluice, 'seek', 'sub', 'default/thumbnails', '--to', 'earliest')).stdout).toBe(
+      'Subscription default/thumbnails is set to earliest\n',
+    )
+    await taker.received(4)
+    expect(await status(sluice)).toMatchObject({ lastSeek: { to: 'earliest' } })
+    expect(await status(sluice)).not.toHaveProperty('paused')
+  })
+
+  test('its annotations pause it, and win', async () => {
+    const sluice = await startSluice({ 'a.yaml': SUBSCRIPTION('http://127.0.0.1:9/', 'sluice.dev/paused: "true"') })
+    expect(await status(sluice)).toMatchObject({ paused: { by: 'annotation' } })
+    const ran = await at(sluice, 'resume', 'subscription', 'thumbnails')
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toMatch(/Subscription default\/thumbnails is paused by its annotation.*a\.yaml:\d+/)
+  })
+
+  test('of a Trigger’s name that a Subscription has, that is said', async () => {
+    const sluice = await startSluice({ 'a.yaml': SUBSCRIPTION('http://127.0.0.1:9/') })
+    const ran = await at(sluice, 'pause', 'thumbnails')
+    expect(ran.stderr).toBe(
+      'sluice pause: There is no Trigger thumbnails in namespace default. There is a Subscription of that name.\n',
+    )
+    expect(await at(sluice, 'pause', 'sub', 'thumbnails', 'more')).toMatchObject({ code: 2, stdout: '' })
+  })
+
+  test('removed, it goes on where it stood once it comes back with from: resume', async () => {
+    const taker = await subscriber()
+    const file = SUBSCRIPTION(taker.url, 'sluice.dev/from: resume')
+    const [, channel, taking] = file.split('---\n')
+    const sluice = await startSluice({ 'a.yaml': channel!, 'b.yaml': taking! })
+    await at(sluice, 'pause', 'sub/thumbnails')
+    await upload(sluice, '1')
+    const path = `${sluice.api}/apis/messaging.knative.dev/v1/namespaces/default/subscriptions/thumbnails`
+    renameSync(join(sluice.folder, 'b.yaml'), join(sluice.folder, 'b.off'))
+    while ((await fetch(path)).ok);
+    await upload(sluice, '2')
+    renameSync(join(sluice.folder, 'b.off'), join(sluice.folder, 'b.yaml'))
+    expect((await taker.received(2)).map((each) => header(each, 'ce-id'))).toEqual(['1', '2'])
+  })
 })

@@ -35,26 +35,29 @@ export function deadLettersCommand(): Command {
     .addCommand(purge)
 }
 
-/** `sluice pause TRIGGER` */
+/** `sluice pause TRIGGER`, `sluice pause subscription/NAME` */
 export function pauseCommand(): Command {
-  return clientWord('pause', 'Deliver nothing more of a Trigger until sluice resume; what matches is kept.')
-    .addArgument(triggerArgument())
-    .action(async (trigger: string, options) => (await import('./trigger-operations.ts')).pause(trigger, options))
+  return clientWord(
+    'pause',
+    'Deliver nothing more to a Trigger or Subscription until sluice resume; what matches is kept.',
+  )
+    .addArgument(takerArgument())
+    .action(async (words: string[], options) => (await import('./trigger-operations.ts')).pause(words, options))
 }
 
-/** `sluice resume TRIGGER` */
+/** As {@link pauseCommand}. */
 export function resumeCommand(): Command {
   return clientWord('resume', 'The end of sluice pause.')
-    .addArgument(triggerArgument())
-    .action(async (trigger: string, options) => (await import('./trigger-operations.ts')).resume(trigger, options))
+    .addArgument(takerArgument())
+    .action(async (words: string[], options) => (await import('./trigger-operations.ts')).resume(words, options))
 }
 
 /** `sluice seek TRIGGER --to earliest|latest|TIME` */
 export function seekCommand(): Command {
-  return clientWord('seek', 'Set a Trigger to an earlier or a later place among the stored events.')
-    .addArgument(triggerArgument())
+  return clientWord('seek', 'Set a Trigger or Subscription to an earlier or a later place among the stored events.')
+    .addArgument(takerArgument())
     .requiredOption('--to <place>', 'earliest, latest, or an RFC 3339 time such as 2026-11-24T18:48:23Z')
-    .action(async (trigger: string, options) => (await import('./trigger-operations.ts')).seek(trigger, options))
+    .action(async (words: string[], options) => (await import('./trigger-operations.ts')).seek(words, options))
 }
 
 /** `sluice prune` */
@@ -102,8 +105,11 @@ export function tailCommand(): Command {
     .action(async (broker: string | undefined, options) => (await import('./tail.ts')).tail(broker, options))
 }
 
-function triggerArgument(): Argument {
-  return new Argument('<trigger>', 'NAME or NAMESPACE/NAME')
+function takerArgument(): Argument {
+  return new Argument(
+    '<trigger...>',
+    'NAME, NAMESPACE/NAME or KIND/NAME, such as subscription/NAME; default: a Trigger',
+  )
 }
 
 function triggerFlag(): Option {

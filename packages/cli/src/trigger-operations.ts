@@ -1,6 +1,7 @@
-// `sluice pause`, `resume`, `seek` and `prune`: what people do beside changing resources.
+// `sluice pause`, `resume`, `seek` and `prune`: what people do to Triggers and Subscriptions beside changing resources.
 
 import { isTimestamp } from '@sluice/event'
+import { kindByName, subscriptionKind, triggerKind, type Kind } from '@sluice/resource'
 import { ask, namedIn, type Client } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
@@ -13,26 +14,26 @@ interface Operated {
   readonly skipped?: number
 }
 
-export async function pause(trigger: string, flags: ClientFlags): Promise<void> {
-  const { name, answer } = await operate('pause', trigger, flags)
-  tell(`Trigger ${name} is paused; what matches is kept and waits. sluice resume ends it.`, answer)
+export async function pause(words: readonly string[], flags: ClientFlags): Promise<void> {
+  const { name, answer } = await operate('pause', words, flags)
+  tell(`${name} is paused; what matches is kept and waits. sluice resume ends it.`, answer)
 }
 
-export async function resume(trigger: string, flags: ClientFlags): Promise<void> {
-  const { name } = await operate('resume', trigger, flags)
-  process.stdout.write(`Trigger ${name} is not paused\n`)
+export async function resume(words: readonly string[], flags: ClientFlags): Promise<void> {
+  const { name } = await operate('resume', words, flags)
+  process.stdout.write(`${name} is not paused\n`)
 }
 
-export async function seek(trigger: string, flags: ClientFlags & { to: string }): Promise<void> {
+export async function seek(words: readonly string[], flags: ClientFlags & { to: string }): Promise<void> {
   if (flags.to !== 'earliest' && flags.to !== 'latest' && !isTimestamp(flags.to)) {
     const hint = 'It has to be earliest, latest, or an RFC 3339 time such as 2026-11-24T18:48:23Z.'
     exitWith(EXIT.usage, `sluice seek: --to is ${JSON.stringify(flags.to)}. ${hint}`)
   }
   const query = `?${new URLSearchParams({ to: flags.to }).toString()}`
-  const { name, answer } = await operate('seek', trigger, flags, query)
+  const { name, answer } = await operate('seek', words, flags, query)
   const { to = flags.to, skipped = 0 } = answer
   const passedBy = skipped === 0 ? '' : `; ${counted(skipped, 'event')} that waited will not be sent`
-  tell(`Trigger ${name} is set to ${to}${passedBy}`, answer)
+  tell(`${name} is set to ${to}${passedBy}`, answer)
 }
 
 export async function prune({ server, yes = false }: ClientFlags & { yes?: boolean }): Promise<void> {
@@ -53,19 +54,39 @@ function counted(number: number, noun: string): string {
 
 async function operate(
   word: 'pause' | 'resume' | 'seek',
-  trigger: string,
+  words: readonly string[],
   { server, namespace }: ClientFlags,
   query = '',
 ): Promise<{ name: string; answer: Operated }> {
   const client: Client = { word: `sluice ${word}`, server }
-  const named = namedIn(trigger, namespace)
-  if (named === undefined) {
-    exitWith(EXIT.usage, `${client.word}: "${trigger}" names no Trigger. Write NAME or NAMESPACE/NAME.`)
-  }
-  const path = [named.namespace, named.name, word].map(encodeURIComponent).join('/')
-  const answer = await ask<Operated>(client, 'POST', `/sluice/v1/triggers/${path}${query}`)
-  return { name: `${named.namespace}/${named.name}`, answer }
+  const { kind, ...named } = takerOf(client.word, words, namespace)
+  const path = [kind.plural, named.namespace, named.name, word].map(encodeURIComponent).join('/')
+  const answer = await ask<Operated>(client, 'POST', `/sluice/v1/${path}${query}`)
+  return { name: `${kind.kind} ${named.namespace}/${named.name}`, answer }
 }
+
+/**
+ * A Trigger or a Subscription: `NAME`, `NAMESPACE/NAME`, `KIND/NAME` as kubectl has it, or `KIND NAME`. A namespace that is
+ * called as a kind is named by `-n`.
+ */
+function takerOf(
+  word: string,
+  words: readonly string[],
+  namespace: string,
+): { kind: Kind; namespace: string; name: string } {
+  const [first = '', second, ...more] = words
+  const slash = first.lastIndexOf('/')
+  const [before, behind] = second === undefined ? [first.slice(0, Math.max(0, slash)), first.slice(slash + 1)] : words
+  const kind = TAKERS.find((each) => each === kindByName(before ?? ''))
+  const named = more.length > 0 ? undefined : namedIn(kind === undefined ? first : (behind ?? ''), namespace)
+  if (named !== undefined && (kind !== undefined || second === undefined)) {
+    return { kind: kind ?? triggerKind, ...named }
+  }
+  const hint = 'Write NAME, NAMESPACE/NAME, or of a Subscription: subscription/NAME.'
+  return exitWith(EXIT.usage, `${word}: "${words.join(' ')}" names no Trigger and no Subscription. ${hint}`)
+}
+
+const TAKERS: readonly Kind[] = [triggerKind, subscriptionKind]
 
 function tell(message: string, { kept }: Operated): void {
   process.stdout.write(`${message}\n`)

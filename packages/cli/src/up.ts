@@ -186,8 +186,8 @@ function tellReady({ controller, server, at, tell }: Running, { files }: Loaded,
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
   for (const line of standstills(controller.store.list())) lines.push(`  ${line}`)
-  const paused = controller.list({ group: 'eventing.knative.dev', kind: 'Trigger' }).filter(isPausedByOperation)
-  if (paused.length > 0) lines.push(`  Paused by sluice pause: Trigger ${few(paused.map(pathOf))}.`)
+  const paused = controller.store.list().filter(isPausedByOperation)
+  if (paused.length > 0) lines.push(`  Paused by sluice pause: ${few(paused.map(titleOf))}.`)
   lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
   lines.push(
     watch ? '  Files that change are applied at once.' : '  Files that change are applied on SIGHUP (--no-watch).',

@@ -53,8 +53,9 @@ export class Brokers {
   taking(path: string): Broker {
     const declared = this.#declared.get(path)
     if (declared?.broker !== undefined) return declared.broker
-    const unknown = new SluiceError('SLUICE_BROKER_UNKNOWN', `There is no Broker ${path}.`, { status: 404 })
-    throw declared?.unavailable() ?? unknown
+    const [name, namespace, kind = 'Broker'] = path.split('/').toReversed()
+    const message = `There is no ${kind} ${namespace}/${name}.`
+    throw declared?.unavailable() ?? new SluiceError('SLUICE_BROKER_UNKNOWN', message, { status: 404 })
   }
 
   /** Forgets where removed triggers stood; returns of how many. */

@@ -148,6 +148,7 @@ export function subscriptionStatus(
       },
       ...(running !== undefined && { subscriber: subscriberStatus(running) }),
       ...pausedStatus(subscription, note),
+      ...(note?.seek !== undefined && { lastSeek: note.seek }),
     },
   )
 }

@@ -1,5 +1,5 @@
-// What people do to a trigger that is no change of its resource: pause it, resume it, set it to another place. It works on
-// triggers from files too (DESIGN "Resources").
+// What people do to a Trigger or a Subscription that is no change of its resource: pause it, resume it, set it to another
+// place. It works on those from files too (DESIGN "Resources").
 //
 // From: the API (server/src/trigger-operations.ts). Next: the plan of the trigger is made again, or its broker seeks.
 
@@ -7,13 +7,15 @@ import type { Broker } from '@sluice/broker'
 import type { Start } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
-import { isTrigger, keyOf, resourceKey, triggerSettings, type ResourceStore, type Trigger } from '@sluice/resource'
-import { hubPathOf, TRIGGERS } from './addresses.ts'
+import { keyOf, resourceKey, triggerSettings, type ResourceStore } from '@sluice/resource'
+import { hubPathOf, isAnyTrigger, SUBSCRIPTIONS, TRIGGERS, type AnyTrigger } from './addresses.ts'
 import type { DataDirectory } from './data.ts'
 import type { OperationNotes } from './operation-notes.ts'
 
-/** Names a trigger. */
+/** Names a Trigger, or a Subscription. */
 export interface TriggerReference {
+  /** Default `Trigger`. */
+  readonly kind?: 'Trigger' | 'Subscription'
   readonly namespace: string
   readonly name: string
 }
@@ -57,7 +59,7 @@ export class Operations {
 
   /**
    * Nothing is delivered any more, once this has resolved, but what is under way; what matches is stored and waits. Rejects
-   * with `SLUICE_TRIGGER_NOT_FOUND`, or where the disk does not keep it.
+   * with `SLUICE_TRIGGER_NOT_FOUND` or `SLUICE_SUBSCRIPTION_NOT_FOUND`, or where the disk does not keep it.
    */
   async pause(reference: TriggerReference): Promise<Operated> {
     const { notes, clock } = this.#context
@@ -113,41 +115,52 @@ export class Operations {
     return { cursors, brokers: (await this.#context.data?.emptyTrash()) ?? 0 }
   }
 
-  #find({ namespace, name }: TriggerReference): Trigger {
-    const found = this.#context.store.get(resourceKey({ ...TRIGGERS, namespace, name }))
-    if (found !== undefined && isTrigger(found)) return found
+  #find({ kind = 'Trigger', namespace, name }: TriggerReference): AnyTrigger {
+    const found = this.#lookFor(kind, namespace, name)
+    if (found !== undefined) return found
+    const other = kind === 'Trigger' ? 'Subscription' : 'Trigger'
+    const hint = this.#lookFor(other, namespace, name) === undefined ? '' : ` There is a ${other} of that name.`
     throw new SluiceError(
-      'SLUICE_TRIGGER_NOT_FOUND',
-      `There is no Trigger ${name.slice(0, 253)} in namespace ${namespace.slice(0, 63)}.`,
+      NOT_FOUND[kind],
+      `There is no ${kind} ${name.slice(0, 253)} in namespace ${namespace.slice(0, 63)}.${hint}`,
       { status: 404 },
     )
   }
 
-  #pausedByAnnotation(trigger: Trigger): SluiceError {
+  #lookFor(kind: 'Trigger' | 'Subscription', namespace: string, name: string): AnyTrigger | undefined {
+    const of = kind === 'Trigger' ? TRIGGERS : SUBSCRIPTIONS
+    const found = this.#context.store.get(resourceKey({ ...of, namespace, name }))
+    return found !== undefined && isAnyTrigger(found) ? found : undefined
+  }
+
+  #pausedByAnnotation(trigger: AnyTrigger): SluiceError {
     const origin = this.#context.store.origin(keyOf(trigger))
     const where = origin === undefined ? '' : ` (${origin.file}:${origin.line})`
     return new SluiceError(
       'SLUICE_TRIGGER_PAUSED',
-      `Trigger ${title(trigger)} is paused by its annotation sluice.dev/paused, which wins${where}. Take that away, and apply it.`,
+      `${trigger.kind} ${title(trigger)} is paused by its annotation sluice.dev/paused, which wins${where}. Take that away, and apply it.`,
       { status: 409 },
     )
   }
 }
 
+const NOT_FOUND = { Trigger: 'SLUICE_TRIGGER_NOT_FOUND', Subscription: 'SLUICE_SUBSCRIPTION_NOT_FOUND' } as const
+
 /** Says of whom, and what would do. */
-function explained(error: unknown, trigger: Trigger): unknown {
+function explained(error: unknown, trigger: AnyTrigger): unknown {
   if (!(error instanceof SluiceError)) return error
   const { code, status } = error
   if (code === 'SLUICE_TRIGGER_NOT_FOUND') {
-    const message = `Trigger ${title(trigger)} is not subscribed yet; its status says why. Nothing was changed.`
+    const message = `${trigger.kind} ${title(trigger)} is not subscribed yet; its status says why. Nothing was changed.`
     return new SluiceError('SLUICE_TRIGGER_NOT_SUBSCRIBED', message, { status: 503, retryable: true })
   }
   if (code !== 'SLUICE_CHANNEL_UNSUPPORTED') return error
-  const message = `Trigger ${title(trigger)} can't be set to another place: ${error.message} A Broker with a log can. Nothing was changed.`
+  const what = trigger.kind === 'Trigger' ? 'A Broker with a log' : 'One of a LogChannel'
+  const message = `${trigger.kind} ${title(trigger)} can't be set to another place: ${error.message} ${what} can. Nothing was changed.`
   return new SluiceError(code, message, { status, ...(error.subject !== undefined && { subject: error.subject }) })
 }
 
-function title({ metadata: { namespace, name } }: Trigger): string {
+function title({ metadata: { namespace, name } }: AnyTrigger): string {
   return `${namespace}/${name}`
 }
 

@@ -172,9 +172,10 @@ export function pausedMark(trigger: Resource, note: OperationNote | undefined): 
   if (!isAnnotated && note?.paused === undefined) return {}
   const { namespace, name } = trigger.metadata
   const since = note?.paused === undefined ? '' : ` since ${note.paused.since}`
+  const word = trigger.kind === triggerKind.kind ? '' : `${trigger.kind.toLowerCase()} `
   const message = isAnnotated
     ? 'Its annotation sluice.dev/paused says so, and wins over sluice resume. What matches is kept and waits.'
-    : `An operation has paused it${since}. What matches is kept and waits: sluice resume ${namespace}/${name}.`
+    : `An operation has paused it${since}. What matches is kept and waits: sluice resume ${word}${namespace}/${name}.`
   return { Delivering: { status: 'False', severity: 'Info', reason: 'Paused', message } }
 }
 

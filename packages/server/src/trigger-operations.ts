@@ -5,12 +5,19 @@
 //     POST /triggers/{namespace}/{name}/seek        ?to=earliest, latest, or an RFC 3339 time
 //     POST /prune
 //
+// Of a Subscription likewise: /subscriptions/{namespace}/{name}/...
+//
 // From: a person, mostly by way of cli/src/trigger-operations.ts. Next: controller/src/operations.ts.
 
 import type { FastifyInstance } from 'fastify'
 import type { Controller, SeekTarget } from '@sluice/controller'
 import type { Clock } from '@sluice/clock'
 import { invalidQuery, queryOf, timeOf } from './query.ts'
+
+const KINDS = [
+  ['triggers', 'Trigger'],
+  ['subscriptions', 'Subscription'],
+] as const
 
 interface Params {
   namespace: string
@@ -20,23 +27,27 @@ interface Params {
 export function mountTriggerOperations(routes: FastifyInstance, controller: Controller, clock: Clock): void {
   const { operations } = controller
 
-  routes.post<{ Params: Params }>('/triggers/:namespace/:name/pause', async (request, reply) => {
-    queryOf(request, [])
-    const { isKept } = await operations.pause(request.params)
-    return reply.send({ paused: true, kept: isKept })
-  })
+  for (const [plural, kind] of KINDS) {
+    const at = `/${plural}/:namespace/:name`
 
-  routes.post<{ Params: Params }>('/triggers/:namespace/:name/resume', async (request, reply) => {
-    queryOf(request, [])
-    const { isKept } = await operations.resume(request.params)
-    return reply.send({ paused: false, kept: isKept })
-  })
+    routes.post<{ Params: Params }>(`${at}/pause`, async (request, reply) => {
+      queryOf(request, [])
+      const { isKept } = await operations.pause({ kind, ...request.params })
+      return reply.send({ paused: true, kept: isKept })
+    })
 
-  routes.post<{ Params: Params }>('/triggers/:namespace/:name/seek', async (request, reply) => {
-    const to = targetOf(queryOf(request, ['to']).to, clock)
-    const { isKept, skipped } = await operations.seek(request.params, to)
-    return reply.send({ to: typeof to === 'string' ? to : new Date(to.time).toISOString(), skipped, kept: isKept })
-  })
+    routes.post<{ Params: Params }>(`${at}/resume`, async (request, reply) => {
+      queryOf(request, [])
+      const { isKept } = await operations.resume({ kind, ...request.params })
+      return reply.send({ paused: false, kept: isKept })
+    })
+
+    routes.post<{ Params: Params }>(`${at}/seek`, async (request, reply) => {
+      const to = targetOf(queryOf(request, ['to']).to, clock)
+      const { isKept, skipped } = await operations.seek({ kind, ...request.params }, to)
+      return reply.send({ to: typeof to === 'string' ? to : new Date(to.time).toISOString(), skipped, kept: isKept })
+    })
+  }
 
   routes.post('/prune', async (request, reply) => {
     queryOf(request, [])
