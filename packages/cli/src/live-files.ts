@@ -11,6 +11,7 @@ import {
   pathText,
   readyCondition,
   rereader,
+  resourceKey,
   watchFiles,
   type Declared,
   type FileWatch,
@@ -93,6 +94,7 @@ class Live implements LiveFiles {
     this.#watch = watchFiles({
       clock: this.#options.clock,
       changed: () => this.#run('noticed'),
+      isAsSeen: () => this.#rereader.isAsSeen(),
       looking: (path, why) => {
         this.#options.tell.lines('info', [`Changes are looked for every 2 s: ${path} can't be watched, ${why}.`])
       },
@@ -124,7 +126,7 @@ class Live implements LiveFiles {
 
   async #read(isAsked: boolean): Promise<void> {
     const reading = await this.#rereader.read()
-    await this.#watch?.set(reading.sight)
+    await this.#watch?.set(reading.watched)
     if (this.#isClosed || (!isAsked && this.#isDoubted(reading))) return
     this.#doubt = undefined
     const { problems, files } = reading
@@ -135,11 +137,12 @@ class Live implements LiveFiles {
 
   async #apply(reading: Reading): Promise<void> {
     const { controller, base, applied } = this.#options
-    const { declared, added, changed, removed, moved } = reading
+    const { added, changed, removed, moved, movedCount } = reading
     const isOther = added.length + changed.length + removed.length > 0
-    if (isOther || moved > 0) {
+    if (isOther || movedCount > 0) {
       const places = new Places()
-      const refused = await controller.apply(declared, { base, locate: places.locate })
+      const changes = { put: [...added, ...changed], removed: removed.map(resourceKey), moved }
+      const refused = await controller.change(changes, { base, locate: places.locate })
       if (refused.length > 0) {
         const placed = await places.find(refused, this.#rereader)
         return this.#refuse([...reading.problems, ...placed], count(placed.length, 'error'))
@@ -193,7 +196,7 @@ class Live implements LiveFiles {
     const lines = [
       ...added.map((each) => `+ ${this.#line(each)}`),
       ...changed.map((each) => `~ ${this.#line(each)}`),
-      ...removed.map(({ resource }) => `- ${nameOf(identityOf(resource))}`),
+      ...removed.map((identity) => `- ${nameOf(identity)}`),
     ]
     const shown = lines.slice(0, NAMES_MAX).map((line) => `  ${line}`)
     if (lines.length > NAMES_MAX) shown.push(`  and ${lines.length - NAMES_MAX} more`)

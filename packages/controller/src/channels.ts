@@ -21,7 +21,7 @@ import {
   type Resource,
   WHEN_FULL,
 } from '@sluice/resource'
-import { isHub, pathOf, type Hub } from './addresses.ts'
+import { HUBS, isHub, pathOf, type GroupKind, type Hub } from './addresses.ts'
 import type { ChannelKind } from './drivers.ts'
 
 /** What happens as it fills up; it may change while it is open. */
@@ -106,10 +106,12 @@ export function channelChanges(
   })
 }
 
-/** Whether it has a part in which channel is open where. */
+/** Whether it has a part in which channel is open where: it is of {@link OF_CHANNELS}. */
 export function isOfChannels(resource: Resource): boolean {
   return isHub(resource) || isConfigMap(resource)
 }
+
+export const OF_CHANNELS: readonly GroupKind[] = [...HUBS, { group: '', kind: 'ConfigMap' }]
 
 function isConfigMap({ apiVersion, kind }: Resource): boolean {
   return apiVersion === 'v1' && kind === 'ConfigMap'

@@ -5,8 +5,10 @@ import type { ChannelState } from '@sluice/channel'
 import type { SluiceError } from '@sluice/event'
 import type {
   ApplyOptions,
+  Changes,
   Declared,
   Identity,
+  Origin,
   Problem,
   Resource,
   ResourceStore,
@@ -45,6 +47,8 @@ export interface Controller {
    * Rejects with `SLUICE_DRAINING`, and changes nothing, once {@link close} was called.
    */
   apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]>
+  /** As {@link apply}, of what has changed in the files: what is not named stays as it is, and costs nothing. */
+  change(changes: FilesChanges, options: ApplyFiles): Promise<readonly Problem[]>
   /** The resource with its status as of now. */
   get(identity: Identity): Resource | undefined
   /** All of a kind, with their statuses as of now. */
@@ -59,6 +63,12 @@ export interface Controller {
   summary(): string[]
   /** Drains and closes every broker, as its `close`. Removed ones that need longer than `deadlineMs` are left. */
   close(options: { deadlineMs: number }): Promise<void>
+}
+
+/** Of {@link Controller.change}. */
+export interface FilesChanges extends Changes {
+  /** Those with the same content that stand elsewhere now. */
+  readonly moved: Iterable<readonly [key: string, origin: Origin]>
 }
 
 /** Of {@link Controller.apply}. */

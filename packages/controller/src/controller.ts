@@ -4,6 +4,7 @@
 // makes what runs equal to it. All of it begins in the tick of the commit: an event sees the old configuration or the new
 // one, never half of it.
 
+import { setImmediate } from 'node:timers/promises'
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
@@ -15,8 +16,10 @@ import {
   resourceWriter,
   type ApplyOptions,
   type Change,
+  type Changes,
   type Declared,
   type Identity,
+  type Origin,
   type Problem,
   type Resource,
   type ResourceFolder,
@@ -38,9 +41,9 @@ import {
 } from './addresses.ts'
 import { ApiResources } from './api-resources.ts'
 import type { ControllerOptions, DeclaredBroker } from './broker.ts'
-import type { ApplyFiles, Controller } from './contract.ts'
+import type { ApplyFiles, Controller, FilesChanges } from './contract.ts'
 import { Brokers, changeOf, changesOf, type BrokerChange } from './brokers.ts'
-import { channelChanges, channelSettings, hubsConcerned, isOfChannels, needsData } from './channels.ts'
+import { channelChanges, channelSettings, hubsConcerned, isOfChannels, needsData, OF_CHANNELS } from './channels.ts'
 import type { ChannelKind } from './drivers.ts'
 import { Losses } from './losses.ts'
 import { OperationNotes } from './operation-notes.ts'
@@ -59,6 +62,11 @@ export function openController(options: ControllerOptions): Controller {
 /** So long an apply waits for channels, before the next may have its turn. */
 const APPLY_MS_MAX = 10_000
 const FILES_SOURCE = 'files'
+/** Resources that are noted at another place before others on the event loop have their turn. */
+const RELOCATED_AT_ONCE = 1000
+
+/** What the files say: all of it, or what is another than before. */
+type FilesSay = { readonly declared: readonly Declared[] } | { readonly changes: Changes }
 
 class RunningController implements Controller {
   readonly store: ResourceStore
@@ -168,18 +176,30 @@ class RunningController implements Controller {
   // --- An apply ---
 
   apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]> {
-    const turn = this.#lastApply.then(() => this.#apply(declared, options))
+    return this.#inTurn(() => this.#apply({ declared }, options))
+  }
+
+  change({ moved, ...changes }: FilesChanges, options: ApplyFiles): Promise<readonly Problem[]> {
+    return this.#inTurn(async () => {
+      const problems = await this.#apply({ changes }, options)
+      if (problems.length === 0) await this.#relocate(moved)
+      return problems
+    })
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#lastApply.then(run)
     this.#lastApply = turn.catch(() => {})
     return turn
   }
 
-  async #apply(declared: readonly Declared[], { base, ...options }: ApplyFiles): Promise<readonly Problem[]> {
+  async #apply(files: FilesSay, { base, ...options }: ApplyFiles): Promise<readonly Problem[]> {
     if (this.#isClosed) throw draining()
     const restored = await this.#apiResources.restore()
     if (restored.problems.length > 0) return restored.problems
-    const all = [...restored.resources, ...declared]
-    if (this.#notes.mayLoad(() => needsData(all, this.#channelByDefault))) await this.#notes.load()
-    const problems = await this.writer.exclusively(() => this.#commit(declared, restored.resources, base, options))
+    const channels = [...restored.resources, ...this.#channelsBy(files)]
+    if (this.#notes.mayLoad(() => needsData(channels, this.#channelByDefault))) await this.#notes.load()
+    const problems = await this.writer.exclusively(() => this.#commit(files, restored.resources, base, options))
     if (problems.length > 0) return problems
     try {
       const begun = [...this.#begun, this.#brokers.askAgain(), this.sources.opened()]
@@ -196,15 +216,16 @@ class RunningController implements Controller {
 
   /** Stores what the files say, and at the first time what the API had stored; or neither. */
   #commit(
-    declared: readonly Declared[],
+    say: FilesSay,
     restored: readonly Declared[],
     base: string,
     options: Pick<ApplyOptions, 'locate'>,
   ): readonly Problem[] {
     const files = { source: FILES_SOURCE, ...options }
-    const all = [...this.#apiResources.all(), ...declared]
-    const changes = channelChanges(all, this.#openKind, { byDefault: this.#channelByDefault, ...options })
-    const clashes = restored.length > 0 ? this.#apiResources.clashes(restored, declared, files) : []
+    const channels = [...('declared' in say ? this.#apiResources.all() : []), ...this.#channelsBy(say)]
+    const changes = channelChanges(channels, this.#openKind, { byDefault: this.#channelByDefault, ...options })
+    const isFirst = restored.length > 0 && 'declared' in say
+    const clashes = isFirst ? this.#apiResources.clashes(restored, say.declared, files) : []
     if (changes.length + clashes.length > 0) return [...changes, ...clashes]
     this.#isApplying = true
     this.#begun = []
@@ -214,9 +235,40 @@ class RunningController implements Controller {
       this.sources.based()
     }
     if (restored.length > 0) this.store.apply(restored, { source: API_SOURCE })
-    const { problems = [] } = this.store.apply(declared, files) // next: #committed
+    const { problems = [] } = // next: #committed
+      'declared' in say ? this.store.apply(say.declared, files) : this.store.change(say.changes, files)
     if (problems.length > 0) this.#isApplying = false
     return problems
+  }
+
+  /** What decides which channel is open where, of what is declared; of changes, beside what stays. */
+  #channelsBy(say: FilesSay): Declared[] {
+    if ('declared' in say) return say.declared.filter(({ resource }) => isOfChannels(resource))
+    const { put, removed } = say.changes
+    const others = new Set([...removed, ...put.map(({ resource }) => keyOf(resource))])
+    return [...this.#channelsBeside(others), ...put.filter(({ resource }) => isOfChannels(resource))]
+  }
+
+  /** Of what is stored, but for what has these keys. */
+  #channelsBeside(keys: ReadonlySet<string>): Declared[] {
+    return OF_CHANNELS.flatMap((kind) => this.store.list(kind)).flatMap((resource) => {
+      const key = keyOf(resource)
+      if (keys.has(key)) return []
+      const origin = this.store.origin(key)
+      return [{ resource, ...(origin !== undefined && { origin }) }]
+    })
+  }
+
+  /** In slices: it matters to messages alone. */
+  async #relocate(moved: FilesChanges['moved']): Promise<void> {
+    let slice: (readonly [string, Origin])[] = []
+    for (const each of moved) {
+      if (slice.push(each) < RELOCATED_AT_ONCE) continue
+      this.store.relocate(slice)
+      slice = []
+      await setImmediate()
+    }
+    this.store.relocate(slice)
   }
 
   readonly #openKind = (path: string): ChannelKind | undefined => this.#brokers.get(path)?.openKind
@@ -298,9 +350,7 @@ class RunningController implements Controller {
   /** What a write would do to a Broker that runs, and may not. */
   #refuse(resource: Resource): readonly Problem[] {
     if (!isOfChannels(resource)) return []
-    const key = keyOf(resource)
-    const others = this.store.list().filter((other) => isOfChannels(other) && keyOf(other) !== key)
-    const all = [...others, resource].map((each) => ({ resource: each }))
+    const all = [...this.#channelsBeside(new Set([keyOf(resource)])), { resource }]
     return channelChanges(all, this.#openKind, { byDefault: this.#channelByDefault })
   }
 

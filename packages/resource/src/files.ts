@@ -3,7 +3,7 @@
 
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { extname, isAbsolute, join, relative, resolve } from 'node:path'
-import { noteFolder, noteStamp, noteWay, type Sight } from './sight.ts'
+import { noteFolder, noteStamp, noteWay, stampOf, type Sight } from './sight.ts'
 
 /** A file that was found; or why not. */
 export type Found =
@@ -26,29 +26,44 @@ export interface FileLimits {
   readonly filesMax: number
 }
 
+/** Texts that were read before, by path: a file that is as it was then is not read again. Its caller keeps it. */
+export type KnownTexts = Map<string, { readonly stamp: string; readonly text: string }>
+
+/** A file that changed less than so long before it was read may change again without another stamp: clocks have steps. */
+const STILL_MS = 1000
+
+/** A file that is to be read. */
+interface Met {
+  readonly path: string
+  readonly stamp: string
+  readonly changedMs: number
+}
+
 /**
  * Reads files, and directories with all that is in them, sorted by name: .yaml, .yml and .json, without hidden names
  * and node_modules. Links are followed; a file or directory that is reached twice is read once, so that links may make
  * circles. A file that is named itself is read whatever its name. `file` is relative to the working directory where it
- * lies below, else absolute. `sight` takes what the answer depends on.
+ * lies below, else absolute. `sight` takes what the answer depends on; `known` is used, and takes what was read.
  */
 export async function* readFiles(
   paths: readonly string[],
   { fileBytesMax, filesMax }: FileLimits,
   sight: Sight,
+  known: KnownTexts = new Map(),
 ): AsyncGenerator<Found, void> {
   const seen = new Set<string>()
   let count = 0
   for (const path of paths) {
     let found = 0
     await noteWay(resolve(path), sight)
-    for await (const file of walk(resolve(path), true, seen, sight)) {
+    for await (const met of walk(resolve(path), true, seen, sight)) {
       found++
-      if (typeof file !== 'string') yield file
+      if ('file' in met) yield met
       else if (++count > filesMax) {
-        yield fault(file, 'SLUICE_RESOURCE_TOO_LARGE', `There are more than ${filesMax} files.`, 'Name fewer folders.')
+        const message = `There are more than ${filesMax} files.`
+        yield fault(met.path, 'SLUICE_RESOURCE_TOO_LARGE', message, 'Name fewer folders.')
         return
-      } else yield await read(file, fileBytesMax)
+      } else yield await read(met, fileBytesMax, known)
     }
     if (found === 0 && !(await isSeen(path, seen))) {
       yield fault(
@@ -67,14 +82,16 @@ async function isSeen(path: string, seen: ReadonlySet<string>): Promise<boolean>
   return !(await stat(path)).isDirectory() && seen.has(await realpath(path))
 }
 
+/** `known`: what the path stands for, where no link can be on its way. */
 async function* walk(
   path: string,
   named: boolean,
   seen: Set<string>,
   sight: Sight,
-): AsyncGenerator<string | Found, void> {
+  known?: string,
+): AsyncGenerator<Met | Found, void> {
   try {
-    const real = await realpath(path)
+    const real = known ?? (await realpath(path))
     if (seen.has(real)) return
     const stats = await stat(real, { bigint: true })
     if (stats.isDirectory()) {
@@ -83,13 +100,15 @@ async function* walk(
       for (const entry of (await readdir(path, { withFileTypes: true })).toSorted(byName)) {
         const { name } = entry
         if (name.startsWith('.') || name === 'node_modules') continue
-        if (entry.isSymbolicLink()) await noteWay(join(path, name), sight)
-        yield* walk(join(path, name), false, seen, sight)
+        const isLink = entry.isSymbolicLink()
+        if (isLink) await noteWay(join(path, name), sight)
+        yield* walk(join(path, name), false, seen, sight, isLink ? undefined : join(real, name))
       }
     } else if (named || (stats.isFile() && isRead(path))) {
       seen.add(real)
       noteStamp(path, stats, sight)
-      yield path
+      const changedMs = Number(stats.mtimeMs > stats.ctimeMs ? stats.mtimeMs : stats.ctimeMs)
+      yield { path, stamp: stampOf(stats), changedMs }
     }
   } catch (error) {
     yield unreadable(path, error)
@@ -107,7 +126,9 @@ export function isRead(name: string): boolean {
 
 const EXTENSIONS = new Set(['.yaml', '.yml', '.json'])
 
-async function read(path: string, fileBytesMax: number): Promise<Found> {
+async function read({ path, stamp, changedMs }: Met, fileBytesMax: number, known: KnownTexts): Promise<Found> {
+  const before = known.get(path)
+  if (before?.stamp === stamp) return { file: shownPath(path), text: before.text }
   const tooLarge = (bytes: number): Found =>
     fault(
       path,
@@ -118,9 +139,13 @@ async function read(path: string, fileBytesMax: number): Promise<Found> {
   try {
     const { size } = await stat(path)
     if (size > fileBytesMax) return tooLarge(size)
+    const nowMs = Date.now()
     const bytes = await readFile(path)
     if (bytes.length > fileBytesMax) return tooLarge(bytes.length)
-    return { file: shownPath(path), text: UTF_8.decode(bytes) }
+    const text = UTF_8.decode(bytes)
+    if (changedMs < nowMs - STILL_MS) known.set(path, { stamp, text })
+    else known.delete(path)
+    return { file: shownPath(path), text }
   } catch (error) {
     return unreadable(path, error)
   }

@@ -64,7 +64,6 @@ export {
 } from './resource.ts'
 export { rereader, type Reading, type Rereader } from './reread.ts'
 export { jsonSchema } from './schema.ts'
-export type { Sight } from './sight.ts'
 export { watchFiles, type FileWatch, type WatchOptions } from './watch.ts'
 export { resourceFolder, type ResourceFolder } from './folder.ts'
 export type { ResourceEvent } from './history.ts'
@@ -73,6 +72,7 @@ export {
   type Applied,
   type ApplyOptions,
   type Change,
+  type Changes,
   type Previewed,
   type ResourceStore,
   type StoreOptions,

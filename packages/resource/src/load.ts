@@ -1,10 +1,9 @@
 // The door for files: paths in, resources and everything that is wrong with them out. The steps are `files.ts` (which
-// files), `yaml.ts` and `json.ts` (their documents), `admit.ts` (each resource), and what only shows when all are there: the same
-// resource twice, and pointers to what isn't there.
+// files), `parts.ts` (what stands in them: `yaml.ts`, `json.ts`, and `admit.ts` for each resource), and what only shows when
+// all are there: the same resource twice, and pointers to what isn't there.
 
-import { admit } from './admit.ts'
-import { readFiles, type Found } from './files.ts'
-import { isJsonFile, readJson } from './json.ts'
+import { readFiles, type Found, type KnownTexts } from './files.ts'
+import { readParts, type PartResource, type Parts, type PlacedPart } from './parts.ts'
 import { identityOf, isRecord, nameOf, resourceKey, type Declared, type Identity, type Origin } from './resource.ts'
 import { pathText, type Finding, type Path, type Problem } from './problem.ts'
 import { missingReferences, type Names } from './references.ts'
@@ -22,6 +21,8 @@ export interface Loaded {
   readonly files: readonly string[]
   /** Their texts, as far as they could be read. */
   readonly texts: readonly FileText[]
+  /** What stands in them, for who reads them again. */
+  readonly parts: Parts
   /** What the files were found by: what has to be watched. */
   readonly sight: Sight
   /** The place of a path inside a resource of this load, for what is found out later. Parses its document again. */
@@ -72,26 +73,30 @@ export async function loadFiles(paths: readonly string[], limits: LoadLimits = {
   return { ...(await loadTexts(findFiles(paths, sight, limits), limits)), sight }
 }
 
-/** The files of a load, one after the other; what they are found by is noted in `sight`. */
+/** The files of a load, one after the other; `sight` and `known` as of `readFiles`. */
 export function findFiles(
   paths: readonly string[],
   sight: Sight,
   limits: LoadLimits = {},
+  known?: KnownTexts,
 ): AsyncGenerator<Found, void> {
   const { fileBytesMax = YAML_LIMITS.fileBytesMax, filesMax = FILES_MAX } = limits
-  return readFiles(paths, { fileBytesMax, filesMax }, sight)
+  return readFiles(paths, { fileBytesMax, filesMax }, sight, known)
 }
 
-/** As {@link loadFiles}, of texts that were read already. */
+/** As {@link loadFiles}, of texts that were read already. `known`: parts that were read before. */
 export async function loadTexts(
   found: AsyncIterable<Found> | Iterable<Found>,
   limits: LoadLimits = {},
+  known: Parts = new Map(),
 ): Promise<Omit<Loaded, 'sight'>> {
   const { problemsMax = PROBLEMS_MAX, filesMax: _, ...rest } = limits
   const yamlLimits = { ...YAML_LIMITS, ...rest }
   const load = newLoad(problemsMax)
   const files: string[] = []
   const texts: FileText[] = []
+  const kept: Parts = new Map()
+  const room = (): number => problemsMax - load.problems.length
   for await (const each of found) {
     if ('fault' in each) {
       load.add({ ...each.fault, file: each.file, line: 0, column: 0 })
@@ -101,8 +106,7 @@ export async function loadTexts(
     files.push(file)
     texts.push(each)
     const source = { file, text, secret: SECRET.test(text), lineStarts: undefined }
-    const documents = isJsonFile(file) ? readJson : readDocuments
-    for (const document of documents(text, yamlLimits)) readDocument(document, source, load)
+    for (const part of readParts(file, text, { limits: yamlLimits, known, kept, room })) readPart(part, source, load)
   }
   warnOfMissing(load)
   return {
@@ -110,6 +114,7 @@ export async function loadTexts(
     problems: sorted(load, files),
     files,
     texts,
+    parts: kept,
     locate: (declared, path) => locateAgain(load.places.get(declared), declared, path),
     written: (declared) => writtenAgain(load.places.get(declared)!),
   }
@@ -152,50 +157,33 @@ function newLoad(problemsMax: number): Load {
   return load
 }
 
-function readDocument(document: YamlDocument, source: Source, load: Load): void {
-  for (const { offset, ...fault } of document.faults) {
+function readPart({ offset, part }: PlacedPart, source: Source, load: Load): void {
+  for (const { offset: at, ...fault } of part.faults) {
     load.incomplete = true
-    load.add({ severity: 'error', ...fault, ...placeOf(source, offset) })
+    load.add({ severity: 'error', ...fault, ...placeOf(source, offset + at) })
   }
-  if (document.value === undefined || document.value === null) return
-  for (const [base, written] of resourcesIn(document.value)) {
-    readResource(written, { source, start: document.offset, end: document.end, base }, document, load)
-  }
+  load.dropped += part.dropped
+  for (const resource of part.resources) readResource(resource, offset, source, load)
 }
 
-/** One, or the items of a List, as `kubectl get -o yaml` prints it. */
-function resourcesIn(value: unknown): [Path, unknown][] {
-  if (!isRecord(value) || !Array.isArray(value['items']) || !String(value['kind']).endsWith('List'))
-    return [[[], value]]
-  return value['items'].map((item, index) => [['items', index], item])
-}
-
-function readResource(written: unknown, place: Place, document: YamlDocument, load: Load): void {
-  const { resource, identity, findings } = admit(written)
-  for (const finding of findings) {
+function readResource(read: PartResource, offset: number, source: Source, load: Load): void {
+  const { base, start, end, at, identity, key, resource, findings } = read
+  const place: Place = { source, start: offset + start, end: offset + end, base }
+  for (const { finding, offset: where } of findings) {
     if (load.isFull()) load.dropped++
-    else
-      load.add(
-        problemOf(
-          finding,
-          place.source,
-          document.locate([...place.base, ...finding.path], finding.at ?? 'value', finding.offset),
-          identity,
-        ),
-      )
+    else load.add(problemOf(finding, source, offset + where, identity))
   }
-  const origin = originOf(place.source, place.base.length === 0 ? place.start : document.locate(place.base, 'value'))
-  if (identity === undefined) {
+  if (identity === undefined || key === undefined) {
     load.incomplete = true
     return
   }
-  const key = resourceKey(identity)
   const first = load.seen.get(key)
   if (first !== undefined) {
+    if (load.isFull()) return void load.dropped++
     load.add({
       severity: 'error',
       code: 'SLUICE_RESOURCE_DECLARED_TWICE',
-      ...placeOf(place.source, document.locate([...place.base, 'metadata', 'name'], 'value')),
+      ...placeOf(source, offsetAgain(place, ['metadata', 'name'])),
       resource: nameOf(identity),
       path: 'metadata.name',
       message: `${nameOf(identity)} is declared already at ${first.file}:${first.line}:${first.column}.`,
@@ -203,6 +191,7 @@ function readResource(written: unknown, place: Place, document: YamlDocument, lo
     })
     return
   }
+  const origin = originOf(source, offset + at)
   load.seen.set(key, origin)
   if (resource === undefined) return
   const declared = { resource, origin }

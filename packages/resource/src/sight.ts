@@ -5,8 +5,8 @@ import type { BigIntStats } from 'node:fs'
 import { readlink, stat } from 'node:fs/promises'
 import { dirname, join, parse, resolve, sep } from 'node:path'
 
-/** Filled while paths are walked (files.ts). Paths are absolute. Nothing but maps and sets: it crosses threads. */
-export interface Sight {
+/** What has to be watched. Paths are absolute. Nothing but maps and sets: it crosses threads. */
+export interface Watched {
   /** Folders that were read: every name in them counts. */
   readonly folders: Set<string>
   /**
@@ -14,6 +14,10 @@ export interface Sight {
    * link on the way to what was read, such as `..data` of a mounted ConfigMap.
    */
   readonly names: Map<string, Set<string>>
+}
+
+/** Filled while paths are walked (files.ts). */
+export interface Sight extends Watched {
   /** For each file and folder that was read, what tells one version of it from the next. */
   readonly stamps: Map<string, string>
 }
@@ -56,7 +60,7 @@ function stepsOf(path: string): string[] {
   return path.slice(parse(path).root.length).split(sep).filter(Boolean)
 }
 
-export function noteName(folder: string, name: string, { names }: Sight): void {
+export function noteName(folder: string, name: string, { names }: Watched): void {
   const known = names.get(folder)
   if (known === undefined) names.set(folder, new Set([name]))
   else known.add(name)
@@ -64,15 +68,25 @@ export function noteName(folder: string, name: string, { names }: Sight): void {
 
 /** Whether what was seen is as it was. */
 export async function isAsSeen({ stamps }: Sight): Promise<boolean> {
-  for (const [path, stamp] of stamps) {
-    const stats = await stat(path, { bigint: true }).catch(() => undefined)
-    if (stats === undefined || stampOf(stats) !== stamp) return false
+  const all = [...stamps]
+  for (let at = 0; at < all.length; at += AT_ONCE) {
+    const same = await Promise.all(all.slice(at, at + AT_ONCE).map(isAsStamped))
+    if (same.includes(false)) return false
   }
   return true
 }
 
-function stampOf({ dev, ino, size, mtimeNs }: BigIntStats): string {
-  return `${dev}:${ino}:${size}:${mtimeNs}`
+/** Files that are asked for at once. */
+const AT_ONCE = 64
+
+async function isAsStamped([path, stamp]: [string, string]): Promise<boolean> {
+  const stats = await stat(path, { bigint: true }).catch(() => undefined)
+  return stats !== undefined && stampOf(stats) === stamp
+}
+
+/** With the time of the last change of anything, which nobody can set back. */
+export function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
 }
 
 /** The nearest folder that is there: of one that isn't, its coming is seen from there. */

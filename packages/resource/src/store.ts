@@ -30,6 +30,10 @@ export interface ResourceStore {
    * resourceVersion of its own; where nothing does, nobody is told.
    */
   readonly apply: (resources: readonly Declared[], options: ApplyOptions) => Applied
+  /** As {@link apply}, of a part: what the source has beside that stays as it is, and costs nothing. */
+  readonly change: (changes: Changes, options: ApplyOptions) => Applied
+  /** They stand elsewhere now, with the same content. Nobody is told. */
+  readonly relocate: (moved: Iterable<readonly [key: string, origin: Origin]>) => void
   /** What would become of one resource by {@link put}. Changes nothing. */
   readonly preview: (declared: Declared, options: ApplyOptions) => Previewed
   /** Adds or replaces one resource, or refuses it as {@link apply} does. */
@@ -57,6 +61,14 @@ export interface ApplyOptions {
   readonly source: string
   /** Where a path of a resource stands, for problems: `locate` of what was loaded. Default: the resource's origin. */
   readonly locate?: (declared: Declared, path: Path) => Origin
+}
+
+/** Of {@link ResourceStore.change}. */
+export interface Changes {
+  /** Added, or in place of what is there. */
+  readonly put: readonly Declared[]
+  /** Keys. */
+  readonly removed: readonly string[]
 }
 
 /** What came of an apply: a change, empty where nothing differed; or problems, and no change. */
@@ -113,6 +125,8 @@ export function resourceStore({ clock, version = 0, historyMax = HISTORY_MAX }: 
         ? Array.from(entries.values(), ({ resource }) => resource)
         : [...(byKind.get(`${of.group}/${of.kind}`)?.values() ?? [])],
     apply,
+    change,
+    relocate,
     preview,
     put,
     remove,
@@ -147,6 +161,20 @@ export function resourceStore({ clock, version = 0, historyMax = HISTORY_MAX }: 
     return { change: commit(other, keys, options.source) }
   }
 
+  function change({ put: resources, removed }: Changes, options: ApplyOptions): Applied {
+    const problems = resources.flatMap((declared) => refusals(declared, entries.get(keyOf(declared.resource)), options))
+    if (problems.length > 0) return { problems }
+    const gone = removed.filter((key) => entries.get(key)?.source === options.source)
+    return { change: commit(resources, gone, options.source) }
+  }
+
+  function relocate(moved: Iterable<readonly [key: string, origin: Origin]>): void {
+    for (const [key, origin] of moved) {
+      const entry = entries.get(key)
+      if (entry !== undefined) entries.set(key, { ...entry, origin })
+    }
+  }
+
   function preview(declared: Declared, options: ApplyOptions): Previewed {
     const stored = entries.get(keyOf(declared.resource))
     const problems = refusals(declared, stored, options)
@@ -155,8 +183,7 @@ export function resourceStore({ clock, version = 0, historyMax = HISTORY_MAX }: 
   }
 
   function put(declared: Declared, options: ApplyOptions): Applied {
-    const problems = refusals(declared, entries.get(keyOf(declared.resource)), options)
-    return problems.length > 0 ? { problems } : { change: commit([declared], [], options.source) }
+    return change({ put: [declared], removed: [] }, options)
   }
 
   function remove(key: string): Change {

@@ -9,13 +9,15 @@ import { stat, statfs } from 'node:fs/promises'
 import { relative, sep } from 'node:path'
 import type { Clock, Timer } from '@sluice/clock'
 import { isRead } from './files.ts'
-import { isAsSeen, nearestFolder, noteName, type Sight } from './sight.ts'
+import { nearestFolder, noteName, type Watched } from './sight.ts'
 
 /** Of {@link watchFiles}. */
 export interface WatchOptions {
   clock: Clock
   /** What is watched may be another than it was seen to be. Called once things are quiet. */
   changed: () => void
+  /** Whether all that was seen, by whom it is watched for, is as it was. */
+  isAsSeen: () => Promise<boolean>
   /** Changes of this path can't be told by the system, and are looked for every {@link LOOK_MS}. Called once. */
   looking?: (path: string, why: string) => void
 }
@@ -26,7 +28,7 @@ export interface FileWatch {
    * Watches this from now on. Resolves once it does; what changed since it was seen is told like any other change, so
    * that nothing that happens meanwhile is missed.
    */
-  set(sight: Sight): Promise<void>
+  set(watched: Watched): Promise<void>
   close(): void
 }
 
@@ -43,7 +45,7 @@ export function watchFiles(options: WatchOptions): FileWatch {
 
 class SystemWatch implements FileWatch {
   readonly #options: WatchOptions
-  #sight: Sight | undefined
+  #watched: Watched | undefined
   /** By path and inode: a folder that is replaced by another of its name is another. */
   readonly #watchers = new Map<string, FSWatcher>()
   #firstMs: number | undefined
@@ -56,12 +58,12 @@ class SystemWatch implements FileWatch {
     this.#options = options
   }
 
-  async set(sight: Sight): Promise<void> {
-    this.#sight = sight
+  async set(watched: Watched): Promise<void> {
+    this.#watched = watched
     const wanted = new Set<string>()
-    for (const folder of new Set([...sight.folders, ...sight.names.keys()])) {
+    for (const folder of new Set([...watched.folders, ...watched.names.keys()])) {
       const path = await nearestFolder(folder)
-      if (path !== folder) noteName(path, relative(path, folder).split(sep)[0]!, sight)
+      if (path !== folder) noteName(path, relative(path, folder).split(sep)[0]!, watched)
       const stats = await stat(path).catch(() => undefined)
       if (stats === undefined) continue // gone just now: isAsSeen says so
       const id = `${stats.dev}:${stats.ino}:${path}`
@@ -74,7 +76,7 @@ class SystemWatch implements FileWatch {
       this.#watchers.delete(id)
     }
     if (this.#isClosed) return this.close()
-    if (!(await isAsSeen(sight))) this.#noticed()
+    if (!(await this.#options.isAsSeen())) this.#noticed()
     this.#lookLater()
   }
 
@@ -93,7 +95,7 @@ class SystemWatch implements FileWatch {
 
   /** Not every file that is written beside them: a log in the same folder would never be quiet. */
   #counts(folder: string, name: string, event: string): boolean {
-    const { folders, names } = this.#sight!
+    const { folders, names } = this.#watched!
     if (names.get(folder)?.has(name)) return true
     return folders.has(folder) && !name.startsWith('.') && (event === 'rename' || isRead(name))
   }
@@ -120,7 +122,7 @@ class SystemWatch implements FileWatch {
     if (!this.#mustLook || this.#isClosed) return
     this.#look?.cancel()
     this.#look = this.#options.clock.setTimer(LOOK_MS, () => {
-      void isAsSeen(this.#sight!).then((same) => {
+      void this.#options.isAsSeen().then((same) => {
         if (!same) this.#noticed()
         this.#lookLater()
       })
