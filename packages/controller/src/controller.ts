@@ -4,7 +4,6 @@
 // makes what runs equal to it. All of it begins in the tick of the commit: an event sees the old configuration or the new
 // one, never half of it.
 
-import { setImmediate } from 'node:timers/promises'
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
@@ -16,10 +15,8 @@ import {
   resourceWriter,
   type ApplyOptions,
   type Change,
-  type Changes,
   type Declared,
   type Identity,
-  type Origin,
   type Problem,
   type Resource,
   type ResourceFolder,
@@ -43,8 +40,9 @@ import { ApiResources } from './api-resources.ts'
 import type { ControllerOptions, DeclaredBroker } from './broker.ts'
 import type { ApplyFiles, Controller, FilesChanges } from './contract.ts'
 import { Brokers, changeOf, changesOf, type BrokerChange } from './brokers.ts'
-import { channelChanges, channelSettings, hubsConcerned, isOfChannels, needsData, OF_CHANNELS } from './channels.ts'
+import { channelChanges, channelSettings, hubsConcerned, isOfChannels, needsData } from './channels.ts'
 import type { ChannelKind } from './drivers.ts'
+import { channelsBeside, channelsBy, relocate, type FilesSay } from './files-say.ts'
 import { Losses } from './losses.ts'
 import { OperationNotes } from './operation-notes.ts'
 import { Operations } from './operations.ts'
@@ -62,12 +60,6 @@ export function openController(options: ControllerOptions): Controller {
 /** So long an apply waits for channels, before the next may have its turn. */
 const APPLY_MS_MAX = 10_000
 const FILES_SOURCE = 'files'
-/** Resources that are noted at another place before others on the event loop have their turn. */
-const RELOCATED_AT_ONCE = 1000
-
-/** What the files say: all of it, or what is another than before. */
-type FilesSay = { readonly declared: readonly Declared[] } | { readonly changes: Changes }
-
 class RunningController implements Controller {
   readonly store: ResourceStore
   readonly writer: ResourceWriter
@@ -182,7 +174,7 @@ class RunningController implements Controller {
   change({ moved, ...changes }: FilesChanges, options: ApplyFiles): Promise<readonly Problem[]> {
     return this.#inTurn(async () => {
       const problems = await this.#apply({ changes }, options)
-      if (problems.length === 0) await this.#relocate(moved)
+      if (problems.length === 0) await relocate(moved, this.store)
       return problems
     })
   }
@@ -197,7 +189,7 @@ class RunningController implements Controller {
     if (this.#isClosed) throw draining()
     const restored = await this.#apiResources.restore()
     if (restored.problems.length > 0) return restored.problems
-    const channels = [...restored.resources, ...this.#channelsBy(files)]
+    const channels = [...restored.resources, ...channelsBy(files, this.store)]
     if (this.#notes.mayLoad(() => needsData(channels, this.#channelByDefault))) await this.#notes.load()
     const problems = await this.writer.exclusively(() => this.#commit(files, restored.resources, base, options))
     if (problems.length > 0) return problems
@@ -222,7 +214,7 @@ class RunningController implements Controller {
     options: Pick<ApplyOptions, 'locate'>,
   ): readonly Problem[] {
     const files = { source: FILES_SOURCE, ...options }
-    const channels = [...('declared' in say ? this.#apiResources.all() : []), ...this.#channelsBy(say)]
+    const channels = [...('declared' in say ? this.#apiResources.all() : []), ...channelsBy(say, this.store)]
     const changes = channelChanges(channels, this.#openKind, { byDefault: this.#channelByDefault, ...options })
     const isFirst = restored.length > 0 && 'declared' in say
     const clashes = isFirst ? this.#apiResources.clashes(restored, say.declared, files) : []
@@ -239,36 +231,6 @@ class RunningController implements Controller {
       'declared' in say ? this.store.apply(say.declared, files) : this.store.change(say.changes, files)
     if (problems.length > 0) this.#isApplying = false
     return problems
-  }
-
-  /** What decides which channel is open where, of what is declared; of changes, beside what stays. */
-  #channelsBy(say: FilesSay): Declared[] {
-    if ('declared' in say) return say.declared.filter(({ resource }) => isOfChannels(resource))
-    const { put, removed } = say.changes
-    const others = new Set([...removed, ...put.map(({ resource }) => keyOf(resource))])
-    return [...this.#channelsBeside(others), ...put.filter(({ resource }) => isOfChannels(resource))]
-  }
-
-  /** Of what is stored, but for what has these keys. */
-  #channelsBeside(keys: ReadonlySet<string>): Declared[] {
-    return OF_CHANNELS.flatMap((kind) => this.store.list(kind)).flatMap((resource) => {
-      const key = keyOf(resource)
-      if (keys.has(key)) return []
-      const origin = this.store.origin(key)
-      return [{ resource, ...(origin !== undefined && { origin }) }]
-    })
-  }
-
-  /** In slices: it matters to messages alone. */
-  async #relocate(moved: FilesChanges['moved']): Promise<void> {
-    let slice: (readonly [string, Origin])[] = []
-    for (const each of moved) {
-      if (slice.push(each) < RELOCATED_AT_ONCE) continue
-      this.store.relocate(slice)
-      slice = []
-      await setImmediate()
-    }
-    this.store.relocate(slice)
   }
 
   readonly #openKind = (path: string): ChannelKind | undefined => this.#brokers.get(path)?.openKind
@@ -350,7 +312,7 @@ class RunningController implements Controller {
   /** What a write would do to a Broker that runs, and may not. */
   #refuse(resource: Resource): readonly Problem[] {
     if (!isOfChannels(resource)) return []
-    const all = [...this.#channelsBeside(new Set([keyOf(resource)])), { resource }]
+    const all = [...channelsBeside(new Set([keyOf(resource)]), this.store), { resource }]
     return channelChanges(all, this.#openKind, { byDefault: this.#channelByDefault })
   }
 
