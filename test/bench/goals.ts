@@ -13,6 +13,7 @@ import { latencyGoal } from './goals/latency.ts'
 import { memoryGoal } from './goals/memory.ts'
 import { neighbourGoal } from './goals/neighbour.ts'
 import { proofGoal } from './goals/proof.ts'
+import { queuesGoal } from './goals/queues.ts'
 import { startGoal } from './goals/start.ts'
 import { timersGoal } from './goals/timers.ts'
 import { triggersGoal } from './goals/triggers.ts'
@@ -30,6 +31,7 @@ export const goals: readonly Goal[] = [
   neighbourGoal,
   startGoal,
   catchUpGoal,
+  queuesGoal,
   timersGoal,
   catchUpManyGoal,
 ]

@@ -31,7 +31,10 @@ export interface Outcome {
 export function reportOf(machine: Machine, outcomes: readonly Outcome[]): Report {
   return {
     machine,
-    goals: outcomes.flatMap(({ goal, measures }) => [...measures.map(entryOf), goalEntry(goal, measures)]),
+    // One of which nothing could be measured on this machine has said why.
+    goals: outcomes
+      .filter(({ measures }) => measures.length > 0)
+      .flatMap(({ goal, measures }) => [...measures.map(entryOf), goalEntry(goal, measures)]),
   }
 }
 
