@@ -5,6 +5,10 @@
 //   Healthy ─────────────▶ Throttled ─────────────▶ Down
 //      ▲    successes, one    │  ▲   first success,   │
 //      └──────── by one ──────┘  └── or any answer ───┘
+//
+// A poison event, at which the subscriber breaks off or answers 503, looks like overload too, with every try. So one that
+// fails again says nothing of the target while first tries are answered; and a target that answers most of what it gets is
+// not down because it failed three in a row.
 
 /** `Throttled`: fewer than the maximum at once. `Down`: one probe at a time, ever more rarely. */
 export type TargetState = 'Healthy' | 'Throttled' | 'Down'
@@ -13,8 +17,12 @@ export type TargetState = 'Healthy' | 'Throttled' | 'Down'
 export const PROBE_FIRST_MS = 200
 /** The longest wait between two probes, in ms. */
 export const PROBE_MAX_MS = 10_000
-/** Signs of overload in a row, without a success, after which a target counts as down. */
+/** Signs of overload in a row, without a success, after which a target counts as down: if it answers less than half. */
 export const PRESSURE_ROW = 3
+/** How many attempts that share is about: each moves it by this part of the way. */
+const SHARE_OF_LATE = 1 / 16
+/** So many repeated tries that fail since a first try was answered say nothing yet. */
+export const REPEATS_IGNORED = 32
 
 /** The congestion control of one target of one trigger. */
 export class Congestion {
@@ -31,6 +39,10 @@ export class Congestion {
   /** Counts the halvings: an attempt that began before the last one says nothing new. */
   #round = 0
   #pressureInRow = 0
+  /** The share of attempts that were answered without a sign of overload, of late: 0 to 1. */
+  #answeredOfLate = 0
+  /** Signs of overload to repeated tries since a first try was answered. */
+  #repeatsPressed = REPEATS_IGNORED
   #probeDelayMs = 0
   /** Since the target was down, until its first success: the limit that this success restores. Otherwise 0. */
   #restored = 0
@@ -58,33 +70,40 @@ export class Congestion {
     return this.#round
   }
 
-  /** The target took the event. */
-  succeeded(): void {
-    this.active--
-    this.#pressureInRow = 0
+  /** The target took the event. `isRepeat`: it was not its first try. */
+  succeeded(isRepeat: boolean): void {
+    this.#answered(isRepeat)
     if (this.state === 'Healthy') return
     if (this.#restored > 0) this.#restore()
     else this.#raise(this.limit + 1)
   }
 
   /** The target answered, but it was no success: it is there, and not overloaded. */
-  answered(): void {
-    this.active--
-    this.#pressureInRow = 0
+  answered(isRepeat: boolean): void {
+    this.#answered(isRepeat)
     if (this.state === 'Down') this.#leaveDown()
   }
 
+  #answered(isRepeat: boolean): void {
+    this.active--
+    this.#pressureInRow = 0
+    this.#answeredOfLate += (1 - this.#answeredOfLate) * SHARE_OF_LATE
+    if (!isRepeat) this.#repeatsPressed = 0
+  }
+
   /** No connection, a timeout, 429 or 503. */
-  pressed(round: number, nowMs: number): void {
+  pressed(round: number, nowMs: number, isRepeat: boolean): void {
     this.active--
     if (this.state === 'Down') return this.#probeFailed(round, nowMs)
+    if (isRepeat && this.#repeatsPressed++ < REPEATS_IGNORED) return
     this.#pressureInRow++
+    this.#answeredOfLate -= this.#answeredOfLate * SHARE_OF_LATE
     if (round === this.#round) {
       this.#round++
       this.limit = Math.max(1, Math.floor(this.limit / 2))
       this.state = 'Throttled'
     }
-    if (this.#pressureInRow >= PRESSURE_ROW) this.#goDown(nowMs)
+    if (this.#pressureInRow >= PRESSURE_ROW && this.#answeredOfLate < 0.5) this.#goDown(nowMs)
   }
 
   #raise(limit: number): void {
@@ -96,6 +115,7 @@ export class Congestion {
   #goDown(nowMs: number): void {
     this.state = 'Down'
     this.#round++
+    this.#repeatsPressed = REPEATS_IGNORED
     this.#restored = Math.max(this.#restored, this.limit)
     this.limit = 1
     this.probing = false

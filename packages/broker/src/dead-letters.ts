@@ -190,6 +190,7 @@ export class DeadLetters {
     const lane: Lane<Undelivered> = new Lane<Undelivered>({
       clock: this.#context.clock,
       concurrency: this.#route.concurrency,
+      isRepeat: ({ failed }) => failed.sinkAttempts > 0,
       attempt: (undelivered, done) => this.#attempt(undelivered, done),
       finished: (undelivered, outcome) => this.#finished(undelivered, outcome),
       changed: (state) => {

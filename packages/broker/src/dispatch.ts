@@ -294,6 +294,7 @@ export class Dispatch {
       clock: this.#context.clock,
       concurrency,
       ratePerSecond,
+      isRepeat: (delivery) => delivery.attempt > 1,
       attempt: (delivery, done) => this.#attempt(delivery, done),
       finished: (delivery, outcome) => this.#finished(delivery, outcome, url),
       changed: (state) => {

@@ -2,17 +2,19 @@
 // waits inside the window and uses no tries.
 // Hot path (bench: test/bench, G1).
 
-import { Fifo } from '@sluice/channel'
 import type { Clock, Timer } from '@sluice/clock'
 import type { Outcome } from '@sluice/delivery'
 import { Congestion, type TargetState } from './congestion.ts'
 import { Rate } from './rate.ts'
+import { Tries } from './tries.ts'
 
 export interface LaneOptions<T> {
   clock: Clock
   concurrency: number
   /** Attempts a second, at most. Default: no limit. */
   ratePerSecond?: number | undefined
+  /** Whether it was tried before. */
+  isRepeat: (task: T) => boolean
   /** Makes one attempt and calls `done` with its outcome, once. */
   attempt: (task: T, done: (outcome: Outcome) => void) => void
   /** What follows from an outcome; called after the lane has taken note of it. */
@@ -24,7 +26,7 @@ export interface LaneOptions<T> {
 export class Lane<T> {
   readonly #congestion: Congestion
   readonly #options: LaneOptions<T>
-  readonly #queue = new Fifo<T>()
+  readonly #queue = new Tries<T>()
   /** For the next probe, or until the rate allows the next attempt. */
   #timer: Timer | undefined
   #rate: Rate | undefined
@@ -50,7 +52,7 @@ export class Lane<T> {
   }
 
   push(task: T): void {
-    this.#queue.push(task)
+    this.#queue.push(task, this.#options.isRepeat(task))
     this.#run()
   }
 
@@ -87,8 +89,8 @@ export class Lane<T> {
   #run(): void {
     if (this.#rate !== undefined) return this.#runAtRate(this.#rate)
     const congestion = this.#congestion
-    while (!this.#paused && this.#queue.length > 0 && congestion.mayStart(this.#now())) {
-      this.#start(this.#queue.shift()!)
+    while (!this.#paused && this.#queue.length > 0 && congestion.mayStart(this.#now()) && this.#startNext()) {
+      // one attempt a round
     }
     if (congestion.state === 'Down') this.#probeLater()
   }
@@ -102,23 +104,33 @@ export class Lane<T> {
       if (!congestion.mayStart(nowMs)) break
       const waitMs = rate.waitMs(nowMs)
       if (waitMs > 0) return this.#runLater(waitMs)
+      if (!this.#startNext()) break
       rate.take()
-      this.#start(this.#queue.shift()!)
     }
     if (congestion.state === 'Down') this.#probeLater()
   }
 
-  #start(task: T): void {
-    const round = this.#congestion.start()
-    this.#options.attempt(task, (outcome) => this.#finish(task, round, outcome))
+  /** False: only repeats wait, and enough of these are under way. */
+  #startNext(): boolean {
+    const congestion = this.#congestion
+    const task = congestion.state === 'Down' ? this.#queue.shiftFirst() : this.#queue.shift(congestion.limit)
+    if (task === undefined) return false
+    const isRepeat = this.#options.isRepeat(task)
+    const round = congestion.start()
+    if (isRepeat) this.#queue.repeating++
+    this.#options.attempt(task, (outcome) => {
+      if (isRepeat) this.#queue.repeating--
+      this.#finish(task, round, isRepeat, outcome)
+    })
+    return true
   }
 
-  #finish(task: T, round: number, outcome: Outcome): void {
+  #finish(task: T, round: number, isRepeat: boolean, outcome: Outcome): void {
     const congestion = this.#congestion
     const before = congestion.state
-    if (outcome.verdict === 'delivered') congestion.succeeded()
-    else if (outcome.pressure) congestion.pressed(round, this.#options.clock.monotonic())
-    else congestion.answered()
+    if (outcome.verdict === 'delivered') congestion.succeeded(isRepeat)
+    else if (outcome.pressure) congestion.pressed(round, this.#options.clock.monotonic(), isRepeat)
+    else congestion.answered(isRepeat)
     if (congestion.state !== before) {
       this.#forgetTimer()
       this.#options.changed(congestion.state)

@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Congestion, PRESSURE_ROW, PROBE_FIRST_MS, PROBE_MAX_MS } from '../src/congestion.ts'
+import { Congestion, PRESSURE_ROW, PROBE_FIRST_MS, PROBE_MAX_MS, REPEATS_IGNORED } from '../src/congestion.ts'
 
 describe('a target under pressure (spec 131, spec 132)', () => {
   test('a target gets its maximum at once from the start, and not one attempt more', () => {
@@ -14,37 +14,37 @@ describe('a target under pressure (spec 131, spec 132)', () => {
 
   test('a sign of overload halves what the target gets at once', () => {
     const target = new Congestion(16)
-    target.pressed(target.start(), 0)
+    target.pressed(target.start(), 0, false)
     expect(target).toMatchObject({ state: 'Throttled', limit: 8 })
   })
 
   test('a round halves once: attempts that were under way at the halving do not count', () => {
     const target = new Congestion(16)
     const [first, second] = startAll(target, 2)
-    target.pressed(first!, 0)
-    target.pressed(second!, 0)
+    target.pressed(first!, 0, false)
+    target.pressed(second!, 0, false)
     expect(target.limit).toBe(8)
   })
 
   test('an attempt that began after the halving halves again', () => {
     const target = new Congestion(16)
-    target.pressed(target.start(), 0)
-    target.pressed(target.start(), 0)
+    target.pressed(target.start(), 0, false)
+    target.pressed(target.start(), 0, false)
     expect(target.limit).toBe(4)
   })
 
   test('at least one attempt at a time is left', () => {
     const target = new Congestion(1)
-    target.pressed(target.start(), 0)
+    target.pressed(target.start(), 0, false)
     expect(target).toMatchObject({ state: 'Throttled', limit: 1 })
   })
 
   test('each success adds one, up to the maximum, and there the target is healthy again', () => {
     const target = new Congestion(5)
-    target.pressed(target.start(), 0)
+    target.pressed(target.start(), 0, false)
     const seen = [4, 5, 6].map(() => {
       target.start()
-      target.succeeded()
+      target.succeeded(false)
       return `${target.limit} ${target.state}`
     })
     expect(seen).toEqual(['3 Throttled', '4 Throttled', '5 Healthy'])
@@ -54,7 +54,7 @@ describe('a target under pressure (spec 131, spec 132)', () => {
     const target = new Congestion(8)
     for (let i = 0; i < 10; i++) {
       target.start()
-      target.answered()
+      target.answered(false)
     }
     expect(target).toMatchObject({ state: 'Healthy', limit: 8, active: 0 })
   })
@@ -63,7 +63,7 @@ describe('a target under pressure (spec 131, spec 132)', () => {
     const target = new Congestion(8)
     target.setMax(12)
     expect(target.limit).toBe(12)
-    target.pressed(target.start(), 0)
+    target.pressed(target.start(), 0, false)
     target.setMax(20)
     expect(target.limit).toBe(6)
     target.setMax(2)
@@ -74,20 +74,20 @@ describe('a target under pressure (spec 131, spec 132)', () => {
 describe('a target that is down', () => {
   test('three signs of overload in a row, without a success, mean down', () => {
     const target = new Congestion(16)
-    target.pressed(target.start(), 0)
-    target.pressed(target.start(), 0)
+    target.pressed(target.start(), 0, false)
+    target.pressed(target.start(), 0, false)
     expect(target.state).toBe('Throttled')
-    target.pressed(target.start(), 0)
+    target.pressed(target.start(), 0, false)
     expect(target.state).toBe('Down')
   })
 
   test('a success in between begins the row anew', () => {
     const target = new Congestion(16)
     for (let i = 0; i < 10; i++) {
-      target.pressed(target.start(), 0)
-      target.pressed(target.start(), 0)
+      target.pressed(target.start(), 0, false)
+      target.pressed(target.start(), 0, false)
       target.start()
-      target.succeeded()
+      target.succeeded(false)
     }
     expect(target.state).toBe('Throttled')
   })
@@ -106,7 +106,7 @@ describe('a target that is down', () => {
     const waits = Array.from({ length: 9 }, () => {
       const waitMs = target.probeAtMs - nowMs
       nowMs = target.probeAtMs
-      target.pressed(target.start(), nowMs)
+      target.pressed(target.start(), nowMs, false)
       return waitMs
     })
     expect(waits).toEqual([200, 400, 800, 1600, 3200, 6400, PROBE_MAX_MS, PROBE_MAX_MS, PROBE_MAX_MS])
@@ -115,36 +115,76 @@ describe('a target that is down', () => {
   test('attempts that were under way when it went down move no probe', () => {
     const target = new Congestion(16)
     const rounds = startAll(target, 10)
-    for (const round of rounds) target.pressed(round, 0)
+    for (const round of rounds) target.pressed(round, 0, false)
     expect(target).toMatchObject({ state: 'Down', active: 0, probeAtMs: PROBE_FIRST_MS })
   })
 
   test('its first success restores half of what stood before', () => {
     const target = new Congestion(64)
-    for (const round of startAll(target, 3)) target.pressed(round, 0)
+    for (const round of startAll(target, 3)) target.pressed(round, 0, false)
     target.start()
-    target.succeeded()
+    target.succeeded(false)
     expect(target).toMatchObject({ state: 'Throttled', limit: 32 })
   })
 
   test('an answer that is no success shows that the target is there: one at a time, until a success restores half', () => {
     const target = new Congestion(64)
-    for (const round of startAll(target, 3)) target.pressed(round, 0)
+    for (const round of startAll(target, 3)) target.pressed(round, 0, false)
     target.start()
-    target.answered()
+    target.answered(false)
     expect(target).toMatchObject({ state: 'Throttled', limit: 1 })
     target.start()
-    target.succeeded()
+    target.succeeded(false)
     expect(target.limit).toBe(32)
   })
 
   test('a target that goes down again starts over with 200 ms', () => {
     const target = goneDown(16, 0)
-    target.pressed(target.start(), 200)
+    target.pressed(target.start(), 200, false)
     target.start()
-    target.succeeded()
-    for (let i = 0; i < PRESSURE_ROW; i++) target.pressed(target.start(), 5000)
+    target.succeeded(false)
+    for (let i = 0; i < PRESSURE_ROW; i++) target.pressed(target.start(), 5000, false)
     expect(target).toMatchObject({ state: 'Down', probeAtMs: 5000 + PROBE_FIRST_MS })
+  })
+})
+
+describe('poison events, at which a subscriber breaks off or says 503, are none of the target (fault 32)', () => {
+  test('one that fails again says nothing while first tries are answered', () => {
+    const target = new Congestion(16)
+    target.start()
+    target.succeeded(false)
+    for (let i = 0; i < REPEATS_IGNORED; i++) target.pressed(target.start(), 0, true)
+    expect(target).toMatchObject({ state: 'Healthy', limit: 16, active: 0 })
+    target.start()
+    target.answered(false) // a 500 is an answer as well
+    for (let i = 0; i < REPEATS_IGNORED; i++) target.pressed(target.start(), 0, true)
+    expect(target.state).toBe('Healthy')
+  })
+
+  test('where no first try is answered, repeats tell that the target is down', () => {
+    const target = new Congestion(16)
+    target.start()
+    target.succeeded(false)
+    let repeats = 0
+    while (target.state !== 'Down' && ++repeats < 100) target.pressed(target.start(), 0, true)
+    expect(repeats).toBe(REPEATS_IGNORED + PRESSURE_ROW)
+    target.start()
+    target.succeeded(true)
+    target.pressed(target.start(), 0, true) // of the many that waited: it is back, and overloaded
+    expect(target.state).toBe('Throttled')
+  })
+
+  test('a target that answers most of what it gets is not down when three fail in a row, and soon is when it stops', () => {
+    const target = new Congestion(16)
+    for (let i = 0; i < 100; i++) {
+      target.start()
+      target.succeeded(false)
+    }
+    for (let i = 0; i < PRESSURE_ROW; i++) target.pressed(target.start(), 0, false)
+    expect(target.state).toBe('Throttled')
+    let more = 0
+    while (target.state !== 'Down' && ++more < 100) target.pressed(target.start(), 0, false)
+    expect(more).toBeLessThan(10)
   })
 })
 
@@ -179,8 +219,9 @@ test('whatever happens, active is never negative, the limit is from 1 to the max
             }
           } else if (underWay.length > 0) {
             const [{ round } = { round: 0 }] = underWay.splice(which % underWay.length, 1)
-            if (what === 'pressed') target.pressed(round, nowMs)
-            else target[what]()
+            const isRepeat = which % 2 === 1
+            if (what === 'pressed') target.pressed(round, nowMs, isRepeat)
+            else target[what](isRepeat)
           }
           if (target.state === 'Down' && before !== 'Down') downs++
           expect(target.active).toBe(underWay.length)
@@ -204,6 +245,6 @@ function startAll(target: Congestion, attempts: number): number[] {
 
 function goneDown(max: number, nowMs: number): Congestion {
   const target = new Congestion(max)
-  for (let i = 0; i < PRESSURE_ROW; i++) target.pressed(target.start(), nowMs)
+  for (let i = 0; i < PRESSURE_ROW; i++) target.pressed(target.start(), nowMs, false)
   return target
 }

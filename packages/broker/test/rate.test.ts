@@ -49,6 +49,7 @@ test('what is paused or removed leaves no timer behind', () => {
     clock,
     concurrency: 10,
     ratePerSecond: 1,
+    isRepeat: () => false,
     attempt: (task, done) => {
       tried.push(task)
       done(outcome(200))

@@ -55,6 +55,24 @@ export function scripted(onSend: (request: AttemptRequest) => void = () => {}): 
   }
 }
 
+/** Has subscribers answer after so long by the clock: [status, ms], or more than a status. */
+export function answerLater(
+  { network, clock }: Pick<Scene, 'network' | 'clock'>,
+  answer: (request: AttemptRequest) => readonly [status: number, afterMs: number, details?: Partial<Outcome>],
+): void {
+  network.send = (request, done) => {
+    const [status, afterMs, details] = answer(request)
+    if (afterMs === 0) queueMicrotask(() => done(outcome(status, details)))
+    else clock.setTimer(afterMs, () => done(outcome(status, details)))
+  }
+}
+
+/** Always the same numbers, from 0 to below 1. */
+export function seededRandom(): () => number {
+  let seed = 1
+  return () => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647
+}
+
 /** The outcome of an answer with this status; 0 = no answer (KNATIVE.md 2, DP retry table). */
 export function outcome(status: number, details: Partial<Outcome> = {}): Outcome {
   const code = details.status ?? status

@@ -16,17 +16,28 @@ export class HandedOut<Ref> implements Delivery {
   readonly event: Event
   readonly attempt: number
   readonly bytes: number
+  /** It was not out before. */
+  readonly isFresh: boolean
   /** Where it stands among what its owner has out. */
   slot: number
   readonly #owner: DeliveryOwner<Ref>
   #done = false
 
-  constructor(owner: DeliveryOwner<Ref>, ref: Ref, event: Event, attempt: number, bytes: number, slot: number) {
+  constructor(
+    owner: DeliveryOwner<Ref>,
+    ref: Ref,
+    event: Event,
+    attempt: number,
+    bytes: number,
+    isFresh: boolean,
+    slot: number,
+  ) {
     this.#owner = owner
     this.ref = ref
     this.event = event
     this.attempt = attempt
     this.bytes = bytes
+    this.isFresh = isFresh
     this.slot = slot
   }
 

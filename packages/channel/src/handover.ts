@@ -9,6 +9,7 @@ import { Fifo } from './fifo.ts'
 import { HandedOut, type DeliveryOwner } from './handed-out.ts'
 import { Keys } from './keys.ts'
 import { LoadingQueue, type Taken } from './loading.ts'
+import { Occupancy } from './occupancy.ts'
 import type { ParkingLot, ParkingOwner } from './parking.ts'
 
 /** What a driver provides for one subscription. `Ref` is how the driver names a stored event. */
@@ -64,7 +65,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
   readonly #maxParked: number
   #window: Window
   readonly #out: HandedOut<Ref>[] = []
-  #outBytes = 0
+  readonly #occupancy = new Occupancy()
   /** Taken, and not in memory yet, or behind one that is not. */
   readonly #loading = new LoadingQueue<Ref>()
   /** Taken from the backlog, and too large for what is left of the window: the next one to go. */
@@ -97,7 +98,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
 
   /** Bytes of those. */
   get bytesInFlight(): number {
-    return this.#outBytes
+    return this.#occupancy.bytes
   }
 
   /** Events parked, due or held: taken from the backlog, and not out. */
@@ -208,9 +209,9 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
     const dropped = this.#parking.takeAll(this)
     for (const { ref } of this.#due.takeAll()) dropped.push(ref)
     for (const { ref } of this.#fresh.takeAll()) dropped.push(ref)
-    for (const { ref } of this.#loading.takeAll()) {
+    for (const { ref, isFresh } of this.#loading.takeAll()) {
       dropped.push(ref)
-      this.#outBytes -= this.#backlog.bytes(ref)
+      this.#occupancy.leave(this.#backlog.bytes(ref), isFresh)
     }
     if (this.#unfit !== undefined) dropped.push(this.#unfit)
     this.#unfit = undefined
@@ -265,17 +266,22 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
 
   #arriveLoaded(): void {
     for (let next = this.#loading.shift(); next !== undefined; next = this.#loading.shift()) {
-      if (next.isGone) this.#outBytes -= this.#backlog.bytes(next.taken.ref)
+      if (next.isGone) this.#occupancy.leave(this.#backlog.bytes(next.taken.ref), next.taken.isFresh)
       else this.#arrive(next.taken, next.event!)
     }
     this.wake()
   }
 
-  /** Retries first, then what was never out, oldest first. Returns whether anything went. */
+  /**
+   * Retries first, as far as their share of the window goes; then what was never out, oldest first. Returns whether anything
+   * went.
+   */
   #handOutNext(): boolean {
     if (this.inFlight >= this.#window.events) return false
     const due = this.#due.peek()
-    if (due !== undefined) return this.#handOut(this.#due, due)
+    if (due !== undefined && this.#occupancy.mayRepeat(this.#backlog.bytes(due.ref), this.#window)) {
+      return this.#handOut(this.#due, due)
+    }
     if (this.parkedEvents + this.inFlight >= this.#maxParked) return false // whatever is out may be parked next
     const fresh = this.#fresh.peek()
     if (fresh !== undefined) return this.#handOut(this.#fresh, fresh)
@@ -313,12 +319,12 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
 
   /** An event larger than the whole window goes out alone. */
   #fits(ref: Ref): boolean {
-    return this.inFlight === 0 || this.#outBytes + this.#backlog.bytes(ref) <= this.#window.bytes
+    return this.inFlight === 0 || this.#occupancy.bytes + this.#backlog.bytes(ref) <= this.#window.bytes
   }
 
   #load(taken: Taken<Ref>): void {
-    const { ref } = taken
-    this.#outBytes += this.#backlog.bytes(ref)
+    const { ref, isFresh } = taken
+    this.#occupancy.enter(this.#backlog.bytes(ref), isFresh)
     const event = this.#backlog.load(ref)
     if (event !== undefined && this.#loading.length === 0) this.#arrive(taken, event)
     else this.#loading.push(taken, event)
@@ -329,14 +335,14 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
     const bytes = this.#backlog.bytes(ref)
     if (this.#closed || this.#paused) {
       // It was under way when the hand-over stopped.
-      this.#outBytes -= bytes
+      this.#occupancy.leave(bytes, isFresh)
       if (isFresh) this.#fresh.push(taken)
       else this.#due.push(taken)
     } else if (!ownsKey && this.#unordered === 0 && this.#keys !== undefined && !this.#keys.take(orderingKey(event))) {
       this.#keys.hold(orderingKey(event), ref)
-      this.#outBytes -= bytes
+      this.#occupancy.leave(bytes, isFresh)
     } else {
-      const delivery = new HandedOut(this, ref, event, tries + 1, bytes, this.#out.length)
+      const delivery = new HandedOut(this, ref, event, tries + 1, bytes, isFresh, this.#out.length)
       this.#out.push(delivery)
       this.#deliver(delivery)
     }
@@ -372,7 +378,7 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
       this.#out[delivery.slot] = last
       last.slot = delivery.slot
     }
-    this.#outBytes -= delivery.bytes
+    this.#occupancy.leave(delivery.bytes, delivery.isFresh)
   }
 
   #afterOut(): void {

@@ -25,5 +25,6 @@ export { alreadySubscribed, channelFull, channelUnavailable, eventTooLarge, unsu
 export { Fifo } from './fifo.ts'
 export { Handover, type Backlog, type HandoverOptions } from './handover.ts'
 export { HELD_MAX } from './keys.ts'
+export { repeatsMax } from './occupancy.ts'
 export { ParkingLot, type ParkingOwner } from './parking.ts'
 export { within } from './within.ts'

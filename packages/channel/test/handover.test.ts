@@ -310,3 +310,35 @@ describe('a hand-over', () => {
     expect([...handover.refs()].toSorted()).toEqual(['a:1', 'c:1'])
   })
 })
+
+describe('fault 32: what comes back again and again leaves a quarter of the window to what was never out', () => {
+  const setUp = (window: Window): Setup => setup({ inMemory: () => true, bytes: 10, window })
+
+  test.each<[string, Window, number, number]>([
+    ['events', { events: 8, bytes: 1000 }, 6, 2],
+    ['bytes', { events: 100, bytes: 80 }, 6, 2],
+    ['a window of one event', { events: 1, bytes: 1000 }, 1, 0],
+  ])('counted in %s', (_, window, repeats, fresh) => {
+    const { handover, backlog, delivered, clock } = setUp(window)
+    backlog.push(...Array.from({ length: 20 }, (_, n) => `k:poison${n}`))
+    handover.wake()
+    while (delivered.length > 0) delivered.pop()!.release(1000)
+    expect(delivered.splice(0)).toEqual([])
+    clock.advance(1000)
+    expect(delivered.filter(({ attempt }) => attempt > 1)).toHaveLength(repeats)
+    backlog.push('k:well1', 'k:well2', 'k:well3')
+    handover.wake()
+    expect(delivered.filter(({ attempt }) => attempt === 1)).toHaveLength(fresh)
+    for (const delivery of delivered.splice(0)) delivery.settle()
+    expect(delivered.length).toBeGreaterThan(0)
+  })
+
+  test('an event that came back goes out alone where it is more than that quarter leaves', () => {
+    const { handover, backlog, delivered, clock } = setUp({ events: 4, bytes: 10 })
+    backlog.push('k:large')
+    handover.wake()
+    delivered.pop()!.release(10)
+    clock.advance(10)
+    expect(delivered.map(({ attempt }) => attempt)).toEqual([2])
+  })
+})
