@@ -89,8 +89,10 @@ export class Lane<T> {
   #run(): void {
     if (this.#rate !== undefined) return this.#runAtRate(this.#rate)
     const congestion = this.#congestion
-    while (!this.#paused && this.#queue.length > 0 && congestion.mayStart(this.#now()) && this.#startNext()) {
-      // one attempt a round
+    while (!this.#paused && this.#queue.length > 0 && congestion.mayStart(this.#now())) {
+      const task = this.#next()
+      if (task === undefined) break
+      this.#start(task)
     }
     if (congestion.state === 'Down') this.#probeLater()
   }
@@ -104,25 +106,28 @@ export class Lane<T> {
       if (!congestion.mayStart(nowMs)) break
       const waitMs = rate.waitMs(nowMs)
       if (waitMs > 0) return this.#runLater(waitMs)
-      if (!this.#startNext()) break
+      const task = this.#next()
+      if (task === undefined) break
       rate.take()
+      this.#start(task)
     }
     if (congestion.state === 'Down') this.#probeLater()
   }
 
-  /** False: only repeats wait, and enough of these are under way. */
-  #startNext(): boolean {
-    const congestion = this.#congestion
-    const task = congestion.state === 'Down' ? this.#queue.shiftFirst() : this.#queue.shift(congestion.limit)
-    if (task === undefined) return false
+  /** `undefined`: only repeats wait, and enough of these are under way. */
+  #next(): T | undefined {
+    const { state, limit } = this.#congestion
+    return state === 'Down' ? this.#queue.shiftFirst() : this.#queue.shift(limit)
+  }
+
+  #start(task: T): void {
     const isRepeat = this.#options.isRepeat(task)
-    const round = congestion.start()
+    const round = this.#congestion.start()
     if (isRepeat) this.#queue.repeating++
     this.#options.attempt(task, (outcome) => {
       if (isRepeat) this.#queue.repeating--
       this.#finish(task, round, isRepeat, outcome)
     })
-    return true
   }
 
   #finish(task: T, round: number, isRepeat: boolean, outcome: Outcome): void {
