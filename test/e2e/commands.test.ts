@@ -50,7 +50,7 @@ test.each([
   [['up', '--memory-bytes', 'lots'], /lots.*512Ki/],
   [['up', '--channel', 'kafka'], /log, memory/],
   [['up', '--log-format', 'xml'], /text, json/],
-  [['up', '--listen', '0.0.0.0:0'], /--allow-anonymous/],
+  [['up', '--tls-cert-file', 'cert.pem'], /--tls-key-file go together/],
   [['up', '--listen', '127.0.0.1:0', '--api', ':0'], /--allow-anonymous/],
   [['send'], /--type/],
   [['send', '--mode', 'batch'], /binary, structured/],

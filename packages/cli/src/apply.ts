@@ -3,7 +3,7 @@
 
 import { formatProblems, identityOf, loadFiles, nameOf as titleOf, pathText, type Declared, type Loaded, type Problem } from '@sluice/resource' // prettier-ignore
 import { findKind, groupOf, type Resource } from '@sluice/resource'
-import { jsonOf, messageOf, reach, whyRefused, type Client } from './client.ts'
+import { clientOf, jsonOf, messageOf, reach, whyRefused, type Client } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
 import type { Answer } from './request.ts'
@@ -22,7 +22,7 @@ const MANAGER = 'sluice'
 // --- apply ---
 
 export async function apply({ filename = [], dryRun = false, ...flags }: WriteFlags): Promise<void> {
-  const client: Client = { word: 'sluice apply', server: flags.server }
+  const client = clientOf('sluice apply', flags)
   const files = await filesOf(client.word, filename, flags.namespace)
   let failed = 0
   for (const file of files) {
@@ -46,7 +46,7 @@ function isSame(before: Resource, after: Resource): boolean {
 // --- diff ---
 
 export async function diff({ filename = [], ...flags }: WriteFlags): Promise<void> {
-  const client: Client = { word: 'sluice diff', server: flags.server }
+  const client = clientOf('sluice diff', flags)
   const [{ createTwoFilesPatch }, { stringify }] = await Promise.all([import('diff'), import('yaml')])
   let isOther = false
   let failed = 0
@@ -81,12 +81,12 @@ function contentOf(resource: Resource): string {
 // --- delete ---
 
 export async function remove(words: readonly string[], { filename = [], ...flags }: WriteFlags): Promise<void> {
-  const client: Client = { word: 'sluice delete', server: flags.server }
+  const client = clientOf('sluice delete', flags)
   const targets =
     filename.length > 0 ? await targetsOf(client.word, filename, flags) : namedBy(client.word, words, flags)
   let failed = 0
   for (const { path, title } of targets) {
-    const answer = await reach(client.word, 'DELETE', client.server + path)
+    const answer = await reach(client, 'DELETE', path)
     if (isSuccess(answer)) process.stdout.write(`${title} deleted\n`)
     else if (answer.status !== 404 || !flags.ignoreNotFound) {
       failed++
@@ -170,7 +170,7 @@ function inFile(declared: Declared, loaded: Loaded, namespace: string): InFile {
 
 /** `undefined`: it is not there. */
 async function getOf(client: Client, { path }: InFile): Promise<Resource | undefined> {
-  const answer = await reach(client.word, 'GET', client.server + path)
+  const answer = await reach(client, 'GET', path)
   if (answer.status === 404) return undefined
   return resourceIn(answer)
 }
@@ -184,7 +184,7 @@ async function put(
   const query = `fieldManager=${MANAGER}&force=true&fieldValidation=Strict${dryRun ? '&dryRun=All' : ''}`
   const headers = { 'content-type': 'application/apply-patch+yaml' }
   const body = Buffer.from(JSON.stringify(resource))
-  const answer = await reach(client.word, 'PATCH', `${client.server}${path}?${query}`, headers, body)
+  const answer = await reach(client, 'PATCH', `${path}?${query}`, { headers, body })
   return { answer, resource: resourceIn(answer) }
 }
 

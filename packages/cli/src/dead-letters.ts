@@ -1,6 +1,6 @@
 // `sluice dead-letters`: what is in the boxes of a running sluice; once more to its trigger, or away with it.
 
-import { ask, type Client } from './client.ts'
+import { ask, clientOf, type Client } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
 import type { Output } from './outputs.ts'
@@ -166,8 +166,8 @@ async function askForYes(from: Client, ids: readonly string[], flags: ChoiceFlag
 
 // --- In common ---
 
-function client(word: string, { server }: ClientFlags): Client {
-  return { word: `sluice dead-letters ${word}`, server }
+function client(word: string, flags: ClientFlags): Client {
+  return clientOf(`sluice dead-letters ${word}`, flags)
 }
 
 function choice({ namespace, broker, trigger, allNamespaces }: ChoiceFlags, more: Record<string, string> = {}): string {

@@ -3,7 +3,7 @@
 
 import { stringify } from 'yaml'
 import { findKind, groupOf, type Condition, type DeliverySpec, type Resource } from '@sluice/resource'
-import { jsonOf, reach, whyRefused, type Client } from './client.ts'
+import { clientOf, jsonOf, reach, whyRefused, type Client } from './client.ts'
 import { asRecord, destinationText, referenceText, textOf, urlOf } from './columns.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
@@ -11,8 +11,9 @@ import { get, list, pathOf, wantedOf } from './resources.ts'
 import { channelLines, deliveryLines, progressLines, type ChannelAnswer, type TriggerAnswer } from './running.ts'
 import { ageOf, listOf, printable, printableLines, tableOf, type Column } from './table.ts'
 
-export async function describe(words: readonly string[], { server, namespace }: ClientFlags): Promise<void> {
-  const client: Client = { word: 'sluice describe', server }
+export async function describe(words: readonly string[], flags: ClientFlags): Promise<void> {
+  const { namespace } = flags
+  const client = clientOf('sluice describe', flags)
   const texts: string[] = []
   for (const { kind, name } of wantedOf(client.word, words)) {
     const found =
@@ -145,8 +146,9 @@ function otherSections(_client: Client, resource: Resource): string[] {
 }
 
 /** What runs of it; `undefined` where it doesn't run, which its conditions explain. */
-async function ask<Answer>({ word, server }: Client, path: string): Promise<Answer | undefined> {
-  const answer = await reach(word, 'GET', server + path)
+async function ask<Answer>(client: Client, path: string): Promise<Answer | undefined> {
+  const { word, server } = client
+  const answer = await reach(client, 'GET', path)
   if (answer.status === 404 || answer.status === 503) return undefined
   const value = answer.status === 200 ? jsonOf(answer.body) : undefined
   if (value === undefined) exitWith(EXIT.failed, `${word}: ${whyRefused(server, path, answer)}`)

@@ -1,7 +1,7 @@
 // `sluice explain`: why an event reaches a Trigger or does not; of one that came in, what became of it.
 
 import { existsSync } from 'node:fs'
-import { ask, askWith, namedIn, type Client } from './client.ts'
+import { ask, askWith, clientOf, namedIn } from './client.ts'
 import { clauseLines, type ClauseJson } from './clauses.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
@@ -78,8 +78,9 @@ export async function explain(trigger: string | undefined, flags: ExplainFlags):
   else process.stdout.write(explained(answer))
 }
 
-async function answerTo(query: Record<string, string>, { server, event, source }: ExplainFlags): Promise<Answer> {
-  const client: Client = { word: WORD, server }
+async function answerTo(query: Record<string, string>, flags: ExplainFlags): Promise<Answer> {
+  const { event, source } = flags
+  const client = clientOf(WORD, flags)
   if (event === '-' || existsSync(event)) {
     const path = `/sluice/v1/explain?${new URLSearchParams(query).toString()}`
     return askWith(client, 'POST', path, 'application/cloudevents+json', await readInput(WORD, event))

@@ -22,11 +22,29 @@ export function flag(flags: string, description: string): Option {
 export function clientWord(name: string, description: string): Command {
   return word(name, description)
     .addOption(serverFlag())
+    .addOption(
+      flag('--token-file <file>', 'file with the token of the API; or the token in SLUICE_TOKEN').argParser(
+        checked(parsePath),
+      ),
+    )
+    .addOption(caFileFlag())
     .addOption(new Option('-n, --namespace <namespace>', 'namespace').default('default', 'default'))
 }
 
+/** Of what a server is shown, and what is asked of it. */
+export interface AccessFlags {
+  tokenFile?: string
+  caFile?: string
+}
+
+function caFileFlag(): Option {
+  return flag('--ca-file <file>', "certificates that the server's has to be signed by, in PEM").argParser(
+    checked(parsePath),
+  )
+}
+
 /** What {@link clientWord} gives to an action. */
-export interface ClientFlags {
+export interface ClientFlags extends AccessFlags {
   server: string
   namespace: string
 }
@@ -79,6 +97,12 @@ export function parseBaseUrl(text: string): string {
 export function parseDirectory(text: string): string {
   // oxlint-disable-next-line no-control-regex
   if (text === '' || /[\u0000-\u001f\u007f]/.test(text)) throw new Error('It has to be the path of a folder.')
+  return text
+}
+
+/** Of a file. */
+export function parsePath(text: string): string {
+  if (text === '') throw new Error('It has to be the path of a file.')
   return text
 }
 

@@ -1,7 +1,7 @@
 // `sluice get`: what is declared in a running sluice and how it does, as tables, and as they change with `-w`.
 
 import type { Kind, Resource } from '@sluice/resource'
-import { whyUnreachable, type Client } from './client.ts'
+import { clientOf, whyUnreachable, type Client } from './client.ts'
 import { columnsOf } from './columns.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
@@ -19,8 +19,8 @@ export interface GetFlags extends ClientFlags {
 }
 
 export async function getResources(words: readonly string[], flags: GetFlags): Promise<void> {
-  const { server, namespace, allNamespaces = false } = flags
-  const client: Client = { word: 'sluice get', server }
+  const { namespace, allNamespaces = false } = flags
+  const client = clientOf('sluice get', flags)
   const wanted = wantedOf(client.word, words)
   const of = allNamespaces ? undefined : namespace
   if (flags.watch) return watch(client, wanted, of, flags)
@@ -116,7 +116,7 @@ async function watch(
 async function follow(client: Client, path: string, show: (items: readonly Resource[]) => void): Promise<void> {
   const url = client.server + path
   try {
-    for await (const line of lines(url)) {
+    for await (const line of lines(url, client)) {
       const { type, object } = JSON.parse(line) as WatchEvent
       if (type === 'ERROR') return
       if (type !== 'BOOKMARK') show([type === 'DELETED' ? deleted(object) : object])

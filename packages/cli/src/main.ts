@@ -13,6 +13,7 @@ import {
   flag,
   parseBaseUrl,
   parseDirectory,
+  parsePath,
   wholeNumber,
   word,
 } from './flags.ts'
@@ -107,7 +108,16 @@ function upCommand(ready: (at: Addresses) => void): Command {
     .addOption(
       flag('--public-url <url>', 'how others reach the ingress; default: its address').argParser(checked(parseBaseUrl)),
     )
-    .addOption(flag('--allow-anonymous', 'allow addresses that other machines reach, where anybody may send events'))
+    .addOption(
+      flag('--token-file <file>', 'tokens of the API, one a line; without one of them it answers 401').argParser(
+        checked(parsePath),
+      ),
+    )
+    .addOption(certificateFlag('--tls-cert-file <file>', 'certificate of the ingress with its chain, in PEM: https'))
+    .addOption(certificateFlag('--tls-key-file <file>', 'its key, in PEM'))
+    .addOption(certificateFlag('--api-tls-cert-file <file>', 'certificate of the API with its chain, in PEM: https'))
+    .addOption(certificateFlag('--api-tls-key-file <file>', 'its key, in PEM'))
+    .addOption(flag('--allow-anonymous', 'let other machines send and change things without a token'))
     .addOption(
       flag('--targets <which>', 'where events may be sent: any but link-local and metadata addresses, or public only')
         .choices(['any', 'public'])
@@ -183,6 +193,7 @@ function sourceFlag(): Option {
 function sendCommand(): Command {
   return clientWord('send', 'Send one event to a Broker.')
     .addArgument(new Argument('[broker]', 'NAME, NAMESPACE/NAME, or a whole URL').default('default', 'default'))
+    .addOption(ingressTokenFlag())
     .option('--type <type>', 'what happened, such as com.example.order.created; needed without --event')
     .addOption(new Option('--source <source>', 'where it happened').default('/sluice/cli', '/sluice/cli'))
     .option('--id <id>', 'default: a new UUID')
@@ -205,6 +216,17 @@ function sendCommand(): Command {
       const { send } = await import('./send.ts')
       await send(broker, options)
     })
+}
+
+function certificateFlag(flags: string, description: string): Option {
+  return flag(flags, description).argParser(checked(parsePath))
+}
+
+function ingressTokenFlag(): Option {
+  return flag(
+    '--ingress-token-file <file>',
+    'file with the token of the Broker; or the token in SLUICE_INGRESS_TOKEN',
+  ).argParser(checked(parsePath))
 }
 
 function logCommand(): Command {

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { namedIn, whyRefused, whyUnreachable } from './client.ts'
+import { clientOf, namedIn, whyRefused, whyUnreachable } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
 import { stepLine, type StepJson } from './explain.ts'
 import type { ClientFlags } from './flags.ts'
@@ -33,7 +33,7 @@ const WORD = 'sluice tail'
 export async function tail(broker: string | undefined, flags: TailFlags): Promise<void> {
   const path = `/sluice/v1/tail?${queryOf(broker, flags)}`
   const url = flags.server + path
-  const answer = await requestStream(url).catch((error: unknown) => {
+  const answer = await requestStream(url, clientOf(WORD, flags)).catch((error: unknown) => {
     exitWith(EXIT.unreachable, `${WORD}: ${whyUnreachable(url, error as Error)}`)
   })
   if (answer.statusCode !== 200) {

@@ -2,7 +2,7 @@
 
 import { isTimestamp } from '@sluice/event'
 import { kindByName, subscriptionKind, triggerKind, type Kind } from '@sluice/resource'
-import { ask, namedIn, type Client } from './client.ts'
+import { ask, clientOf, namedIn } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
 
@@ -36,12 +36,12 @@ export async function seek(words: readonly string[], flags: ClientFlags & { to: 
   tell(`${name} is set to ${to}${passedBy}`, answer)
 }
 
-export async function prune({ server, yes = false }: ClientFlags & { yes?: boolean }): Promise<void> {
+export async function prune({ yes = false, ...flags }: ClientFlags & { yes?: boolean }): Promise<void> {
   if (process.stdin.isTTY && !yes) {
     const what = 'the data of removed Brokers, and where removed Triggers stood,'
     exitWith(EXIT.usage, `sluice prune: this removes ${what} for good. Say so with --yes.`)
   }
-  const client: Client = { word: 'sluice prune', server }
+  const client = clientOf('sluice prune', flags)
   const { brokers, cursors } = await ask<{ brokers: number; cursors: number }>(client, 'POST', '/sluice/v1/prune')
   process.stdout.write(
     `removed the data of ${counted(brokers, 'Broker')}, and the places of ${counted(cursors, 'Trigger')}\n`,
@@ -55,11 +55,11 @@ function counted(number: number, noun: string): string {
 async function operate(
   word: 'pause' | 'resume' | 'seek',
   words: readonly string[],
-  { server, namespace }: ClientFlags,
+  flags: ClientFlags,
   query = '',
 ): Promise<{ name: string; answer: Operated }> {
-  const client: Client = { word: `sluice ${word}`, server }
-  const { kind, ...named } = takerOf(client.word, words, namespace)
+  const client = clientOf(`sluice ${word}`, flags)
+  const { kind, ...named } = takerOf(client.word, words, flags.namespace)
   const path = [kind.plural, named.namespace, named.name, word].map(encodeURIComponent).join('/')
   const answer = await ask<Operated>(client, 'POST', `/sluice/v1/${path}${query}`)
   return { name: `${kind.kind} ${named.namespace}/${named.name}`, answer }

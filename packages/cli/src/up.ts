@@ -25,16 +25,7 @@ import {
   type Subscription,
   type Trigger,
 } from '@sluice/resource'
-import {
-  isLoopback,
-  metrics,
-  openServer,
-  storageLog,
-  trace,
-  withLog,
-  type Address,
-  type SluiceServer,
-} from '@sluice/server'
+import { metrics, openServer, storageLog, trace, withLog, type SluiceServer } from '@sluice/server'
 import type { SourceDriver } from '@sluice/source'
 import type { Logger } from 'pino'
 import { EXIT, exitWith } from './exit.ts'
@@ -42,17 +33,14 @@ import { keepUp, type LiveFiles } from './live-files.ts'
 import { openLog } from './log.ts'
 import { loadSources } from './own-sources.ts'
 import { noteParents } from './parents.ts'
+import { cautions, guardsOf, type Guards, type PublicFlags } from './public.ts'
 import { fail, tellMachines, tellPeople, type Tell } from './tell.ts'
 import { VERSION } from './version.ts'
 
 /** The flags of `sluice up`, read and checked. */
-export interface UpOptions {
-  listen: Address
-  api: Address
+export interface UpOptions extends PublicFlags {
   data: string
   channel: ChannelKind
-  publicUrl?: string
-  allowAnonymous?: boolean
   targets: AllowedTargets
   maxEventBytes: number
   memoryBytes: number
@@ -69,10 +57,13 @@ export interface UpOptions {
 
 interface Running {
   readonly at: { readonly ingress: string; readonly api: string }
+  /** How others reach the ingress. */
+  readonly base: string
   readonly controller: Controller
   readonly data: DataDirectory
   readonly server: SluiceServer
   readonly files: LiveFiles
+  readonly guards: Guards
   readonly deliveries: Deliverer
   readonly log: Logger
   readonly tell: Tell
@@ -87,7 +78,7 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
   const watchParents = noteParents()
   const log = openLog({ level: options.logLevel, format: options.logFormat })
   const tell = options.logFormat === 'json' ? tellMachines(log) : tellPeople
-  refusePublicListeners(options, tell)
+  const guards = await guardsOf(options, systemClock, tell)
   refuseOneAddressTwice(options, tell)
   refuseFileAsData(options.data, tell)
   const sources = await loadSources(options.source, (message) => fail(`sluice up: ${message}`, tell))
@@ -95,7 +86,7 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
   report(loaded.problems, tell)
   if (loaded.files.length === 0) fail(NOTHING_TO_RUN, tell)
   try {
-    const running = await start(paths, loaded, sources, options, log, tell)
+    const running = await start({ paths, loaded, sources, options, guards, log, tell })
     stopOnSignal(running, watchParents) // before anybody is told that it is there
     tellReady(running, loaded, options)
     return running.at
@@ -112,10 +103,12 @@ function hintFor({ code }: SluiceError): string {
 /** Tells every problem of the files at once; errors end it here. */
 function report(problems: readonly Problem[], tell: Tell): void {
   if (problems.length > 0) tell.problems(problems)
-  const errors = problems.filter(isError).length
-  if (errors > 0) {
-    fail(`sluice up: ${errors} ${errors === 1 ? 'error' : 'errors'} in the files; nothing was started.`, tell)
-  }
+  const errors = problems.filter(isError)
+  if (errors.length === 0) return
+  const what = `${errors.length} ${errors.length === 1 ? 'error' : 'errors'} in the files`
+  // They are right by themselves; it is the address that is not for them.
+  const isOpen = errors.every(({ code }) => code === 'SLUICE_INGRESS_OPEN')
+  fail(`sluice up: ${what}; nothing was started.`, tell, isOpen ? EXIT.usage : EXIT.failed)
 }
 
 function isError({ severity }: Problem): boolean {
@@ -136,14 +129,17 @@ function refuseFileAsData(path: string, tell: Tell): void {
   fail(`sluice up: --data ${path} is no folder. Name one, or a path where there is nothing yet.`, tell)
 }
 
-async function start(
-  paths: readonly string[],
-  loaded: Loaded,
-  sources: readonly SourceDriver[],
-  options: UpOptions,
-  log: Logger,
-  tell: Tell,
-): Promise<Running> {
+interface Prepared {
+  readonly paths: readonly string[]
+  readonly loaded: Loaded
+  readonly sources: readonly SourceDriver[]
+  readonly options: UpOptions
+  readonly guards: Guards
+  readonly log: Logger
+  readonly tell: Tell
+}
+
+async function start({ paths, loaded, sources, options, guards, log, tell }: Prepared): Promise<Running> {
   const clock = systemClock
   const counted = metrics()
   const traced = trace(clock)
@@ -160,6 +156,7 @@ async function start(
     channel: options.channel,
     data,
     sources,
+    tokensRequired: guards.tokensRequired,
     storage: { ...storageLog(log), synced: (ms) => counted.synced(ms) },
   })
   const server = openServer({
@@ -169,6 +166,8 @@ async function start(
     clock,
     version: VERSION,
     limits: { eventBytesMax: options.maxEventBytes },
+    log,
+    ...guards,
   })
   const at = await server.listen({ ingress: options.listen, api: options.api })
   const base = options.publicUrl?.replace(/\/+$/, '') ?? at.ingress
@@ -176,16 +175,22 @@ async function start(
   const applied = (broken: string | undefined): void => server.setBroken(broken)
   applied(undefined)
   const files = await keepUp({ paths, loaded, controller, base, clock, tell, watch: options.watch, applied })
-  return { at, controller, data, server, files, deliveries, log, tell, graceMs: options.grace * 1000 }
+  return { at, base, controller, data, server, files, guards, deliveries, log, tell, graceMs: options.grace * 1000 }
 }
 
 /** The line that programs wait for; then what a person wants to know: what runs, what doesn't, and what to try. */
-function tellReady({ controller, server, at, tell }: Running, { files }: Loaded, { data, watch }: UpOptions): void {
+function tellReady(
+  { controller, server, guards, at, base, tell }: Running,
+  { files }: Loaded,
+  options: UpOptions,
+): void {
+  const { data, watch } = options
   server.setState('ready')
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${data}\n`)
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
   for (const line of standstills(controller.store.list())) lines.push(`  ${line}`)
+  for (const line of cautions(options, guards, base)) lines.push(`  ${line}`)
   const paused = controller.store.list().filter(isPausedByOperation)
   if (paused.length > 0) lines.push(`  Paused by sluice pause: ${few(paused.map(titleOf))}.`)
   lines.push(`  Metrics ${at.api}/metrics, health ${at.api}/readyz. Ctrl-C stops.`)
@@ -266,12 +271,18 @@ function stopOnSignal(running: Running, watchParents: ReturnType<typeof notePare
   const hadTerminal = hasTerminal()
   process.on('SIGHUP', () => {
     if (hadTerminal && !hasTerminal()) stop('its terminal was closed')
-    else running.files.reload()
+    else reload(running)
   })
   watchParents(() => {
     // After a Ctrl-C they end first, while this one still finishes its work: that is no second signal.
     if (stoppedAtMs === undefined) stop('the process that started it has ended')
   })
+}
+
+/** Files, and what guards the listeners, are read at once. */
+function reload({ files, guards: { certificates } }: Running): void {
+  files.reload()
+  for (const certificate of Object.values(certificates)) void certificate.reload()
 }
 
 function hasTerminal(): boolean {
@@ -293,10 +304,11 @@ function whatBecomesOfEvents(controller: Controller): string {
 }
 
 /** Not ready first, then brokers finish what is under way, then connections close. */
-async function shutDown({ controller, data, server, files, deliveries, log, graceMs }: Running): Promise<void> {
+async function shutDown({ controller, data, server, files, guards, deliveries, log, graceMs }: Running): Promise<void> {
   const endMs = systemClock.monotonic() + graceMs
   server.setState('draining')
   await files.close()
+  for (const certificate of Object.values(guards.certificates)) certificate.close()
   await controller.close({ deadlineMs: graceMs })
   tellKept(controller, log)
   await data.close()
@@ -317,20 +329,6 @@ function tellKept(controller: Controller, log: Logger): void {
 
 /** Requests that are not whole yet can only be refused now: so long their senders may take to end them. */
 const ANSWERS_MS_MAX = 1000
-
-/** A public listener without a token takes anybody's events: only on purpose (DESIGN "Safe by default"). */
-function refusePublicListeners({ listen, api, allowAnonymous }: UpOptions, tell: Tell): void {
-  if (allowAnonymous) return
-  for (const [name, address] of [['--listen', listen] as const, ['--api', api] as const]) {
-    if (isLoopback(address)) continue
-    fail(
-      `sluice up: ${name} ${address.host}:${address.port} can be reached from other machines, and this version has no tokens yet. ` +
-        'Listen on 127.0.0.1, or add --allow-anonymous where the network keeps strangers out.',
-      tell,
-      EXIT.usage,
-    )
-  }
-}
 
 function refuseOneAddressTwice({ listen, api }: UpOptions, tell: Tell): void {
   if (listen.port === 0 || listen.port !== api.port || listen.host !== api.host) return

@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import { ask, type Client } from './client.ts'
+import { ask, clientOf } from './client.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
 import { printable } from './table.ts'
@@ -25,8 +25,8 @@ interface Tried {
 const WORD = 'sluice webhook test'
 
 export async function webhookTest(source: string, flags: WebhookTestFlags): Promise<void> {
-  const { server, namespace: byDefault, fixture, event } = flags
-  const client: Client = { word: WORD, server }
+  const { namespace: byDefault, fixture, event } = flags
+  const client = clientOf(WORD, flags)
   const [name = '', namespace = byDefault, ...more] = source.split('/').toReversed()
   if (name === '' || namespace === '' || more.length > 0)
     exitWith(EXIT.usage, `${WORD}: "${source}" names no source. Write NAME or NAMESPACE/NAME.`)

@@ -43,6 +43,11 @@ test('sluice up has the flags of SURFACE, as far as this version does what they 
     '--listen',
     '--api',
     '--public-url',
+    '--token-file',
+    '--tls-cert-file',
+    '--tls-key-file',
+    '--api-tls-cert-file',
+    '--api-tls-key-file',
     '--allow-anonymous',
     '--targets',
     '--no-watch',
@@ -67,6 +72,11 @@ describe('what is wrong with a flag is told with its name, and how to write it',
     '--listen': ['nowhere', /HOST:PORT/],
     '--api': ['127.0.0.1:123456', /HOST:PORT/],
     '--public-url': ['events.example.com', /https:\/\/events/],
+    '--token-file': ['', /path of a file/],
+    '--tls-cert-file': ['', /path of a file/],
+    '--tls-key-file': ['', /path of a file/],
+    '--api-tls-cert-file': ['', /path of a file/],
+    '--api-tls-key-file': ['', /path of a file/],
     '--targets': ['private', /any, public/],
     '--data': ['a\nsluice ready', /path of a folder/],
     '--channel': ['kafka', /log, memory/],
@@ -120,7 +130,7 @@ describe('SLUICE_ALLOW_ANONYMOUS opens nothing by accident', () => {
     vi.spyOn(process, 'exit').mockImplementation((code) => {
       throw new Error(`exit ${String(code)}`)
     })
-    return refusal(['up', '--listen', '0.0.0.0:0', join(import.meta.dirname, 'nowhere')], {
+    return refusal(['up', '--api', '0.0.0.0:0', join(import.meta.dirname, 'nowhere')], {
       SLUICE_ALLOW_ANONYMOUS: value,
     })
   }

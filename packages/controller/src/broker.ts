@@ -20,6 +20,8 @@ import {
 } from './drivers.ts'
 import { DamageNoted, foundSomething } from './losses.ts'
 import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
+import type { Entrance } from './contract.ts'
+import type { HubGate } from './gate.ts'
 import type { TriggerChanges } from './plans.ts'
 import { Tombstones } from './tombstones.ts'
 import type { TriggerPlan } from './trigger.ts'
@@ -45,6 +47,8 @@ export interface ControllerOptions {
   storage?: StorageObserver
   /** How channels and boxes are opened. Default, for each kind: the driver that Sluice comes with. */
   drivers?: Partial<Drivers>
+  /** Whether a Broker or channel is refused that asks senders for no token: strangers reach the ingress. */
+  tokensRequired?: boolean
   /** Sources beside those that Sluice comes with. */
   sources?: readonly SourceDriver[]
 }
@@ -90,9 +94,9 @@ interface Running {
 }
 
 /** Runs one Broker or channel. Whatever fails, it has no rejection but that of {@link close}: it says so, and tries again. */
-export class DeclaredBroker {
-  /** Once it takes events. */
+export class DeclaredBroker implements Entrance {
   broker: Broker | undefined
+  gate: HubGate | undefined
   readonly #identity: BrokerIdentity
   readonly #options: ControllerOptions
   readonly #changed: () => void

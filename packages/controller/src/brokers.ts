@@ -4,11 +4,12 @@
 
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
-import { hubPath } from './addresses.ts'
+import { hubPath, type Hub } from './addresses.ts'
 import { DeclaredBroker, type ControllerOptions } from './broker.ts'
 import { SluiceError } from '@sluice/event'
 import type { ChannelSettings } from './channels.ts'
 import type { BrokerIdentity } from './data.ts'
+import { gateOf, type GateOptions } from './gate.ts'
 import type { TriggerChanges } from './plans.ts'
 import type { TriggerPlan } from './trigger.ts'
 
@@ -20,6 +21,7 @@ const CLOSED: ChannelState = { state: 'degraded', reason: 'The broker is closed.
 export interface Declaration {
   readonly identity: BrokerIdentity
   readonly channel: ChannelSettings
+  readonly hub: Hub
 }
 
 /** What a commit changes of a Broker. */
@@ -32,6 +34,7 @@ export interface BrokerChange {
 /** By their paths (addresses.ts). */
 export class Brokers {
   readonly #options: ControllerOptions
+  readonly #gates: GateOptions
   readonly #changed: (path: string) => void
   readonly #declared = new Map<string, DeclaredBroker>()
   /** Removed brokers, each until it is closed. */
@@ -40,8 +43,9 @@ export class Brokers {
   readonly #occupied = new Map<string, Promise<void>>()
 
   /** `changed`: what the status of this broker says may be another than before. */
-  constructor(options: ControllerOptions, changed: (path: string) => void) {
+  constructor(options: ControllerOptions, gates: GateOptions, changed: (path: string) => void) {
     this.#options = options
+    this.#gates = gates
     this.#changed = changed
   }
 
@@ -92,9 +96,11 @@ export class Brokers {
     }
     for (const [path, { declared, triggers }] of changes) {
       const known = this.#declared.get(path)
-      if (known !== undefined)
-        begun.push(known.change(declared === 'removed' ? undefined : declared?.channel, triggers))
-      else if (declared !== undefined && declared !== 'removed') begun.push(this.#add(path, declared, plansOf(path)))
+      const now = declared === 'removed' ? undefined : declared
+      if (known !== undefined) {
+        if (now !== undefined) known.gate = gateOf(now.hub, known.gate, this.#gates)
+        begun.push(known.change(now?.channel, triggers))
+      } else if (now !== undefined) begun.push(this.#add(path, now, plansOf(path)))
     }
     return Promise.all(begun)
   }
@@ -104,8 +110,9 @@ export class Brokers {
     return Promise.all(Array.from(this.#declared.values(), (broker) => broker.askAgain()))
   }
 
-  #add(path: string, { identity, channel }: Declaration, plans: TriggerPlan[]): Promise<void> {
+  #add(path: string, { identity, channel, hub }: Declaration, plans: TriggerPlan[]): Promise<void> {
     const broker = new DeclaredBroker(identity, channel, this.#options, () => this.#changed(path))
+    broker.gate = gateOf(hub, undefined, this.#gates)
     this.#declared.set(path, broker)
     return broker.open(plans, this.#occupied.get(path))
   }

@@ -29,6 +29,8 @@ import {
   sinkUri,
   status,
   subscriberStatus,
+  tokensMark,
+  tokensWarning,
   TRUE,
   warning,
   type BrokerWarnings,
@@ -59,7 +61,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 /** Of the generation that stands there (spec 83). */
 export function channelStatus(channel: ChannelResource, facts: ChannelFacts): Status {
   const { url, state, deadLetterSink, warnings, takenBy, subscriptions } = facts
-  const { full, damage, otherChannel } = warnings
+  const { full, damage, otherChannel, tokens } = warnings
   const works = channelMark(state)
   const isOpen = state.state === 'ready' || state.state === 'degraded'
   const isAddressed = isOpen && takenBy === undefined
@@ -68,12 +70,14 @@ export function channelStatus(channel: ChannelResource, facts: ChannelFacts): St
     channel,
     {
       ...ofItsKind(channel.kind, works),
-      Addressable: takenBy === undefined ? (isOpen ? TRUE : works) : takenMark(channel, takenBy),
+      Addressable:
+        takenBy === undefined ? (tokensMark(tokens) ?? (isOpen ? TRUE : works)) : takenMark(channel, takenBy),
       DeadLetterSinkResolved: sinkMark(deadLetterSink, ''),
       EventPoliciesReady: { status: 'True', reason: 'DefaultAuthorizationMode' },
       ...warning('ChannelHasRoom', 'ChannelFull', full),
       ...warning('EventsKept', 'EventsLost', damage),
       ...warning('ChannelConfigured', 'ChannelChanged', otherChannel),
+      ...tokensWarning(tokens),
     },
     {
       ...(isAddressed && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 21, 61

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import {
   brokerChannel,
   channelConfigOf,
+  ingressSettings,
   isBroker,
   keyOf,
   nameOf,
@@ -117,21 +118,29 @@ function isConfigMap({ apiVersion, kind }: Resource): boolean {
   return apiVersion === 'v1' && kind === 'ConfigMap'
 }
 
-/** What a commit changes, by itself or by its ConfigMap; removed ones too. `hubs`: all there are. */
+/** What a commit changes, by itself, by its ConfigMap or by the Secret of its tokens; removed ones too. `hubs`: all there are. */
 export function hubsConcerned({ added, updated, removed }: Change, hubs: () => Resource[]): Hub[] {
   const written = updated.filter(({ before, after }) => before.status === after.status).map(({ after }) => after)
   const all = [...removed, ...added, ...written]
   const concerned = all.filter(isHub)
-  const configMaps = new Set(all.filter(isConfigMap).map(keyOf))
-  if (configMaps.size === 0) return concerned
+  const named = new Set(all.filter((each) => isConfigMap(each) || isSecret(each)).map(keyOf))
+  if (named.size === 0) return concerned
   const known = new Set(concerned.map(keyOf))
-  const configured = hubs().filter((hub): hub is Hub => {
-    const config = isHub(hub) && !known.has(keyOf(hub)) ? channelConfigOf(hub) : undefined
-    return config !== undefined && configMaps.has(resourceKey(config))
+  const naming = hubs().filter((hub): hub is Hub => {
+    if (!isHub(hub) || known.has(keyOf(hub))) return false
+    const config = channelConfigOf(hub)
+    const { tokenSecret: name } = ingressSettings(hub)
+    const secret = name && { ...SECRETS, namespace: hub.metadata.namespace, name }
+    return [config, secret].some((each) => typeof each === 'object' && named.has(resourceKey(each)))
   })
-  return [...concerned, ...configured]
+  return [...concerned, ...naming]
 }
 
+function isSecret({ apiVersion, kind }: Resource): boolean {
+  return apiVersion === 'v1' && kind === SECRETS.kind
+}
+
+const SECRETS = { group: '', kind: 'Secret' }
 const HAS_DATA: readonly string[] = ['log', 'nats'] satisfies ChannelKind[]
 const CHANNELS = { log: 'a log', memory: 'in memory', nats: 'at a NATS server' } as const
 

@@ -14,8 +14,19 @@ import type {
   ResourceStore,
   ResourceWriter,
 } from '@sluice/resource'
+import type { Gate } from './gate.ts'
 import type { Operations } from './operations.ts'
 import type { Sources } from './sources.ts'
+
+/** Where the events of a Broker or channel come in. */
+export interface Entrance {
+  /** What takes them now. */
+  readonly broker: Broker | undefined
+  /** Whom it lets in; absent: everybody. */
+  readonly gate: Gate | undefined
+  /** Why nothing takes them; `undefined` where {@link broker} does. */
+  unavailable(): SluiceError | undefined
+}
 
 /** Runs what is declared. One of its kind in a process. */
 export interface Controller {
@@ -23,6 +34,8 @@ export interface Controller {
   readonly store: ResourceStore
   /** Writes one resource at a time, as the API does. What it writes runs as what is applied does, from its commit on. */
   readonly writer: ResourceWriter
+  /** Where the events of the Broker, or of the channel of whichever kind, of this name come in; absent: there is none. */
+  entrance(of: 'Broker' | 'Channel', namespace: string, name: string): Entrance | undefined
   /** The broker that takes events of the Broker of this name now. */
   broker(namespace: string, name: string): Broker | undefined
   /** The one that takes events of the channel of this name now, of whichever kind. */

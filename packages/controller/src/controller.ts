@@ -43,10 +43,12 @@ import { Brokers, changeOf, changesOf, type BrokerChange } from './brokers.ts'
 import { channelChanges, channelSettings, hubsConcerned, isOfChannels, needsData } from './channels.ts'
 import type { ChannelKind } from './drivers.ts'
 import { channelsBeside, channelsBy, relocate, type FilesSay } from './files-say.ts'
+import { openHubs } from './gate.ts'
 import { Losses } from './losses.ts'
 import { OperationNotes } from './operation-notes.ts'
 import { Operations } from './operations.ts'
 import { isReadyAsBefore, Plans } from './plans.ts'
+import { Secrets } from './secrets.ts'
 import { Sources } from './sources.ts'
 import { summary } from './status.ts'
 import { StatusWriting } from './status-writing.ts'
@@ -102,7 +104,8 @@ class RunningController implements Controller {
       keyOf: (uid) => this.#plans.keyOf(uid),
     })
     const observer = this.#losses.noting(this.#statuses.marking(options.observer))
-    this.#brokers = new Brokers({ ...options, observer }, (path) => this.#brokerChanged(path))
+    const secrets = new Secrets(this.store, clock)
+    this.#brokers = new Brokers({ ...options, observer }, { secrets, clock }, (path) => this.#brokerChanged(path))
     this.#writer = new StatusWriting({
       store: this.store,
       addresses: this.#addresses,
@@ -123,12 +126,17 @@ class RunningController implements Controller {
     })
     this.sources = new Sources({
       ...options,
+      secrets,
       store: this.store,
       addresses: this.#addresses,
       broker: (path) => this.#brokers.get(path)?.broker,
       unavailable: (path) => this.#brokers.get(path)?.unavailable(),
     })
     this.store.subscribe((change) => this.#committed(change))
+  }
+
+  entrance(of: 'Broker' | 'Channel', namespace: string, name: string): DeclaredBroker | undefined {
+    return of === 'Broker' ? this.#brokers.get(hubPath(of, namespace, name)) : this.#channel(namespace, name)
   }
 
   broker(namespace: string, name: string): Broker | undefined {
@@ -140,8 +148,7 @@ class RunningController implements Controller {
   }
 
   unavailable(namespace: string, name: string, of: 'Broker' | 'Channel' = 'Broker'): SluiceError | undefined {
-    const declared = of === 'Broker' ? this.#brokers.get(hubPath(of, namespace, name)) : this.#channel(namespace, name)
-    return declared?.unavailable()
+    return this.entrance(of, namespace, name)?.unavailable()
   }
 
   /** Of two kinds with one name the first has the address. */
@@ -218,7 +225,8 @@ class RunningController implements Controller {
     const changes = channelChanges(channels, this.#openKind, { byDefault: this.#channelByDefault, ...options })
     const isFirst = restored.length > 0 && 'declared' in say
     const clashes = isFirst ? this.#apiResources.clashes(restored, say.declared, files) : []
-    if (changes.length + clashes.length > 0) return [...changes, ...clashes]
+    const open = this.#options.tokensRequired ? openHubs([...restored, ...channels], options) : []
+    if (changes.length + clashes.length + open.length > 0) return [...changes, ...clashes, ...open]
     this.#isApplying = true
     this.#begun = []
     if (this.#addresses.base !== base) {
@@ -247,7 +255,7 @@ class RunningController implements Controller {
       const isThere = this.#addresses.get(keyOf(hub)) !== undefined
       const channel = channelSettings(hub, find, this.#channelByDefault)
       const identity = { ...hub.metadata, kind: hub.kind }
-      changeOf(changes, pathOf(hub)).declared = isThere ? { identity, channel } : 'removed'
+      changeOf(changes, pathOf(hub)).declared = isThere ? { identity, channel, hub } : 'removed'
       this.#markOthersOfName(hub)
     }
     for (const { metadata } of change.removed) {
@@ -312,6 +320,8 @@ class RunningController implements Controller {
   /** What a write would do to a Broker that runs, and may not. */
   #refuse(resource: Resource): readonly Problem[] {
     if (!isOfChannels(resource)) return []
+    const open = this.#options.tokensRequired ? openHubs([{ resource }]) : []
+    if (open.length > 0) return open
     const all = [...channelsBeside(new Set([keyOf(resource)]), this.store), { resource }]
     return channelChanges(all, this.#openKind, { byDefault: this.#channelByDefault })
   }

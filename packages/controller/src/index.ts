@@ -10,7 +10,8 @@ export {
 } from './check.ts'
 export { tryEvent, type Tried, type TriedRequest } from './try.ts'
 export type { Operated, Operations, Pruned, SeekTarget, TriggerReference } from './operations.ts'
-export type { Controller } from './contract.ts'
+export type { Controller, Entrance } from './contract.ts'
+export { WEBHOOKS_WELCOME, type Credentials, type Gate } from './gate.ts'
 export { openController } from './controller.ts'
 export { dataDirectory, type BrokerIdentity, type DataDirectory, type DataOptions, type Discarded } from './data.ts'
 export {

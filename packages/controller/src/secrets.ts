@@ -50,6 +50,22 @@ export class Secrets {
     return fresh.value
   }
 
+  /** Every value of a Secret with its key, and what is wrong with those that can't be had. */
+  all(namespace: string, name: string): { values: Map<string, Buffer>; problems: SluiceError[] } {
+    const secret = this.#store.get(resourceKey({ group: '', kind: 'Secret', namespace, name })) as WrittenSecret
+    const values = new Map<string, Buffer>()
+    const problems: SluiceError[] = []
+    if (secret === undefined) problems.push(missing(namespace, name))
+    for (const key of new Set([...Object.keys(secret?.data ?? {}), ...Object.keys(secret?.stringData ?? {})])) {
+      try {
+        values.set(key, this.get(namespace, { name, key }))
+      } catch (error) {
+        problems.push(error as SluiceError)
+      }
+    }
+    return { values, problems }
+  }
+
   #isFresh({ file }: Known): boolean {
     return file === undefined || this.#clock.monotonic() - file.lookedMs < LOOK_MS
   }
@@ -80,11 +96,13 @@ export class Secrets {
   }
 }
 
+type WrittenSecret = { stringData?: Record<string, string>; data?: Record<string, string> } | undefined
+
 /** Marks what came as base64, so that text which begins with `env:` under `data` is that text. */
 const BASE64 = 'base64:'
 
 function textOf(secret: Resource, key: string): string | undefined {
-  const { stringData, data } = secret as { stringData?: Record<string, string>; data?: Record<string, string> }
+  const { stringData, data } = secret as NonNullable<WrittenSecret>
   if (stringData !== undefined && Object.hasOwn(stringData, key)) {
     const text = stringData[key]!
     return text.startsWith(BASE64) ? `${BASE64}${Buffer.from(text).toString('base64')}` : text
@@ -101,14 +119,14 @@ function filled(value: Buffer, fail: (why: string) => SluiceError): Buffer {
   return value
 }
 
+function missing(namespace: string, name: string): SluiceError {
+  return cannotBeHad(`There is no Secret ${namespace}/${name}.`)
+}
+
 function unavailable(namespace: string, name: string, key: string, why: string): SluiceError {
-  return new SluiceError(
-    'SLUICE_SECRET_UNAVAILABLE',
-    `Key ${key} of Secret ${namespace}/${name} can't be had: ${why}.`,
-    {
-      status: 503,
-      retryable: true,
-      retryAfterMs: 30_000,
-    },
-  )
+  return cannotBeHad(`Key ${key} of Secret ${namespace}/${name} can't be had: ${why}.`)
+}
+
+function cannotBeHad(message: string): SluiceError {
+  return new SluiceError('SLUICE_SECRET_UNAVAILABLE', message, { status: 503, retryable: true, retryAfterMs: 30_000 })
 }

@@ -11,7 +11,6 @@ import type { Addresses } from './addresses.ts'
 import { removeCheckpoint } from './checkpoint.ts'
 import { namesIn } from './data.ts'
 import { isReadyAsBefore } from './plans.ts'
-import { Secrets } from './secrets.ts'
 import { DeclaredSource, notOpen, type SourceOptions } from './source.ts'
 import { sourceStatus } from './source-status.ts'
 
@@ -33,7 +32,7 @@ export interface MountedSource {
 }
 
 /** Of {@link Sources}. */
-export interface SourcesOptions extends Omit<SourceOptions, 'load' | 'secrets'> {
+export interface SourcesOptions extends Omit<SourceOptions, 'load'> {
   readonly store: ResourceStore
   /** Beside those that Sluice comes with. */
   readonly sources?: readonly SourceDriver[]
@@ -63,8 +62,7 @@ export class Sources {
     this.#loaders = new Map([...Object.entries(DRIVERS), ...own])
     this.#addresses = options.addresses
     this.#store = options.store
-    const secrets = new Secrets(options.store, options.clock)
-    this.#options = { ...options, secrets, load: (resource) => this.#loaders.get(kindOf(resource))!() }
+    this.#options = { ...options, load: (resource) => this.#loaders.get(kindOf(resource))!() }
   }
 
   /** Whether it is a source that is run here. */

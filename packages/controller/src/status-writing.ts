@@ -48,7 +48,8 @@ export class StatusWriting {
     const deadLetterSink = sink && addresses.resolve(sink, hub.metadata.namespace, 'deadLetterSink')
     const full = declared?.broker && whyFull(declared.broker)
     const state = declared?.state ?? { state: 'opening' }
-    const warnings = { full, damage: declared?.damage, otherChannel: declared?.otherChannel }
+    const tokens = declared?.gate?.trouble()
+    const warnings = { full, damage: declared?.damage, otherChannel: declared?.otherChannel, tokens }
     const url = addresses.urlOf(hub)
     const status = isBroker(hub)
       ? brokerStatus(hub, url, state, deadLetterSink, warnings)

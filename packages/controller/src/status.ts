@@ -30,6 +30,8 @@ export interface BrokerWarnings {
   readonly damage: string | undefined
   /** That it is declared with another channel than it has. */
   readonly otherChannel: string | undefined
+  /** What is wrong with the tokens that it asks for; `isClosed`: that is a reason not to be Ready. */
+  readonly tokens: { readonly isClosed: boolean; readonly message: string } | undefined
 }
 
 /** Of the generation that stands there (spec 83). */
@@ -38,7 +40,7 @@ export function brokerStatus(
   url: string,
   state: BrokerState,
   deadLetterSink: Resolved | undefined,
-  { full, damage, otherChannel }: BrokerWarnings,
+  { full, damage, otherChannel, tokens }: BrokerWarnings,
 ): Status {
   const channel = channelMark(state)
   const isOpen = state.state === 'ready' || state.state === 'degraded'
@@ -46,7 +48,7 @@ export function brokerStatus(
     brokerKind,
     resource,
     {
-      IngressReady: channel,
+      IngressReady: tokensMark(tokens) ?? channel,
       TriggerChannelReady: channel,
       FilterReady: channel,
       Addressable: isOpen ? TRUE : channel,
@@ -55,6 +57,7 @@ export function brokerStatus(
       ...warning('ChannelHasRoom', 'ChannelFull', full),
       ...warning('EventsKept', 'EventsLost', damage),
       ...warning('ChannelConfigured', 'ChannelChanged', otherChannel),
+      ...tokensWarning(tokens),
     },
     {
       ...(isOpen && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 48
@@ -197,6 +200,17 @@ export function status(
     conditions: conditions(kind.conditions ?? { living: [] }, marks),
     ...fields,
   }
+}
+
+/** That nobody has a token, so that nobody gets in. */
+export function tokensMark(tokens: BrokerWarnings['tokens']): Mark | undefined {
+  if (tokens?.isClosed !== true) return undefined
+  return { status: 'False', reason: 'TokensUnavailable', message: `Nobody can send to it: ${tokens.message}` }
+}
+
+/** That some of the tokens can't be had. */
+export function tokensWarning(tokens: BrokerWarnings['tokens']): Record<string, Mark> {
+  return warning('TokensComplete', 'TokenUnavailable', tokens?.isClosed === false ? tokens.message : undefined)
 }
 
 /** Reasons as Knative's reconcilers give them (KNATIVE.md A.2). */

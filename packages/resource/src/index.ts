@@ -20,6 +20,7 @@ export { SCHEMA_DATA, type EventTypeAttribute, type EventTypeSpec } from './kind
 export { compileSchema, type CompiledSchema, type SchemaFault } from './event-schema.ts'
 export { valueTemplate, type ValueTemplate } from './value-template.ts'
 export { findKind, kindByName, kinds } from './kinds/index.ts'
+export { ingressSettings, TOKEN_SECRET, type IngressSettings } from './kinds/ingress-annotations.ts'
 export { logChannel as logChannelKind } from './kinds/log-channel.ts'
 export {
   channel as channelKind,

@@ -17,8 +17,8 @@ async function findings(kind: string, annotation: string, spec: string): Promise
 }
 const TRIGGER = 'spec: {subscriber: {uri: "http://127.0.0.1:9000/"}}\n'
 
-test('a token for the ingress is refused: nothing would ask for it', async () => {
-  expect(await findings('Broker', 'sluice.dev/ingress-token-secret: tokens', '')).toEqual(['error'])
+test('limits that would not hold are refused', async () => {
+  expect(await findings('Broker', "natsjetstream.eventing.knative.dev/config: '{}'", '')).toEqual(['error'])
 })
 
 test('an annotation that changes nothing yet is told of', async () => {
@@ -27,6 +27,7 @@ test('an annotation that changes nothing yet is told of', async () => {
 
 test('what is the default anyway, or acted on, is not', async () => {
   expect(await findings('Broker', 'sluice.dev/when-full: deadLetter', '')).toEqual([])
+  expect(await findings('Broker', 'sluice.dev/ingress-token-secret: tokens', '')).toEqual([])
   expect(await findings('Trigger', 'sluice.dev/order: key', TRIGGER)).toEqual([])
   expect(await findings('Trigger', 'sluice.dev/rate: 10/s', TRIGGER)).toEqual([])
 })

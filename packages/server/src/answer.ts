@@ -41,12 +41,20 @@ export function answerError(response: ServerResponse, error: unknown, unread?: I
   const known = error instanceof SluiceError ? forSender(error) : internalError(error)
   const body = Buffer.from(JSON.stringify({ code: known.code, message: known.message, subject: known.subject }) + '\n')
   const headers = [...ALLOW, 'Content-Type', 'application/json', 'Content-Length', String(body.length)]
+  const challenge = CHALLENGES[known.code]
+  if (challenge !== undefined) headers.push('WWW-Authenticate', challenge)
   if (known.retryAfterMs !== undefined) headers.push('Retry-After', String(Math.ceil(known.retryAfterMs / 1000)))
   if (response.hasHeader('Connection')) headers.push('Connection', String(response.getHeader('Connection')))
   response.writeHead(known.status, headers)
   if (unread === undefined || unread.complete) return void response.end(body)
   response.write(body)
   finished(unread.resume(), () => response.end())
+}
+
+/** What a 401 asks for (RFC 6750, 3). */
+const CHALLENGES: Readonly<Record<string, string>> = {
+  SLUICE_TOKEN_MISSING: 'Bearer realm="sluice"',
+  SLUICE_TOKEN_INVALID: 'Bearer realm="sluice", error="invalid_token"',
 }
 
 /** Paths of the machine are not for everybody (threat 23). */

@@ -4,13 +4,14 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Broker } from '@sluice/broker'
+import { WEBHOOKS_WELCOME, type Entrance } from '@sluice/controller'
 import { SluiceError, decodeHttp, type DecodeLimits, type Event } from '@sluice/event'
 import { answer, answerError, answerStored } from './answer.ts'
 import { announcedBytes, checkHead, readBody, type Reading } from './body.ts'
 import type { ServerLimits } from './limits.ts'
 
-/** Finds what takes the events of a path, or throws a SluiceError: 404 for none, 503 while it can't be opened, starting or stopping. */
-export type FindBroker = (of: EventPath) => Broker
+/** Finds where the events of a path come in, or throws a SluiceError: 404 for none, 503 while starting or stopping. */
+export type FindEntrance = (of: EventPath) => Entrance
 
 /** Answers a request to a Broker's or a Channel's path; returns false, having done nothing, for any other. */
 export type Ingress = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => boolean
@@ -18,19 +19,22 @@ export type Ingress = (request: IncomingMessage, response: ServerResponse, expec
 /** Told of every event that a broker's path did not let in, with the status of the answer. */
 export type Refused = (broker: Broker, status: number) => void
 
-export function ingress(findBroker: FindBroker, limits: ServerLimits, reading: Reading, refused: Refused): Ingress {
+export function ingress(find: FindEntrance, limits: ServerLimits, reading: Reading, refused: Refused): Ingress {
   const decodeLimits: Partial<DecodeLimits> = { maxEventBytes: limits.eventBytesMax }
 
   return (request, response, expectsContinue) => {
     const path = eventPath(request.url as string, request.headers.host)
     if (path === undefined) return false
     if (request.method !== 'POST') {
-      answerOther(request, response)
+      answerOther(find, path, request, response)
       return true
     }
     let broker: Broker | undefined
     try {
-      broker = findBroker(path)
+      const entrance = find(path)
+      broker = entrance.broker
+      entrance.gate?.admit(request.headers, request.url as string)
+      if (broker === undefined) throw entrance.unavailable()
       checkHead(request, limits)
       const bytesMax = bodyBytesMax(request, limits)
       const announced = announcedBytes(request, bytesMax, SETTING)
@@ -120,9 +124,9 @@ function bodyBytesMax(request: IncomingMessage, limits: ServerLimits): number {
   return batch ? limits.batchBytesMax : limits.eventBytesMax
 }
 
-function answerOther(request: IncomingMessage, response: ServerResponse): void {
+function answerOther(find: FindEntrance, path: EventPath, request: IncomingMessage, response: ServerResponse): void {
   request.resume()
-  if (request.method === 'OPTIONS') return answer(response, 200, WEBHOOK_HANDSHAKE) // KNATIVE.md 3.1, spec 121
+  if (request.method === 'OPTIONS') return answer(response, 200, consentOf(find, path, request)) // KNATIVE.md 3.1, spec 121
   answerError(
     response,
     new SluiceError('SLUICE_METHOD_NOT_ALLOWED', `${request.method} is not for events: send them by POST.`, {
@@ -131,8 +135,23 @@ function answerOther(request: IncomingMessage, response: ServerResponse): void {
   )
 }
 
+/** Whether this origin may send, as a CloudEvents WebHook handshake asks; nobody may to what is not there. */
+function consentOf(find: FindEntrance, path: EventPath, { headers }: IncomingMessage): string[] {
+  let gate: Entrance['gate']
+  try {
+    gate = find(path).gate
+  } catch {
+    return []
+  }
+  if (gate === undefined) return WEBHOOKS_WELCOME
+  return gate.consent(only(headers['webhook-request-origin']), only(headers['webhook-request-rate']))
+}
+
+function only(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'object' ? value.join(', ') : value
+}
+
 const SETTING = '--max-event-bytes'
-const WEBHOOK_HANDSHAKE = ['WebHook-Allowed-Origin', '*', 'WebHook-Allowed-Rate', '*']
 
 function noRoom({ kind, namespace, name }: EventPath, retryAfterMs: number): SluiceError {
   const whose = kind === 'Broker' ? `The channel of Broker ${namespace}/${name}` : `Channel ${namespace}/${name}`

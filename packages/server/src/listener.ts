@@ -1,12 +1,16 @@
 // One HTTP listener: Fastify on a node:http server of ours, whose limits hold for Fastify and for what runs ahead of it.
 
+import { constants } from 'node:crypto'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import type { Address } from './address.ts'
 import { answerError } from './answer.ts'
+import type { Certificate, LiveCertificate } from './certificate.ts'
 import { refuseAmbiguous } from './framing.ts'
 import type { ServerLimits } from './limits.ts'
 
@@ -15,7 +19,7 @@ export type Ahead = (request: IncomingMessage, response: ServerResponse, expects
 
 export interface Listener {
   readonly routes: FastifyInstance
-  /** Binds, and returns the real address: `http://127.0.0.1:8080`. Throws `SLUICE_LISTEN` with words for people. */
+  /** Binds, and returns the real address, such as `http://127.0.0.1:8080`. Throws `SLUICE_LISTEN` with words for people. */
   listen(address: Address): Promise<string>
   /** Takes no new connections, lets answers under way finish, and closes; after `deadlineMs` whatever is still open. */
   close(options: { deadlineMs: number }): Promise<void>
@@ -24,8 +28,22 @@ export interface Listener {
 /** In a path: names of resources have 253, those of dead letters that of their broker and more. */
 const NAME_CHARACTERS_MAX = 500
 
-/** Makes a listener that is not open yet; `instead` tells who came to a path that nobody has where to go. */
-export function openListener(clock: Clock, limits: ServerLimits, instead: string, ahead?: Ahead): Listener {
+/** What a listener is made of. */
+export interface ListenerOptions {
+  readonly clock: Clock
+  readonly limits: ServerLimits
+  /** Tells who came to a path that nobody has where to go. */
+  readonly instead: string
+  readonly ahead?: Ahead
+  /** It speaks TLS by this one; absent: it speaks plain HTTP. */
+  readonly certificate?: LiveCertificate
+  /** A TLS handshake has failed, for this reason. */
+  readonly handshakeFailed?: (why: string) => void
+}
+
+/** Makes a listener that is not open yet. */
+export function openListener(options: ListenerOptions): Listener {
+  const { clock, instead } = options
   let server: Server | undefined
   const routes = fastify({
     logger: false,
@@ -36,7 +54,7 @@ export function openListener(clock: Clock, limits: ServerLimits, instead: string
       reply.hijack()
       answerError(reply.raw, notFound(request.method, request.url, instead))
     },
-    serverFactory: (handler) => (server = createLimited(limits, handler, ahead)),
+    serverFactory: (handler) => (server = createLimited(options, handler)),
   })
   // No route here takes a body yet: what comes with a request to nowhere is nobody's to parse.
   routes.removeAllContentTypeParsers()
@@ -55,7 +73,8 @@ export function openListener(clock: Clock, limits: ServerLimits, instead: string
         throw listenFailed(host, port, cause)
       }
       const bound = (server as Server).address() as AddressInfo
-      return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
+      const scheme = options.certificate === undefined ? 'http' : 'https'
+      return `${scheme}://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
     },
     async close({ deadlineMs }) {
       const timer = clock.setTimer(deadlineMs, () => server?.closeAllConnections())
@@ -65,35 +84,55 @@ export function openListener(clock: Clock, limits: ServerLimits, instead: string
   }
 }
 
-function createLimited(limits: ServerLimits, handler: RequestListener, ahead: Ahead | undefined): Server {
+function createLimited(options: ListenerOptions, handler: RequestListener): Server {
+  const { limits, ahead } = options
   const route = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     if (refuseAmbiguous(request, response)) return
     if (ahead !== undefined && ahead(request, response, expectsContinue)) return
     if (expectsContinue) response.writeContinue()
     handler(request, response)
   }
-  const server = createServer(
-    {
-      maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
-      keepAliveTimeout: limits.keepAliveTimeoutMs,
-      connectionsCheckingInterval: 1000,
-      insecureHTTPParser: false,
-      requireHostHeader: true,
-    },
-    (request, response) => route(request, response, false),
-  )
+  const http = {
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: 1000,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  }
+  const handle: RequestListener = (request, response) => route(request, response, false)
+  const server = options.certificate === undefined ? createServer(http, handle) : createTls(http, handle, options)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => route(request, response, true))
   server.maxConnections = limits.connectionsMax
   server.maxHeadersCount = 0 // Node would drop further ones in silence; the ingress counts and refuses
   return server
 }
 
+/** What a new connection is secured by. Nobody may have a connection secured anew at our cost (threat 11). */
+function secured({ cert, key }: Certificate): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION }
+}
+
+function createTls(http: object, handle: RequestListener, { certificate, ...options }: ListenerOptions): Server {
+  const { limits, handshakeFailed } = options
+  const { now, onChange } = certificate!
+  const tls = { ...secured(now), handshakeTimeout: limits.headersTimeoutMs, ALPNProtocols: ['http/1.1'] }
+  const server = createTlsServer({ ...http, ...tls }, handle)
+  onChange.call(certificate, (next) => server.setSecureContext(secured(next)))
+  server.on('tlsClientError', (error: NodeJS.ErrnoException) => handshakeFailed?.(error.code ?? error.message))
+  return server
+}
+
 function notFound(method: string, url: string, instead: string): SluiceError {
-  return new SluiceError('SLUICE_PATH_UNKNOWN', `Nothing answers ${method} ${url.slice(0, 200)} here. ${instead}`, {
+  return new SluiceError('SLUICE_PATH_UNKNOWN', `Nothing answers ${method} ${pathOf(url)} here. ${instead}`, {
     status: 404,
   })
+}
+
+/** Without the query, which may hold a token (CloudEvents WebHook 3.2). */
+function pathOf(url: string): string {
+  return url.replace(/\?.*/s, '').slice(0, 200)
 }
 
 function listenFailed(host: string, port: number, cause: unknown): SluiceError {

@@ -4,6 +4,7 @@
 import type { Observer, TriggerName } from '@sluice/broker'
 import type { Clock } from '@sluice/clock'
 import type { Event } from '@sluice/event'
+import { Sparsely } from './sparsely.ts'
 
 /** What it needs of a logger; pino is one. */
 export interface EventLog {
@@ -12,26 +13,17 @@ export interface EventLog {
   error(fields: object, message: string): void
 }
 
-/** Dead letters of one trigger are logged at most once in so long; the line says how many it stands for. */
-const DEAD_LETTER_LOG_MS = 5000
-
 /** `observer`, and a log line where a person should know. */
 export function withLog(observer: Observer, log: EventLog, clock: Clock): Observer {
-  const silent = new WeakMap<TriggerName, { untilMs: number; events: number }>()
+  const deadLettered = new Sparsely<TriggerName>(clock)
   const down = new WeakSet<TriggerName>()
 
   return {
     ...observer,
     deadLettered(trigger, event, into, reason) {
       observer.deadLettered(trigger, event, into, reason)
-      const nowMs = clock.monotonic()
-      const since = silent.get(trigger)
-      if (since !== undefined && nowMs < since.untilMs) {
-        since.events++
-        return
-      }
-      const events = 1 + (since?.events ?? 0)
-      silent.set(trigger, { untilMs: nowMs + DEAD_LETTER_LOG_MS, events: 0 })
+      const events = deadLettered.count(trigger)
+      if (events === 0) return
       log.warn(
         { ...named(trigger), ...identified(event), reason, events },
         into === 'sink' ? 'dead-lettered to its sink' : 'kept in the dead-letter box',

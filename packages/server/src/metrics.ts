@@ -16,6 +16,10 @@ export interface Metrics {
   readonly observer: Observer
   /** A log has made one write and its sync, in so many ms. */
   synced(ms: number): void
+  /** The certificate of a listener ends then. */
+  certificate(listener: string, notAfterMs: number): void
+  /** A request to the API was refused for want of a token. */
+  unauthorized(): void
   /** Files that have changed were applied; or they are broken, and were not. */
   reloaded(isApplied: boolean, nowMs: number): void
   /**
@@ -58,6 +62,8 @@ const CHANNEL_BYTES = gauge('sluice_channel_bytes', 'Bytes that the channel hold
 const CHANNEL_READY = gauge('sluice_channel_ready', '1 while the channel works; 0 also where it could not be opened.')
 const RELOADED = gauge('sluice_config_last_reload_successful', '0 while the files are broken and were not applied.')
 const RELOADED_AT = gauge('sluice_config_last_reload_success_timestamp_seconds', 'When the files were applied last.')
+const UNAUTHORIZED = counter('sluice_api_unauthorized_total', 'Requests to the API without one of its tokens.')
+const CERTIFICATE = gauge('sluice_tls_certificate_not_after_seconds', 'When the certificate of a listener ends.')
 const SYNC: Family = {
   name: 'sluice_log_sync_seconds',
   type: 'histogram',
@@ -68,7 +74,7 @@ const SYNC: Family = {
 const FAMILIES: readonly Family[] = [
   ...[ACCEPTED, REFUSED, DELIVERIES, DISPATCH, LOST, DISCARDED],
   ...[LAG, OLDEST, IN_FLIGHT, PARKED, WINDOW, STATE, FILTER_ERRORS],
-  ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY, SYNC, RELOADED, RELOADED_AT],
+  ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY, SYNC, RELOADED, RELOADED_AT, UNAUTHORIZED, CERTIFICATE],
 ]
 const STATES = { Healthy: 0, Throttled: 1, Down: 2 } as const
 
@@ -103,6 +109,8 @@ export function metrics(): Metrics {
   const lost = new Map<string, number>()
   const discarded = new Map<string, number>()
   const syncs = new Histogram(SYNC_BUCKETS)
+  let unauthorized = 0
+  const certificates = new Map<string, number>()
   let reloaded = { isApplied: true, atMs: 0 }
   let rendering: Promise<string> | undefined
 
@@ -127,6 +135,8 @@ export function metrics(): Metrics {
       discarded: (_trigger, events, cause) => add(discarded, cause, events),
     },
     synced: (ms) => syncs.observe(ms / 1000),
+    certificate: (listener, notAfterMs) => void certificates.set(listener, notAfterMs / 1000),
+    unauthorized: () => void unauthorized++,
     reloaded: (isApplied, nowMs) => void (reloaded = { isApplied, atMs: isApplied ? nowMs : reloaded.atMs }),
     render(controller, clock) {
       return (rendering ??= render(controller, clock).finally(() => (rendering = undefined)))
@@ -154,6 +164,8 @@ export function metrics(): Metrics {
     for (const [cause, events] of lost) to.sample(LOST, labelText({ cause }), events)
     for (const [cause, events] of discarded) to.sample(DISCARDED, labelText({ cause }), events)
     syncs.write(to, SYNC)
+    to.sample(UNAUTHORIZED, '', unauthorized)
+    for (const [listener, seconds] of certificates) to.sample(CERTIFICATE, labelText({ listener }), seconds)
     if (reloaded.atMs > 0) {
       to.sample(RELOADED, '', reloaded.isApplied ? 1 : 0)
       to.sample(RELOADED_AT, '', reloaded.atMs / 1000)

@@ -1,18 +1,25 @@
 // The two listeners: events on one, operations on the other.
 
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { resourceApi } from '@sluice/api'
+import type { BrokerName } from '@sluice/broker'
 import type { Clock } from '@sluice/clock'
 import { unknownSource, type Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
 import { isLoopback, type Address } from './address.ts'
+import { requireTokens, type ApiTokens } from './api-tokens.ts'
+import type { LiveCertificate } from './certificate.ts'
 import { refuseForeignOrigins } from './foreign-origins.ts'
 import { ingress, type EventPath } from './ingress.ts'
 import { serverLimits, type ServerLimits } from './limits.ts'
-import { openListener, type Listener } from './listener.ts'
+import { openListener, type ListenerOptions } from './listener.ts'
 import { answerToLocalNamesOnly } from './local-names.ts'
+import type { EventLog } from './log-observer.ts'
 import type { Metrics } from './metrics.ts'
 import { mountResources } from './resources.ts'
 import { mountSluiceApi } from './sluice-api.ts'
+import { Sparsely } from './sparsely.ts'
+import { hubFields } from './storage-log.ts'
 import type { Trace } from './trace.ts'
 import { webhooks } from './webhooks.ts'
 
@@ -25,7 +32,16 @@ export interface ServerOptions {
   clock: Clock
   version: string
   limits?: Partial<ServerLimits>
+  /** Who may use the API. Absent: whoever reaches it. */
+  apiTokens?: ApiTokens
+  /** Listeners that speak TLS, each by its own. Whoever opened one closes it. */
+  certificates?: { readonly [Name in ListenerName]?: LiveCertificate }
+  /** Is told what operators want to read of the listeners. */
+  log?: EventLog
 }
+
+/** What a listener is called by operators. */
+export type ListenerName = 'ingress' | 'api'
 
 /** `starting`: no configuration yet. `draining`: shutting down, no new events. */
 export type ServerState = 'starting' | 'ready' | 'draining'
@@ -44,7 +60,7 @@ export interface SluiceServer {
 
 /** Makes the listeners; they are open from {@link SluiceServer.listen} on. */
 export function openServer(options: ServerOptions): SluiceServer {
-  const { controller, metrics, clock, version } = options
+  const { controller, metrics, clock, version, apiTokens, log } = options
   const limits = serverLimits(options.limits)
   let state: ServerState = 'starting'
   let broken: string | undefined
@@ -53,17 +69,21 @@ export function openServer(options: ServerOptions): SluiceServer {
     if (state !== 'ready') throw notReady(state)
   }
 
+  const strangers = new Sparsely<BrokerName | ApiTokens>(clock)
   const takeEvents = ingress(
     (of) => {
       requireReady()
-      const { kind, namespace, name } = of
-      const broker = kind === 'Broker' ? controller.broker(namespace, name) : controller.channel(namespace, name)
-      if (broker === undefined) throw controller.unavailable(namespace, name, kind) ?? unknown(of)
-      return broker
+      const entrance = controller.entrance(of.kind, of.namespace, of.name)
+      if (entrance === undefined) throw unknown(of)
+      return entrance
     },
     limits,
     reading,
-    (broker, status) => metrics.observer.refused(broker, status, 1),
+    (broker, status) => {
+      metrics.observer.refused(broker, status, 1)
+      const requests = status === 401 ? strangers.count(broker) : 0
+      if (requests > 0) log?.warn({ ...hubFields(broker), requests }, 'requests without a valid token were refused')
+    },
   )
   const takeWebhooks = webhooks(
     (namespace, name) => {
@@ -75,28 +95,39 @@ export function openServer(options: ServerOptions): SluiceServer {
     limits,
     reading,
   )
-  const events = openListener(
-    clock,
-    limits,
-    'Events go by POST to /{namespace}/{broker}, such as /default/default, or /channels/{namespace}/{channel}; webhooks to /webhooks/{namespace}/{source}.',
-    (request, response, expectsContinue) =>
+  const common = (name: ListenerName): Omit<ListenerOptions, 'instead'> => {
+    const certificate = options.certificates?.[name]
+    if (certificate === undefined) return { clock, limits }
+    metrics.certificate(name, certificate.now.notAfterMs)
+    certificate.onChange((next) => metrics.certificate(name, next.notAfterMs))
+    return { clock, limits, certificate, handshakeFailed: handshakeLog(name, clock, log) }
+  }
+  const events = openListener({
+    ...common('ingress'),
+    instead:
+      'Events go by POST to /{namespace}/{broker}, such as /default/default, or /channels/{namespace}/{channel}; webhooks to /webhooks/{namespace}/{source}.',
+    ahead: (request, response, expectsContinue) =>
       takeEvents(request, response, expectsContinue) || takeWebhooks(request, response, expectsContinue),
-  )
-  const api = openListener(
-    clock,
-    limits,
-    'This is the API: /metrics, /healthz, /livez, /readyz, /version, /apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}, /sluice/v1. ' +
+  })
+  const api = openListener({
+    ...common('api'),
+    instead:
+      'This is the API: /metrics, /healthz, /livez, /readyz, /version, /apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}, /sluice/v1. ' +
       'Events go to the other listener (--listen).',
-  )
+  })
   let apiIsLocal = true
   answerToLocalNamesOnly(api.routes, () => apiIsLocal)
   refuseForeignOrigins(api.routes)
-  for (const listener of [events, api])
-    mountHealth(
-      listener,
-      () => state,
-      () => broken,
-    )
+  if (apiTokens !== undefined) {
+    requireTokens(api.routes, apiTokens, () => {
+      metrics.unauthorized()
+      const requests = strangers.count(apiTokens)
+      if (requests > 0) log?.warn({ requests }, 'requests to the API without a valid token were refused')
+    })
+  }
+  const mayKnow = ({ headers }: FastifyRequest): boolean => apiTokens?.accepts(headers.authorization) ?? true
+  mountHealth(events.routes, () => state, () => undefined) // prettier-ignore
+  mountHealth(api.routes, () => state, (request) => (mayKnow(request) ? broken : undefined)) // prettier-ignore
   mountResources(api.routes, resourceApi({ resources: controller, clock, version }))
   const endStreams = mountSluiceApi(api.routes, {
     controller,
@@ -128,15 +159,30 @@ export function openServer(options: ServerOptions): SluiceServer {
   }
 }
 
+/** Why handshakes fail, for who can't connect; anybody can have them fail, so there are few lines. */
+function handshakeLog(listener: ListenerName, clock: Clock, log: EventLog | undefined): (why: string) => void {
+  const subject = {}
+  const failing = new Sparsely(clock)
+  return (why) => {
+    const handshakes = failing.count(subject)
+    if (handshakes > 0) log?.warn({ listener, why, handshakes }, 'TLS handshakes failed')
+  }
+}
+
 /**
  * `/healthz`, `/livez`: the process answers. `/readyz`: it takes events. It does so by what it applied last where the files
- * are broken now, and stays ready: else one mistake would take every process that has these files out of service.
+ * are broken now, and stays ready: else one mistake would take every process that has these files out of service. What is
+ * broken, with its place, it says to those alone who may know (threat 23).
  */
-function mountHealth({ routes }: Listener, state: () => ServerState, broken: () => string | undefined): void {
+function mountHealth(
+  routes: FastifyInstance,
+  state: () => ServerState,
+  broken: (request: FastifyRequest) => string | undefined,
+): void {
   for (const path of ['/healthz', '/livez']) routes.get(path, () => 'ok\n')
-  routes.get('/readyz', (_request, reply) => {
+  routes.get('/readyz', (request, reply) => {
     if (state() !== 'ready') void reply.code(503)
-    const why = broken()
+    const why = broken(request)
     return why === undefined ? `${state()}\n` : `${state()}\nfiles broken, what was applied before runs on: ${why}\n`
   })
 }

@@ -47,6 +47,7 @@ export function storageLog(log: EventLog): Omit<Required<StorageObserver>, 'sync
 
 const LOST = "stored events can't be read any more; what follows them is delivered"
 
-function hubFields({ kind, namespace, name }: BrokerName): object {
+/** The name of a Broker or channel, as it is logged. */
+export function hubFields({ kind, namespace, name }: BrokerName): object {
   return { [kind === 'Broker' ? 'broker' : 'channel']: `${namespace}/${name}` }
 }

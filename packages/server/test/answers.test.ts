@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { NO_OBSERVER } from '@sluice/broker'
+import { NO_OBSERVER, type Broker } from '@sluice/broker'
 import { manualClock } from '@sluice/clock'
 import { DRIVERS, openController, type Controller } from '@sluice/controller'
 import { deliverer } from '@sluice/delivery'
@@ -120,7 +120,7 @@ test('Expect: 100-continue is honoured on both listeners', async () => {
 test('a bug of ours is 500, with a code and nothing of its inside (threat 23)', async () => {
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
   const listening = await serverOn({
-    broker: () => {
+    entrance: () => {
       throw new TypeError('secret /path/of/ours')
     },
   })
@@ -141,7 +141,8 @@ test('a disk that fails is 503, and its words stay inside (threat 23)', async ()
     retryAfterMs: 1500,
   })
   const broker = { room: () => 0, accept: () => Promise.reject(disk), namespace: 'default', name: 'default' }
-  const listening = await serverOn({ broker: () => broker as unknown as ReturnType<Controller['broker']> })
+  const entrance = { broker: broker as unknown as Broker, gate: undefined, unavailable: () => undefined }
+  const listening = await serverOn({ entrance: () => entrance })
   listening.setState('ready')
   const answer = await exchange(`${listening.ingress}/default/default`, binary())
   expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '2' } })
@@ -160,7 +161,7 @@ describe('health', () => {
   test.each(states)(
     '%s: /readyz answers %i, /healthz and /livez 200; events are answered alike',
     async (state, ready, code) => {
-      const listening = await serverOn({ broker: () => undefined, unavailable: () => undefined })
+      const listening = await serverOn({ entrance: () => undefined })
       listening.setState(state)
       for (const base of [listening.ingress, listening.api]) {
         expect((await exchange(`${base}/healthz`, { method: 'GET' })).status).toBe(200)
@@ -283,7 +284,7 @@ test('an address that can’t be listened on is told in words', async () => {
 
 /** A server whose controller does only this. */
 async function serverOn(
-  controller: Pick<Controller, 'broker'> & Partial<Controller>,
+  controller: Pick<Controller, 'entrance'> & Partial<Controller>,
 ): Promise<ReturnType<typeof openServer> & { ingress: string; api: string }> {
   const clock = manualClock()
   const whole = Object.assign(controller, { store: controller.store ?? resourceStore({ clock }) })

@@ -4,7 +4,7 @@ import { serverLimits } from '../src/limits.ts'
 import { openListener } from '../src/listener.ts'
 
 test('whatever is sent to a path that nobody has is answered 404 in our words, its body unread', async () => {
-  const listener = openListener(systemClock, serverLimits(), 'Go elsewhere.')
+  const listener = openListener({ clock: systemClock, limits: serverLimits(), instead: 'Go elsewhere.' })
   const url = await listener.listen({ host: '127.0.0.1', port: 0 })
   try {
     const json = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{bad' }

@@ -10,6 +10,8 @@ export type {
   SourceResponse,
   SourceStatus,
 } from './source.ts'
+export { bearerToken, isOneOf } from './bearer.ts'
+export { Handshake, type HandshakeRules } from './handshake.ts'
 export { memoryCheckpoint } from './checkpoint.ts'
 export { SourceRequest } from './request.ts'
 export { parseTemplate, type Lookup, type Template } from './template.ts'

@@ -5,6 +5,7 @@
 
 import { decodeHttp, SluiceError, type Event } from '@sluice/event'
 import {
+  Handshake,
   parseTemplate,
   type Source,
   type SourceContext,
@@ -13,7 +14,6 @@ import {
   type SourceResponse,
 } from '@sluice/source'
 import { notSetUp } from './errors.ts'
-import { Handshake } from './handshake.ts'
 import { choiceOf, mappingOf, type Choice, type Mapping } from './mapping.ts'
 import type { Greeting, Preset } from './preset.ts'
 import { PRESETS } from './presets.ts'
@@ -113,15 +113,23 @@ class Webhook implements Source {
 
   async #answer(request: SourceRequest): Promise<SourceResponse> {
     if (this.#isStopped) throw stopped()
-    if (request.method === 'OPTIONS') return this.#handshake.answer(request)
+    if (request.method === 'OPTIONS') return this.#consent(request)
     if (request.method !== 'POST') throw notAllowed(request.method)
-    this.#handshake.admit(request)
+    this.#handshake.admit(request.header(ORIGIN))
     const scope = new Scope(request, this.#preset.formField)
     const checked = this.#check(scope, this.#secrets(), this.#context.clock.now())
     if (checked !== undefined) await checked
     const greeted = this.#greet(scope)
     if (greeted !== undefined) return greeted
     return this.#mapping === undefined ? this.#storeEvents(request) : this.#storeEvent(scope, this.#mapping)
+  }
+
+  /** Where no origin is allowed, it is as if OPTIONS were not there. */
+  #consent(request: SourceRequest): SourceResponse {
+    const origin = request.header(ORIGIN)
+    if (this.#spec.allowedOrigins === undefined || origin === undefined) return { status: 405, headers: ALLOW }
+    const consent = this.#handshake.consent(origin, request.header('webhook-request-rate'))
+    return { status: 200, headers: [...ALLOW, ...consent] }
   }
 
   #greet(scope: Scope): Promise<SourceResponse> | undefined {
@@ -206,6 +214,9 @@ class Webhook implements Source {
     await Promise.allSettled(this.#underWay)
   }
 }
+
+const ORIGIN = 'webhook-request-origin'
+const ALLOW = ['Allow', 'POST']
 
 /** Of a spec without preset: what is common to all. */
 const NO_PRESET: Preset = {

@@ -11,6 +11,7 @@ import {
 } from '../ducks.ts'
 import type { DeliverySpec, KReference } from '../ducks.ts'
 import type { Draft, Kind, Reference, Report } from '../kind.ts'
+import { INGRESS_ANNOTATIONS, tokenSecretReference } from './ingress-annotations.ts'
 import { NATS_BROKER_CLASS } from '../nats-channel.ts'
 import type { Path } from '../problem.ts'
 import { apiVersionOf, groupOf, isRecord, type Identity, type Resource } from '../resource.ts'
@@ -86,11 +87,7 @@ export const broker: Kind = {
       description: `The implementation of this Broker. Default ${BROKER_CLASS_DEFAULT}. Cannot be changed.`,
       refuse: (value) => (value === '' ? 'the name of a class' : undefined),
     },
-    'sluice.dev/ingress-token-secret': {
-      description: 'The Secret whose values may be used as bearer tokens at the ingress of this Broker.',
-      refuse: (value) => (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value) ? undefined : 'the name of a Secret'),
-      notYet: () => 'error', // an ingress that somebody believes to be guarded would stand open
-    },
+    ...INGRESS_ANNOTATIONS,
     'natsjetstream.eventing.knative.dev/config': {
       description: 'The stream, consumers and ingress of a NatsJetStreamBroker, as JSON.',
       refuse: () => undefined,
@@ -120,7 +117,7 @@ export const broker: Kind = {
       'DeadLetterSinkResolved',
       'EventPoliciesReady',
     ],
-    shown: ['ChannelConfigured', 'ChannelHasRoom', 'EventsKept'],
+    shown: ['ChannelConfigured', 'ChannelHasRoom', 'EventsKept', 'TokensComplete'],
   },
   columns: [
     column('URL', ['status', 'address', 'url'], 'Where events are sent.'),
@@ -142,6 +139,7 @@ function referencesOf(resource: Resource): Reference[] {
   const config = configOf(resource)
   return [
     ...(config === undefined ? [] : [configReference(config, missing)]),
+    ...tokenSecretReference(resource),
     ...referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], namespace, missing),
   ]
 }

@@ -5,6 +5,7 @@ import { checkTemplateObject } from '../channel-template.ts'
 import { AGE, column, READINESS } from '../columns.ts'
 import { checkDelivery, defaultDelivery, DELIVERY_SCHEMA, referenceOf, type DeliverySpec } from '../ducks.ts'
 import type { Draft, JsonSchema, Kind, Reference, Report } from '../kind.ts'
+import { INGRESS_ANNOTATIONS, tokenSecretReference } from './ingress-annotations.ts'
 import { groupOf, isRecord, type Resource } from '../resource.ts'
 
 /** The spec of a channel that is stored, as far as all kinds of them have it. */
@@ -38,6 +39,7 @@ const SUBSCRIBABLE = 'messaging.knative.dev/subscribable'
 
 /** Annotations that Knative's channels have. */
 const ANNOTATIONS: NonNullable<Kind['annotations']> = {
+  ...INGRESS_ANNOTATIONS,
   [SUBSCRIBABLE]: { description: 'Knative: the version of its Subscriptions.', refuse: () => undefined },
   'messaging.knative.dev/async-handler': {
     description:
@@ -68,7 +70,12 @@ export const CHANNEL_RULES: Required<Pick<Kind, 'annotations' | 'columns' | 'def
 }
 
 /** Beside the living conditions of each. */
-export const CHANNEL_CONDITIONS_SHOWN: readonly string[] = ['ChannelConfigured', 'ChannelHasRoom', 'EventsKept']
+export const CHANNEL_CONDITIONS_SHOWN: readonly string[] = [
+  'ChannelConfigured',
+  'ChannelHasRoom',
+  'EventsKept',
+  'TokensComplete',
+]
 
 /** The kind Channel: of what it is made says its template, or whoever runs it. */
 export const channel: Kind = {
@@ -179,5 +186,9 @@ function referencesOf(resource: Resource): Reference[] {
   if (!isChannel(resource)) return []
   const { metadata, spec } = resource
   const missing = `The ${resource.kind} will not be Ready until it exists.`
-  return referenceOf(spec.delivery?.deadLetterSink, ['spec', 'delivery', 'deadLetterSink'], metadata.namespace, missing)
+  const sink = spec.delivery?.deadLetterSink
+  return [
+    ...tokenSecretReference(resource),
+    ...referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], metadata.namespace, missing),
+  ]
 }

@@ -1,12 +1,21 @@
 // CloudEvents WebHook, as the receiver (WEBHOOKS 3): who may send is asked by OPTIONS, and how much is held to.
+//
+// From: sources/webhook for a source of its own, controller/src/gate.ts for a Broker or channel.
 
 import type { Clock } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
-import type { SourceRequest, SourceResponse } from '@sluice/source'
-import type { WebhookSpec } from './spec.ts'
+
+/** Whom it lets in. */
+export interface HandshakeRules {
+  /** Who may send, as `WebHook-Request-Origin` names them; `*` = anybody. Absent: nobody is told that they may. */
+  readonly allowedOrigins?: readonly string[]
+  /** Requests a minute of one origin, and of all that name none. Absent: as many as come. */
+  readonly allowedRate?: number
+}
 
 const MINUTE_MS = 60_000
 
+/** The handshake of one address. */
 export class Handshake {
   readonly #origins: readonly string[] | undefined
   readonly #rate: number | undefined
@@ -14,34 +23,29 @@ export class Handshake {
   /** By entry of the allow-list: what may still come, and when that was so. */
   readonly #left = new Map<string, { requests: number; atMs: number }>()
 
-  constructor({ allowedOrigins, allowedRate }: WebhookSpec, clock: Clock) {
+  constructor({ allowedOrigins, allowedRate }: HandshakeRules, clock: Clock) {
     this.#origins = allowedOrigins?.map((origin) => origin.toLowerCase())
     this.#rate = allowedRate
     this.#clock = clock
   }
 
-  /** Consent is the header alone, whatever the status. */
-  answer(request: SourceRequest): SourceResponse {
-    const origin = request.header('webhook-request-origin')
-    if (this.#origins === undefined || origin === undefined) return { status: 405, headers: ['Allow', 'POST'] }
-    const entry = this.#entryOf(origin)
-    if (entry === undefined) return { status: 200, headers: ['Allow', 'POST'] }
-    const asked = request.header('webhook-request-rate')
+  /**
+   * The headers that say yes to this origin, and to how many requests a minute; empty: no. Consent is these headers
+   * alone, whatever the status.
+   */
+  consent(origin: string | undefined, rateAsked: string | undefined): string[] {
+    const entry = origin === undefined ? undefined : this.#entryOf(origin)
+    if (origin === undefined || entry === undefined) return []
     const rate = this.#rate === undefined ? '*' : String(this.#rate)
-    const isLess = asked !== undefined && /^[1-9]\d{0,8}$/.test(asked) && Number(asked) < (this.#rate ?? 0)
-    return {
-      status: 200,
-      headers: [
-        ...['Allow', 'POST'],
-        ...['WebHook-Allowed-Origin', entry === '*' ? '*' : origin],
-        ...['WebHook-Allowed-Rate', isLess ? asked : rate],
-      ],
-    }
+    const isLess = rateAsked !== undefined && /^[1-9]\d{0,8}$/.test(rateAsked) && Number(rateAsked) < (this.#rate ?? 0)
+    return [
+      ...['WebHook-Allowed-Origin', entry === '*' ? '*' : origin],
+      ...['WebHook-Allowed-Rate', isLess ? rateAsked : rate],
+    ]
   }
 
-  /** Throws a SluiceError: 403 for an origin that has no consent, 429 beyond the rate. */
-  admit(request: SourceRequest): void {
-    const origin = request.header('webhook-request-origin')
+  /** Of a request for delivery. Throws a SluiceError: 403 for an origin that has no consent, 429 beyond the rate. */
+  admit(origin: string | undefined): void {
     let entry = ''
     if (this.#origins !== undefined && origin !== undefined) {
       const found = this.#entryOf(origin)
