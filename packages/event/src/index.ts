@@ -5,6 +5,7 @@ export { validateEvent } from './attributes.ts'
 export { parseJsonData, type JsonDataLimits } from './data.ts'
 
 export { decodeHttp, FORWARDED_BYTES_MAX, hasEventMarks } from './http.ts'
+export { decodeKafka, encodeKafka, type KafkaHeaders, type KafkaRecord } from './kafka.ts'
 export { decodeNats, encodeNats } from './nats.ts'
 export { jsonTextFault, type JsonFault } from './json-scan.ts'
 export { DEFAULT_LIMITS, type DecodeLimits } from './limits.ts'
