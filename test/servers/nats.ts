@@ -1,13 +1,13 @@
 // A real NATS server with JetStream, on loopback and a free port, to be killed, paused and started again at will.
 
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { cached, onPath, required } from './find.ts'
+import { freePort, ServerProcess } from './process.ts'
 
 /** The program, where there is one. */
 export const natsProgram: string | undefined = onPath('nats-server') ?? cached('nats-server')
@@ -47,7 +47,7 @@ export interface NatsServer {
 export async function startNats(config = ''): Promise<NatsServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-nats-'))
   const port = await freePort()
-  let child: ChildProcess | undefined
+  const server = new ServerProcess()
   let lines = config
 
   async function start(changed = lines): Promise<void> {
@@ -57,35 +57,19 @@ export async function startNats(config = ''): Promise<NatsServer> {
       file,
       `listen: 127.0.0.1:${port}\njetstream { store_dir: ${JSON.stringify(join(folder, 'data'))} }\n${lines}\n`,
     )
-    child = spawn(natsProgram!, ['-c', file], { stdio: 'ignore' })
-    ending.add(child)
-    const failed = once(child, 'exit').then(([code]) => {
-      throw new Error(`nats-server ended with ${code} before it listened`)
-    })
-    failed.catch(() => {})
-    await Promise.race([listening(port), failed])
-  }
-
-  async function kill(): Promise<void> {
-    const ended = child
-    child = undefined
-    if (ended === undefined || ended.exitCode !== null || ended.signalCode !== null) return
-    const exit = once(ended, 'exit')
-    ended.kill('SIGKILL')
-    await exit
-    ending.delete(ended)
+    await server.start(natsProgram!, ['-c', file], () => listening(port))
   }
 
   await start()
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
-    kill,
+    kill: () => server.kill(),
     start,
-    pause: () => void child?.kill('SIGSTOP'),
-    resume: () => void child?.kill('SIGCONT'),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
     stop: async () => {
-      await kill()
+      await server.kill()
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -94,20 +78,6 @@ export async function startNats(config = ''): Promise<NatsServer> {
 /** One for tests that share: the one that runs already, or a new one. */
 export async function sharedNats(): Promise<{ url: string; stop(): Promise<void> }> {
   return running === undefined ? startNats() : { url: running, stop: async () => {} }
-}
-
-const ending = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of ending) child.kill('SIGKILL')
-})
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Resolves once somebody listens there and greets. */
