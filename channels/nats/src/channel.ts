@@ -7,6 +7,7 @@ import {
   alreadySubscribed,
   channelUnavailable,
   INGRESS_SHARE,
+  Kept,
   ParkingLot,
   unsupported,
   within,
@@ -26,7 +27,6 @@ import type { Clock, Timer } from '@sluice/clock'
 import { decodeNats, SluiceError, type Event } from '@sluice/event'
 import { ApiError, type Connection, type Message } from './connection.ts'
 import { deleteConsumer, findConsumer, SUBSCRIPTION, type ConsumerInfo } from './consumer.ts'
-import { Kept } from './kept.ts'
 import { consumerName, type StreamNames } from './names.ts'
 import { Publisher } from './publishing.ts'
 import { readStream, storedAt } from './reading.ts'

@@ -122,9 +122,8 @@ export class Triggers {
       config.route,
     )
     const { id, filter, start, order, window, paused } = config
-    const subscription = await channel.subscribe({ id, filter, start, order, window, paused }, (delivery) =>
-      dispatch.deliver(delivery),
-    )
+    const spec = { id, name: config.name, filter, start, order, window, paused }
+    const subscription = await channel.subscribe(spec, (delivery) => dispatch.deliver(delivery))
     subscription.onLoss((loss) => observer.lost(name, loss))
     running = { name, config, dispatch, subscription, redrive: undefined, relieving: undefined, isLeaving: false }
     this.#running.set(id, running)

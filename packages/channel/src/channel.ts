@@ -101,6 +101,8 @@ export type Position = string
 export interface SubscriptionSpec {
   /** Names the subscription and its progress, for good. Sluice uses the trigger's uid. */
   id: string
+  /** What people call it, where a server's names hold that: the trigger's name in its namespace. Default the id. */
+  name?: string
   /** Which events it wants. When it is judged: `capabilities.filterJudged`. */
   filter: Filter
   /** Where a new subscription starts. Default `latest`: events published from now on. */

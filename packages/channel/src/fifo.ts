@@ -41,6 +41,13 @@ export class Fifo<T> {
     return taken
   }
 
+  /** Takes what `which` is true of, oldest first; the others stay in their order. */
+  takeWhere(which: (item: T) => boolean): T[] {
+    const taken: T[] = []
+    for (const item of this.takeAll()) (which(item) ? taken : this.#items).push(item)
+    return taken
+  }
+
   *[Symbol.iterator](): Generator<T> {
     for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T
   }

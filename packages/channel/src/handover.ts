@@ -4,6 +4,7 @@
 // From: a driver's publish or reader calls `wake`. Next: the subscriber's `deliver` (broker/src/dispatch.ts).
 
 import type { Event } from '@sluice/event'
+import type { Backlog, HandoverOptions } from './backlog.ts'
 import { WINDOW_DEFAULT, orderingKey, type Delivery, type Position, type Window } from './channel.ts'
 import { Fifo } from './fifo.ts'
 import { HandedOut, type DeliveryOwner } from './handed-out.ts'
@@ -11,35 +12,6 @@ import { Keys } from './keys.ts'
 import { LoadingQueue, type Taken } from './loading.ts'
 import { Occupancy } from './occupancy.ts'
 import type { ParkingLot, ParkingOwner } from './parking.ts'
-
-/** What a driver provides for one subscription. `Ref` is how the driver names a stored event. */
-export interface Backlog<Ref> {
-  /** Takes the next event that was never handed out, oldest first; `undefined`: none now, {@link Handover.wake} follows. */
-  next(): Ref | undefined
-  /** The event if it is in memory; otherwise `undefined`, and {@link Handover.loaded} follows, in any order. */
-  load(ref: Ref): Event | undefined
-  /** Tries made with an event of {@link next} before, by a process that is gone. Default 0. */
-  tries?(ref: Ref): number
-  /** The event's size, as it counts for the window. */
-  bytes(ref: Ref): number
-  position(ref: Ref): Position
-  /** The subscription is done with it. */
-  settled(ref: Ref): void
-  /** It leaves the window and is due again after `delayMs`; from here on only `ref` is kept. */
-  parked(ref: Ref, event: Event, tries: number, delayMs: number): void
-}
-
-export interface HandoverOptions<Ref> {
-  backlog: Backlog<Ref>
-  parking: ParkingLot<Ref>
-  deliver: (delivery: Delivery) => void
-  order: 'none' | 'key'
-  window?: Window
-  maxDelayMs: number
-  maxParked: number
-  /** Hands out nothing until {@link Handover.resume}. Default false. */
-  paused?: boolean
-}
 
 /**
  * Hands out a backlog within a window:
@@ -222,6 +194,26 @@ export class Handover<Ref> implements ParkingOwner<Ref>, DeliveryOwner<Ref> {
       else for (const { event } of this.#out) this.#keys.take(orderingKey(event))
     }
     return dropped
+  }
+
+  /**
+   * As {@link dropWaiting}, of what `isLost` alone: for a driver that has lost a part of its backlog to another process.
+   * What is loading stays: it arrives, or the driver calls {@link unloadable}. `keyOf`: the key of one, with `order: key`.
+   */
+  dropLost(isLost: (ref: Ref) => boolean, keyOf: (ref: Ref) => string): Ref[] {
+    const held = this.#keys?.takeWhere(isLost) ?? []
+    const owners = this.#parking.takeAll(this, isLost)
+    for (const { ref } of this.#due.takeWhere(({ ref }) => isLost(ref))) owners.push(ref)
+    for (const { ref, ownsKey } of this.#fresh.takeWhere(({ ref }) => isLost(ref))) (ownsKey ? owners : held).push(ref)
+    if (this.#unfit !== undefined && isLost(this.#unfit)) {
+      held.push(this.#unfit)
+      this.#unfit = undefined
+    }
+    for (const ref of owners) {
+      if (this.#unordered > 0) this.#unordered--
+      else if (this.#keys !== undefined) this.#passKey(keyOf(ref))
+    }
+    return [...held, ...owners]
   }
 
   /** What is parked is due now. */

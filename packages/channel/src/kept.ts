@@ -1,7 +1,9 @@
-// Parked events that stay in memory; the others are fetched again when they are due.
+// How much of what is parked stays in memory, of a channel whose server has it too: the rest is fetched again when it is due.
 
+/** Bytes of parked events that one channel keeps. */
 const BYTES_MAX = 16 * 1024 * 1024
 
+/** The count of those. */
 export class Kept {
   #bytes = 0
 

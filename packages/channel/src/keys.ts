@@ -59,6 +59,15 @@ export class Keys<Ref> {
     return taken
   }
 
+  /** Gives up what is held and `which` is true of; no key becomes free. */
+  takeWhere(which: (ref: Ref) => boolean): Ref[] {
+    const taken: Ref[] = []
+    for (const held of this.#held.values()) taken.push(...held.takeWhere(which))
+    this.events -= taken.length
+    for (const ref of taken) this.#bytes -= this.#bytesOf(ref)
+    return taken
+  }
+
   *refs(): Generator<Ref> {
     for (const held of this.#held.values()) yield* held
   }

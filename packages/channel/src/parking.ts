@@ -51,16 +51,16 @@ export class ParkingLot<Ref> {
     return this.#refs[handle] as Ref
   }
 
-  /** Gives up everything that `owner` has parked, and returns it. */
-  takeAll(owner: ParkingOwner<Ref>): Ref[] {
-    const taken = owner.parkedHandles.map((handle) => {
-      this.#wheel.cancel(handle)
+  /** Gives up everything that `owner` has parked, or what `which` is true of, and returns it. */
+  takeAll(owner: ParkingOwner<Ref>, which: (ref: Ref) => boolean = () => true): Ref[] {
+    const taken: Ref[] = []
+    for (const handle of [...owner.parkedHandles]) {
       const ref = this.ref(handle)
-      this.#owners[handle] = undefined
-      this.#refs[handle] = undefined
-      return ref
-    })
-    owner.parkedHandles.length = 0
+      if (!which(ref)) continue
+      this.#wheel.cancel(handle)
+      this.#forget(owner, handle)
+      taken.push(ref)
+    }
     return taken
   }
 
@@ -80,15 +80,18 @@ export class ParkingLot<Ref> {
   #expire(handle: number): void {
     const owner = this.#owners[handle] as ParkingOwner<Ref>
     const ref = this.#refs[handle] as Ref
+    this.#forget(owner, handle)
+    owner.due(ref, this.#attempts[handle] as number)
+  }
+
+  #forget(owner: ParkingOwner<Ref>, handle: number): void {
     this.#owners[handle] = undefined
     this.#refs[handle] = undefined
     const last = owner.parkedHandles.pop() as number
-    if (last !== handle) {
-      const slot = this.#slots[handle] as number
-      owner.parkedHandles[slot] = last
-      this.#slots[last] = slot
-    }
-    owner.due(ref, this.#attempts[handle] as number)
+    if (last === handle) return
+    const slot = this.#slots[handle] as number
+    owner.parkedHandles[slot] = last
+    this.#slots[last] = slot
   }
 }
 

@@ -342,3 +342,28 @@ describe('fault 32: what comes back again and again leaves a quarter of the wind
     expect(delivered.map(({ attempt }) => attempt)).toEqual([2])
   })
 })
+
+test('what was lost to another process is given up wherever it waits, its keys go on, and what is out stays out', () => {
+  const { handover, backlog, delivered, settled, ids, clock } = setup({
+    inMemory: () => true,
+    order: 'key',
+    window: windowOf(3),
+  })
+  backlog.push('a:1', 'a:2-lost', 'a:3', 'b:1-lost', 'b:2', 'c:1-lost', 'd:1-lost', 'd:2')
+  handover.wake()
+  expect(ids()).toEqual(['a:1', 'b:1-lost', 'c:1-lost'])
+  delivered[1]!.release(50)
+  expect(ids().at(-1)).toBe('d:1-lost')
+
+  const isLost = (ref: string): boolean => ref.endsWith('lost')
+  expect(handover.dropLost(isLost, (ref) => ref.split(':')[0]!).toSorted()).toEqual(['a:2-lost', 'b:1-lost'])
+  delivered[0]!.settle()
+  expect(ids().slice(4)).toEqual(['b:2'])
+  delivered[2]!.settle()
+  expect(settled).toEqual(['a:1', 'c:1-lost'])
+  expect(ids().slice(5)).toEqual(['a:3'])
+  clock.advance(100)
+  delivered[3]!.settle()
+  expect(ids().slice(6)).toEqual(['d:2'])
+  expect(handover).toMatchObject({ inFlight: 3, waiting: 0 })
+})
