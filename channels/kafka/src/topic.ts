@@ -3,7 +3,7 @@
 // From: open.ts, and channel.ts where it is gone. Next: the server.
 
 import { SluiceError } from '@sluice/event'
-import type { Admin, ConfigResourceTypes } from 'kafkajs'
+import kafkajs, { type Admin } from 'kafkajs'
 import { reasonOf, typeOf, unavailable, type KafkaConnection } from './client.ts'
 
 /** Of a topic that has to be made. One that is there stays as it is. */
@@ -32,8 +32,6 @@ export interface Ends {
   readonly high: number
 }
 
-/** In Kafka's protocol; the library's name for it is no export that a module sees. */
-const TOPIC_RESOURCE = 2 as ConfigResourceTypes.TOPIC
 const MADE_WAIT_MS = 100
 const MADE_TRIES = 50
 
@@ -66,7 +64,7 @@ async function topicInfo(admin: Admin, topic: string): Promise<TopicInfo | undef
     const configNames = ['max.message.bytes', 'message.timestamp.type']
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames }],
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames }],
     })
     const valueOf = (name: string): string | undefined =>
       resources[0]?.configEntries.find(({ configName }) => configName === name)?.configValue
