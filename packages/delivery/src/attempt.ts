@@ -143,8 +143,7 @@ export class Attempt implements Rider {
 
   onResponseEnd(): void {
     if (this.isOver) return
-    const { connection } = this
-    if (connection !== undefined) connection.answered++
+    this.connection?.end()
     this.#conclude()
   }
 

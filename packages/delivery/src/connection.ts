@@ -1,5 +1,5 @@
 // Hot path (bench/attempt.ts). One connection: undici's client, with what it lacks for us: the address guard, telling a
-// stale kept-alive connection from a dead target, and patience with 100 Continue.
+// stale kept-alive connection from a dead target, patience with 100 Continue, and a bound on all bytes of an answer.
 
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction, Socket } from 'node:net'
@@ -16,6 +16,8 @@ export interface ConnectionLimits {
   readonly keepAliveMs: number
   readonly connectionAgeMaxMs: number
   readonly responseHeaderBytesMax: number
+  /** Of all that comes in answer to one request: see {@link ANSWER_LONG}. */
+  readonly answerBytesMax: number
 }
 
 /** Who wants to know on which connection its request went out. */
@@ -57,7 +59,7 @@ export function connectionMaker(
     keepAliveTimeout: limits.keepAliveMs,
     maxHeaderSize: limits.responseHeaderBytesMax,
   }
-  return () => new Connection(url, options, connect, limits.connectionAgeMaxMs)
+  return () => new Connection(url, options, connect, limits)
 }
 
 /** One connection at a time, kept alive: undici's client, which knows what its present socket has been through. */
@@ -71,11 +73,14 @@ export class Connection extends Client {
   /** The next bytes to come are the head of an answer. */
   awaitsHead = false
   #held: Buffer | undefined = undefined
+  #socket: Socket | undefined = undefined
+  /** That came since the request was written. */
+  #answerBytes = 0
   /** When the first request went out on the present socket; Infinity before that, and without one. */
   #sinceMs = Infinity
-  readonly #ageMaxMs: number
+  readonly #limits: ConnectionLimits
 
-  constructor(url: URL, options: Client.Options, connect: Connector, ageMaxMs: number) {
+  constructor(url: URL, options: Client.Options, connect: Connector, limits: ConnectionLimits) {
     super(url, {
       ...options,
       connect: (to, connected) =>
@@ -84,7 +89,7 @@ export class Connection extends Client {
           connected(...result)
         }),
     })
-    this.#ageMaxMs = ageMaxMs
+    this.#limits = limits
     this.on('disconnect', () => {
       this.#sinceMs = Infinity
     })
@@ -100,7 +105,7 @@ export class Connection extends Client {
     handler.connection = this
     // An old connection takes one request more, so that names are looked up again under steady load too (fault 41).
     // undici's own clientTtl asks for the time once for every connection of the pool with each request.
-    handler.reset = handler.startedMs - this.#sinceMs > this.#ageMaxMs
+    handler.reset = handler.startedMs - this.#sinceMs > this.#limits.connectionAgeMaxMs
     return super.dispatch(options, handler)
   }
 
@@ -110,6 +115,16 @@ export class Connection extends Client {
     this.awaitsHead = true
     this.continues = 0
     this.#held = undefined
+    this.#answerBytes = 0
+  }
+
+  /**
+   * An answer has come to its end. If it came before its request was read, what is left of that stands before the next
+   * one, which would wait for whoever doesn't read.
+   */
+  end(): void {
+    this.answered++
+    if (this.#socket !== undefined && this.#socket.writableLength > 0) this.#socket.destroy()
   }
 
   /**
@@ -119,16 +134,25 @@ export class Connection extends Client {
   #board(socket: Socket): void {
     this.answered = 0
     this.awaitsHead = false
+    this.#socket = socket
     socket.read = (size?: number): Buffer | null => {
       const chunk: Buffer | null = Readable.prototype.read.call(socket, size)
+      if (chunk === null) return null
+      this.#answerBytes += chunk.length
+      if (this.#answerBytes > this.#limits.answerBytesMax) return this.#breakOff(socket)
       // The 10th byte of `HTTP/1.1 100` tells interim answers from final ones.
-      if (!this.awaitsHead || chunk === null) return chunk
+      if (!this.awaitsHead) return chunk
       if (this.#held === undefined && chunk.length > 9 && chunk[9] !== DIGIT_ONE) {
         this.awaitsHead = false
         return chunk
       }
       return this.#passOverContinue(chunk)
     }
+  }
+
+  #breakOff(socket: Socket): null {
+    socket.destroy(Object.assign(new Error('the answer has no end'), { code: ANSWER_LONG }))
+    return null
   }
 
   #passOverContinue(chunk: Buffer): Buffer | null {
@@ -155,6 +179,11 @@ export class Connection extends Client {
   }
 }
 
+/**
+ * The code of an answer without an end that nothing else bounds: undici passes over the reason phrase, extensions of
+ * chunks, zeros before their sizes and empty lines before an answer, however many there are (fault 29).
+ */
+export const ANSWER_LONG = 'ANSWER_LONG'
 const DIGIT_ONE = 0x31
 const CONTINUE = /^HTTP\/1\.[01] 100/
 /** More than this many in one answer is an attack (fault 29): undici sees the next one, and breaks off. */

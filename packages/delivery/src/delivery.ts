@@ -12,6 +12,7 @@ import { connectionMaker, guardedConnector, type ConnectionLimits } from './conn
 import { Connections, type Pool } from './connections.ts'
 import { exchange, type Exchanged, type ExchangeRequest } from './exchange.ts'
 import { UNWRITABLE } from './explain.ts'
+import { sharedLookup } from './lookup.ts'
 import { call, later, notSent, SHUTTING_DOWN, type AttemptRequest, type Outcome } from './outcome.ts'
 import type { TlsIdentity } from './tls.ts'
 
@@ -82,15 +83,17 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     responseBytesMax = 64 * 1024,
     replyBytesMax = 1024 * 1024,
     targets = 'any',
-    lookup = systemLookup,
   } = options
+  const responseHeaderBytesMax = options.responseHeaderBytesMax ?? 16 * 1024
   const limits: ConnectionLimits = {
     connectionsPerOrigin: options.connectionsPerOrigin ?? 1024,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     keepAliveMs: options.keepAliveMs ?? 15_000,
     connectionAgeMaxMs: options.connectionAgeMaxMs ?? 300_000,
-    responseHeaderBytesMax: options.responseHeaderBytesMax ?? 16 * 1024,
+    responseHeaderBytesMax,
+    answerBytesMax: FRAMING_FACTOR * (Math.max(responseBytesMax, replyBytesMax) + responseHeaderBytesMax),
   }
+  const lookup = sharedLookup(options.lookup ?? systemLookup, clock, limits.connectTimeoutMs)
   const guard = addressGuard(targets)
   /** By origin, and where there is one the name of the TLS identity. */
   const pools = new Map<string, Pool>()
@@ -267,6 +270,9 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
 
 /** Attempts past their deadline that are broken off in one turn of the event loop. */
 const BROKEN_OFF_AT_ONCE = 16
+
+/** A chunk of one byte takes six. */
+const FRAMING_FACTOR = 8
 
 /** How exactly the deadline of an attempt is kept. */
 const DEADLINE_TICK_MS = 10

@@ -1,6 +1,6 @@
 // Why there was no answer, for people: what the machine said, what it means, and what to check.
 
-import { TARGET_REFUSED } from './connection.ts'
+import { ANSWER_LONG, TARGET_REFUSED } from './connection.ts'
 
 /** What an error of an attempt comes to. */
 export interface Explanation {
@@ -27,11 +27,10 @@ export function explain(error: Error, origin: string): Explanation {
     const words = `${origin} answered 101 Switching Protocols, which nobody asked for`
     return { verdict: 'dead', status: 101, words, pressure: false }
   }
-  const advice = ADVICE[code] ?? (isTls(code) ? TLS_ADVICE : code.startsWith('HPE_') ? NOT_HTTP : undefined)
+  const advice = ADVICE[code] ?? (isTls(code) ? TLS_ADVICE : isNoHttp(error) ? NOT_HTTP : undefined)
   const maybe = origin.startsWith('https:') && advice === CLOSED ? `; or ${WANTS_CERTIFICATE}` : ''
   const words = `${origin}: ${said}${advice === undefined ? '' : `: ${advice}${maybe}`}`
-  const pressure = !code.startsWith('HPE_') && !PROTOCOL_ERRORS.has(code)
-  return { verdict: 'retry', status: 0, words, pressure }
+  return { verdict: 'retry', status: 0, words, pressure: !PROTOCOL_ERRORS.has(code) }
 }
 
 /** What an event whose headers or data HTTP can't carry is dead of (fault 32). */
@@ -61,14 +60,26 @@ const ADVICE: Readonly<Record<string, string>> = {
   EPIPE: CLOSED,
   UND_ERR_SOCKET: CLOSED,
   UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are larger than responseHeaderBytesMax',
+  [ANSWER_LONG]: 'it was broken off at 8 times what replyBytesMax and responseHeaderBytesMax allow',
   EMFILE: 'this process has too many files and sockets open; raise its limit (ulimit -n)',
+  ENFILE: 'this machine has too many files and sockets open; raise its limit (fs.file-max)',
+  EADDRNOTAVAIL: 'this machine has no port left for the connection; let it have more (ip_local_port_range)',
   EPROTO: TLS_ADVICE,
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: WANTS_CERTIFICATE,
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: WANTS_CERTIFICATE,
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: WANTS_CERTIFICATE,
 }
 
-const PROTOCOL_ERRORS = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'EMFILE'])
+/** The target is there, and this answer is none: of another event it may be. */
+const PROTOCOL_ERRORS = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', ANSWER_LONG])
+
+/** Whoever listens there, the subscriber it is not. undici's parser has not always a code to give. */
+function isNoHttp(error: Error): boolean {
+  return error.name === 'HTTPParserError' || codeOf(error) === ASSERTION
+}
+
+/** A status below 100 is no error to undici's parser, but a surprise to the rest of it. */
+const ASSERTION = 'ERR_ASSERTION'
 
 function isTls(code: string): boolean {
   return code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.includes('CERT') || code.includes('SIGNATURE')
@@ -80,6 +91,7 @@ function codeOf(error: Error): string {
 
 /** Of several addresses that were tried, node puts one error for each into an AggregateError without a message. */
 function messageOf(error: Error): string {
+  if (codeOf(error) === ASSERTION) return 'the answer has a status that there is not'
   if (!(error instanceof AggregateError)) return error.message
   return error.errors.map((each: unknown) => (each instanceof Error ? each.message : String(each))).join(', ')
 }

@@ -6,6 +6,7 @@ import { createServer, type LookupFunction } from 'node:net'
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { manualClock } from '@sluice/clock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { explain } from '../src/explain.ts'
 import { attempt, listen, rawSubscriber, subscriber, testDeliverer, turn } from './subscribers.ts'
 
 /** A lookup that gives these answers, one after the other. */
@@ -148,6 +149,48 @@ describe('fault 25: no way to the subscriber is tried again, and is pressure', (
     expect(outcome.error).toContain('check address and firewalls')
     expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'delivered' })
   })
+
+  test('a name whose lookup hangs takes one of the threads that all lookups share, however many want to connect', async () => {
+    const { url } = await subscriber()
+    const clock = manualClock()
+    let threads = 4
+    const asked: string[] = []
+    const waiting: (() => void)[] = []
+    const lookup: LookupFunction = (hostname, _options, found) => {
+      const run = (): void => {
+        if (threads === 0) return void waiting.push(run)
+        threads--
+        asked.push(hostname)
+        if (hostname === 'hanging.test') return
+        setImmediate(() => {
+          threads++
+          found(null, [LOOPBACK])
+          waiting.shift()?.()
+        })
+      }
+      run()
+    }
+    const sender = testDeliverer({ lookup, clock })
+    const hanging = Array.from({ length: 200 }, () => attempt(sender, 'http://hanging.test/', { timeoutMs: 60_000 }))
+    for (let ms = 0; ms < 200; ms += 5) {
+      clock.advance(5)
+      await turn()
+    }
+    expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'delivered' })
+    expect(asked).toEqual(['hanging.test', 'subscriber.test'])
+    clock.advance(60_000)
+    for (const outcome of await Promise.all(hanging)) expect(outcome).toMatchObject(noWay)
+  })
+
+  test.each(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL'])(
+    '%s, which is no fault of the subscriber: fewer connections are made, and it costs no tries',
+    (code) => {
+      const error = Object.assign(new Error(`connect ${code} 127.0.0.1:80`), { code })
+      const explained = explain(error, 'http://127.0.0.1')
+      expect(explained).toMatchObject({ verdict: 'retry', pressure: true })
+      expect(explained.words).toMatch(/raise its limit|let it have more/)
+    },
+  )
 
   test('https at a port that speaks no TLS', async () => {
     const { url } = await rawSubscriber(({ socket }) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))

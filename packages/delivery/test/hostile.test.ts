@@ -213,6 +213,46 @@ describe('fault 29, threat 4: floods', () => {
     await connections[0]!.closed
   })
 
+  // The clock stands still: no deadline comes to the rescue.
+  test.each<[string, string, string, object]>([
+    ['the reason of a status', 'HTTP/1.1 200 ', 'a'.repeat(65_536), { verdict: 'retry', status: 0 }],
+    ['empty lines before an answer', '', '\r\n'.repeat(32_768), { verdict: 'retry', status: 0 }],
+    [
+      'an extension of a chunk',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;',
+      'a'.repeat(65_536),
+      { verdict: 'delivered', status: 200 },
+    ],
+    [
+      'an extension of a chunk, in a reply',
+      `${REPLY_HEAD}transfer-encoding: chunked\r\n\r\n1;`,
+      'a'.repeat(65_536),
+      { verdict: 'retry', status: 502 },
+    ],
+    [
+      'zeros before the size of a chunk',
+      'HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n',
+      '0'.repeat(65_536),
+      { verdict: 'retry', status: 500 },
+    ],
+    [
+      'trailers',
+      'HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n0\r\n',
+      `x-trailer: ${'y'.repeat(1000)}\r\n`.repeat(60),
+      { verdict: 'retry', status: 500 },
+    ],
+  ])('%s without end: the connection is broken off, and it is no overload', async (_, head, piece, expected) => {
+    const { url, connections } = await rawSubscriber(async ({ socket, request }) => {
+      await request()
+      if (head !== '') socket.write(head)
+      while (!socket.destroyed && (await written(socket, piece)));
+    })
+    const outcome = await attempt(testDeliverer({ clock: manualClock() }), url)
+    expect(outcome).toMatchObject({ ...expected, pressure: false })
+    await connections[0]!.closed
+    expect(connections[0]!.socket.bytesWritten).toBeLessThan(64 * 1024 * 1024)
+  })
+
   test('a gzip bomb is so many bytes, and never unpacked', async () => {
     const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024))
     const { url } = await rawSubscriber(async ({ socket, request }) => {
@@ -273,17 +313,53 @@ describe('RFC 9110, 15.2: interim answers are borne, and the final one counts', 
 test.each([
   ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n'],
   ['a status below 100', 'HTTP/1.1 042 Odd\r\ncontent-length: 0\r\n\r\n'],
-  ['two content-lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx'],
   ['a NUL in a header', 'HTTP/1.1 200 OK\r\nx: \0\r\n\r\n'],
-])('%s is no answer, and harms nothing', async (_, answer) => {
+  ['a status of four digits', 'HTTP/1.1 2000 OK\r\ncontent-length: 0\r\n\r\n'],
+  ['a negative content-length', 'HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n'],
+  ['a line that ends in LF alone', 'HTTP/1.1 200 OK\ncontent-length: 0\n\n'],
+  ['a header over two lines', 'HTTP/1.1 200 OK\r\nx: a\r\n b\r\ncontent-length: 0\r\n\r\n'],
+])('%s is no answer, and harms nothing (threat 10)', async (_, answer) => {
   const { url } = await rawSubscriber(async ({ socket, request }) => {
     await request()
     socket.write(answer)
   })
   const outcome = await attempt(testDeliverer(), url)
-  expect(outcome).toMatchObject({ verdict: 'retry', status: 0 })
-  expect(outcome.error).not.toBe('')
+  expect(outcome).toMatchObject({ verdict: 'retry', status: 0, pressure: true })
+  expect(outcome.error).toContain('what listens there does not speak HTTP/1.1; check scheme and port')
 })
+
+test.each([
+  ['content-length beside chunks', 'content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
+  ['two content-lengths', 'content-length: 1\r\ncontent-length: 2\r\n\r\nx'],
+])('%s: no answer, for two readers could end it in two ways (threat 10)', async (_, rest) => {
+  const { url, connections } = await rawSubscriber(async ({ socket, request }) => {
+    await request()
+    socket.write(`HTTP/1.1 202 A\r\n${rest}`)
+  })
+  expect(await attempt(testDeliverer(), url)).toMatchObject({ verdict: 'retry', status: 0, pressure: false })
+  await connections[0]!.closed
+})
+
+test.each([
+  ['a second answer', 'HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n'],
+  ['bytes of no sort', 'garbage'],
+])(
+  '%s behind an answer is not taken for one to the next request: the connection is closed (threat 10)',
+  async (_, more) => {
+    const { url, connections } = await rawSubscriber(async ({ socket, request, number }) => {
+      await request()
+      socket.write(
+        number === 1
+          ? `HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n${more}`
+          : 'HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n',
+      )
+    })
+    const sender = testDeliverer()
+    expect(await attempt(sender, url)).toMatchObject({ verdict: 'delivered', status: 202 })
+    expect(await attempt(sender, url)).toMatchObject({ verdict: 'dead', status: 400 })
+    await connections[0]!.closed
+  },
+)
 
 /** Waits until the request has arrived and its answer has had the time to come back and be read. */
 async function arrival(connections: readonly { request(): Promise<string> }[], answer: string): Promise<void> {

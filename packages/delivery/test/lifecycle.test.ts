@@ -39,6 +39,21 @@ describe('connections to one origin', () => {
     expect(connections()).toBe(2)
   })
 
+  test('one whose answer came before its request was read is not used again: the next one would wait behind the rest', async () => {
+    const { url, connections } = await rawSubscriber(({ socket }) => {
+      socket.once('data', () => {
+        socket.pause()
+        socket.write(ACCEPTED)
+      })
+    })
+    const sender = testDeliverer({ clock: manualClock() })
+    for (const bytes of [16 * 1024 * 1024, 20]) {
+      expect(await attempt(sender, url, { event: orderPlaced(bytes) })).toMatchObject({ verdict: 'delivered' })
+      await turn()
+    }
+    expect(connections).toHaveLength(2)
+  })
+
   test('fault 41: older than connectionAgeMaxMs take one event more, and then make way for a fresh lookup', async () => {
     const clock = manualClock()
     const { url, received, connections } = await subscriber()
