@@ -3,13 +3,14 @@
 //
 // From: server/src/ingress.ts. Next: the channel stores, judges the filters, and hands over to dispatch.ts.
 
-import type { Channel, DeadLetterBox, PublishResult, Start } from '@sluice/channel'
+import { eventTooLarge, type Channel, type DeadLetterBox, type PublishResult, type Start } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
-import { HOPS_UNSET, recordBytes, SluiceError, type Event } from '@sluice/event'
+import { HOPS_UNSET, recordBytes, type Event, type SluiceError } from '@sluice/event'
 import { closeAll } from './closing.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
 import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
+import { draining, DRAINING_RETRY_MS, noRoomForAll, storedInPart } from './refusals.ts'
 import { Relief } from './relief.ts'
 import { arrivalTime, HOPS_MAX, hopsLeft, hopsUsedUp, stamp } from './stamp.ts'
 import { Triggers, type Forgetting, type TriggerConfig, type TriggerStatus } from './triggers.ts'
@@ -53,7 +54,8 @@ export interface Broker extends BrokerName {
   readonly isFull: boolean
   /**
    * Takes events from outside, all of one request. Resolves once all are stored: only then may a sender have its 202.
-   * Rejects with a SluiceError that carries the HTTP status: 400 hops used up (nothing stored), 413, 429, 503.
+   * Rejects with a SluiceError that carries the HTTP status: 400 hops used up, 413, 429, 503. Nothing is stored then,
+   * unless the channel failed in the middle of a batch: the message says of how many.
    */
   accept(events: readonly Event[]): Promise<void>
   /**
@@ -63,8 +65,8 @@ export interface Broker extends BrokerName {
   setTrigger(config: TriggerConfig): Promise<void>
   /**
    * No new delivery for it, at once; what is under way finishes. Its backlog is discarded and counted; its dead letters
-   * stay in the box. `forgetting` is waited for before the channel forgets where it stood. Rejects where the channel can't forget it now: then it stands still, and can be removed, or set,
-   * again.
+   * stay in the box. `forgetting` is waited for before the channel forgets where it stood. Rejects where the channel
+   * can't forget it now: then it stands still, and can be removed, or set, again.
    */
   removeTrigger(id: string, forgetting?: Forgetting): Promise<void>
   /**
@@ -104,11 +106,12 @@ export function openBroker(options: BrokerOptions): Broker {
 
 /** About what attributes take beside the data. */
 const ATTRIBUTE_BYTES = 256
+/** About what a channel keeps beside the record of an event. */
+const BESIDE_RECORD_BYTES = 256
 const INGRESS = { lane: 'ingress' } as const
 const REPLY = { lane: 'reply' } as const
 /** The status of an event that a full channel refuses. */
 const FULL = 429
-const DRAINING_RETRY_MS = 1000
 
 class RunningBroker implements Broker {
   readonly kind: string
@@ -177,11 +180,14 @@ class RunningBroker implements Broker {
     if (this.#closing !== undefined) throw this.#refused(draining(), events.length)
     if (this.kind === 'Broker') this.#stamp(events)
     else for (const event of events) event.hops = this.#hopsMax
+    if (events.length > 1) this.#requireRoomForAll(events)
     const results = await this.channel.publish(events, INGRESS)
     let failed: SluiceError | undefined
+    let stored = 0
     for (let i = 0; i < results.length; i++) {
       const result = results[i]!
       if (result.stored) {
+        stored++
         this.#observer.accepted(this, events[i]!)
         this.#relief?.came((events[i]!.data?.length ?? 0) + ATTRIBUTE_BYTES)
       } else {
@@ -189,7 +195,21 @@ class RunningBroker implements Broker {
         failed = this.#refused(failed ?? result.error, 1)
       }
     }
-    if (failed !== undefined) throw failed
+    if (failed !== undefined) throw stored === 0 ? failed : storedInPart(failed, stored, events.length)
+  }
+
+  /** Who is refused sends the whole batch again: what is stored of it would come twice, each time (CE-28). */
+  #requireRoomForAll(events: readonly Event[]): void {
+    const { maxEventBytes } = this.channel.capabilities
+    let bytes = 0
+    for (const event of events) {
+      const size = recordBytes(event)
+      if (size > maxEventBytes) throw this.#refused(eventTooLarge(size, maxEventBytes), events.length)
+      bytes += size + BESIDE_RECORD_BYTES
+    }
+    const retryAfterMs = this.room(bytes)
+    if (retryAfterMs === 0) return
+    throw this.#refused(noRoomForAll(this, events.length, retryAfterMs), events.length)
   }
 
   #stamp(events: readonly Event[]): void {
@@ -270,12 +290,4 @@ class RunningBroker implements Broker {
     this.#relief?.stop()
     return (this.#closing ??= closeAll({ channel, box, triggers, clock, observer }, deadlineMs))
   }
-}
-
-function draining(): SluiceError {
-  return new SluiceError('SLUICE_DRAINING', 'Sluice is shutting down and takes no new events. Nothing was stored.', {
-    status: 503,
-    retryable: true,
-    retryAfterMs: DRAINING_RETRY_MS,
-  })
 }

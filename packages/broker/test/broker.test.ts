@@ -3,21 +3,53 @@
 import { describe, expect, test } from 'vitest'
 import { channelUnavailable, type Channel, type Loss, type Subscription } from '@sluice/channel'
 import { DEFAULT_POLICY } from '@sluice/delivery'
-import { SluiceError } from '@sluice/event'
+import { SluiceError, type Event } from '@sluice/event'
 import { event, filterFor, openScene, outcome, target, trigger } from './scene.ts'
 
 describe('a batch', () => {
-  test('what the channel refused of it is counted for each event, and its sender is told', async () => {
+  test('that has no room as a whole is refused whole, for its sender comes again with all of it (CE-28)', async () => {
     const refused: string[] = []
     const scene = openScene({
-      bytesMax: 4000,
+      bytesMax: 8000,
       observer: { refused: (_broker, status, events) => refused.push(`${status} ${events}`) },
     })
     await scene.broker.setTrigger(trigger('billing'))
-    const batch = ['1', '2', '3', '4'].map((id) => event({ id }, Buffer.alloc(1000)))
-    await expect(scene.broker.accept(batch)).rejects.toMatchObject({ code: 'SLUICE_CHANNEL_FULL', status: 429 })
-    expect(scene.network.underWay).toHaveLength(2)
-    expect(refused).toEqual(['429 1', '429 1'])
+    const batch = (count: number): Event[] =>
+      Array.from({ length: count }, (_, n) => event({ id: String(n) }, Buffer.alloc(1000)))
+    await expect(scene.broker.accept(batch(6))).rejects.toMatchObject({
+      code: 'SLUICE_CHANNEL_FULL',
+      status: 429,
+      retryAfterMs: 1000,
+      message: expect.stringMatching(/has no room for all 6 events of this batch\. Nothing was stored\.$/) as string,
+    })
+    expect(scene.channel.usage().events).toBe(0)
+    expect(refused).toEqual(['429 6'])
+    await scene.broker.accept(batch(4))
+    expect(scene.network.underWay).toHaveLength(4)
+  })
+
+  test('of which one is larger than the channel takes is refused whole (CE-28)', async () => {
+    const { broker, channel } = openScene()
+    const large = event({ id: '2' }, Buffer.alloc(channel.capabilities.maxEventBytes))
+    await broker.setTrigger(trigger('billing'))
+    await expect(broker.accept([event({ id: '1' }), large])).rejects.toMatchObject({ status: 413 })
+    expect(channel.usage().events).toBe(0)
+  })
+
+  test('that the channel takes in part, which nobody could foresee, is refused with the number of what is stored', async () => {
+    const refused: string[] = []
+    const scene = openScene({
+      bytesMax: 40_000,
+      observer: { refused: (_broker, status, events) => refused.push(`${status} ${events}`) },
+    })
+    for (let n = 0; n < 100; n++) await scene.broker.setTrigger(trigger(`t${n}`)) // each costs 16 bytes an event
+    const batch = Array.from({ length: 20 }, (_, n) => event({ id: String(n) }))
+    const accepted = scene.broker.accept(batch)
+    await expect(accepted).rejects.toMatchObject({ code: 'SLUICE_CHANNEL_FULL', status: 429, retryAfterMs: 1000 })
+    const { events } = scene.channel.usage()
+    expect(events).toBeGreaterThan(0)
+    await expect(accepted).rejects.toThrow(`${events} of the 20 events of this batch are stored. Of the others: `)
+    expect(refused).toEqual(Array.from({ length: 20 - events }, () => '429 1'))
   })
 })
 
