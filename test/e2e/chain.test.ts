@@ -168,14 +168,18 @@ describe('answers that are no reply', () => {
   })
 
   test('spec 138: an event in the answer of a dead-letter sink, which was not asked for one, is no reply', async () => {
-    const sink = await subscriber(() => reply('from-the-sink'))
+    const malformed: Answer = { status: 200, headers: ['ce-specversion', '1.0'] }
+    const sink = await subscriber((_request, n) => (n === 1 ? reply('from-the-sink') : malformed))
     const refusing = await subscriber(() => 400)
     const delivery = [`delivery: {retry: 0, deadLetterSink: {uri: "${sink.url}"}}`]
     const sluice = await startSluice({ 'a.yaml': broker() + trigger('refusing', refusing.url, delivery) })
-    expect((await send(sluice, 'e1')).status).toBe(202)
-    await sink.next()
+    for (const id of ['e1', 'e2']) {
+      expect((await send(sluice, id)).status).toBe(202)
+      await sink.next()
+    }
     await settled(sluice.api)
-    expect(await acceptedEvents(sluice.api)).toBe(1)
-    expect(sink.all).toHaveLength(1)
+    expect(await acceptedEvents(sluice.api)).toBe(2)
+    expect(sink.all).toHaveLength(2)
+    expect(await readMetric(sluice.api, 'sluice_deliveries_total', { outcome: 'dead_lettered' })).toBe(2)
   })
 })
