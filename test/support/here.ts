@@ -104,8 +104,8 @@ function recordSteps(to: Observer): Pick<Here, 'steps' | 'step'> & { observer: O
       to.settled(trigger, event)
       note({ step: 'settled' })
     },
-    deadLettered(trigger, event, into, reason) {
-      to.deadLettered(trigger, event, into, reason)
+    deadLettered(trigger, event, into, reason, error) {
+      to.deadLettered(trigger, event, into, reason, error)
       note({ step: 'deadLettered', into, reason })
     },
     targetChanged(trigger, state) {

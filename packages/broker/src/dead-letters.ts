@@ -53,7 +53,7 @@ export class DeadLetters {
       box: context.box,
       clock: context.clock,
       stored: ({ delivery, entry }) => {
-        context.observer.deadLettered(context.trigger, entry.event, 'box', entry.reason)
+        context.observer.deadLettered(context.trigger, entry.event, 'box', entry.reason, entry.error)
         if (entry.reason === 'loop') ends.answerKept(delivery)
         else ends.kept(delivery)
       },
@@ -149,7 +149,7 @@ export class DeadLetters {
     const failed = { ...undelivered.failed, sinkAttempts: undelivered.failed.sinkAttempts + 1 }
     observer.attempted(trigger, delivery.event, outcome, 'sink', failed.sinkAttempts)
     if (outcome.verdict === 'delivered') {
-      observer.deadLettered(trigger, delivery.event, 'sink', failed.error)
+      observer.deadLettered(trigger, delivery.event, 'sink', failed.error, failed.error)
       return this.#ends.kept(delivery)
     }
     this.#ends.failed(`The dead-letter sink: ${outcome.error}`)

@@ -48,10 +48,10 @@ export interface Observer {
   /** The subscriber has it, and its reply, if any, is stored. */
   settled(trigger: TriggerName, event: Event): void
   /**
-   * The dead-letter sink or the box has it. `reason`: what went wrong at the subscriber, in words; for the box, the
-   * entry's reason, such as `undeliverable`.
+   * The dead-letter sink or the box has it. `error`: what went wrong at the subscriber, in words. `reason`: the same;
+   * for the box, the entry's reason, such as `undeliverable`.
    */
-  deadLettered(trigger: TriggerName, event: Event, into: 'sink' | 'box', reason: string): void
+  deadLettered(trigger: TriggerName, event: Event, into: 'sink' | 'box', reason: string, error: string): void
   /** The subscriber's state changed. */
   targetChanged(trigger: TriggerName, state: TargetState): void
   /** Events that were accepted and will not be delivered: taken by retention, or left in memory at the end. */

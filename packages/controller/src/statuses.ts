@@ -56,9 +56,9 @@ export class Statuses {
         if (outcome.error !== '') mark(trigger.id)
         observer.attempted(trigger, event, outcome, at, attempt)
       },
-      deadLettered: (trigger, event, into, reason) => {
+      deadLettered: (trigger, event, into, reason, error) => {
         mark(trigger.id)
-        observer.deadLettered(trigger, event, into, reason)
+        observer.deadLettered(trigger, event, into, reason, error)
       },
       targetChanged: (trigger, state) => {
         mark(trigger.id)

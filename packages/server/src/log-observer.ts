@@ -20,12 +20,12 @@ export function withLog(observer: Observer, log: EventLog, clock: Clock): Observ
 
   return {
     ...observer,
-    deadLettered(trigger, event, into, reason) {
-      observer.deadLettered(trigger, event, into, reason)
+    deadLettered(trigger, event, into, reason, error) {
+      observer.deadLettered(trigger, event, into, reason, error)
       const events = deadLettered.count(trigger)
       if (events === 0) return
       log.warn(
-        { ...named(trigger), ...identified(event), reason, events },
+        { ...named(trigger), ...identified(event), reason, ...(error !== reason && { error }), events },
         into === 'sink' ? 'dead-lettered to its sink' : 'kept in the dead-letter box',
       )
     },

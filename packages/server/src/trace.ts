@@ -95,8 +95,8 @@ export function trace(clock: Clock, stepsMax: number = STEPS_MAX): Trace {
         observer.settled(trigger, event)
         tell('delivered', event, trigger.broker, trigger)
       },
-      deadLettered(trigger, event, into, reason) {
-        observer.deadLettered(trigger, event, into, reason)
+      deadLettered(trigger, event, into, reason, error) {
+        observer.deadLettered(trigger, event, into, reason, error)
         kept.deadLettered(event, trigger, into, reason)
         if (listeners.size > 0) tell('deadLettered', event, trigger.broker, trigger, { at: into, detail: cut(reason) })
       },

@@ -45,13 +45,13 @@ function logged(to: Partial<Observer> = {}): { observer: Observer; lines: Line[]
 
 test('dead letters of a trigger are one line in five seconds, which says how many it stands for', () => {
   const { observer, lines, clock } = logged()
-  for (let n = 0; n < 1000; n++) observer.deadLettered(TRIGGER, event(), 'box', 'undeliverable')
+  for (let n = 0; n < 1000; n++) observer.deadLettered(TRIGGER, event(), 'box', 'undeliverable', 'it answered 400')
   const other = { ...TRIGGER, name: 'other' }
-  observer.deadLettered(other, event(), 'sink', 'undeliverable')
+  observer.deadLettered(other, event(), 'sink', 'it answered 500', 'it answered 500')
   clock.advance(4999)
-  observer.deadLettered(TRIGGER, event(), 'box', 'undeliverable')
+  observer.deadLettered(TRIGGER, event(), 'box', 'undeliverable', 'it answered 400')
   clock.advance(1)
-  observer.deadLettered(TRIGGER, event({ id: 'last' }), 'box', 'loop')
+  observer.deadLettered(TRIGGER, event({ id: 'last' }), 'box', 'loop', 'no hops left')
   expect(lines).toEqual([
     {
       level: 'warn',
@@ -63,13 +63,22 @@ test('dead letters of a trigger are one line in five seconds, which says how man
         source: '/shop',
         type: 'order',
         reason: 'undeliverable',
+        error: 'it answered 400',
         events: 1,
       },
     },
     {
       level: 'warn',
       message: 'dead-lettered to its sink',
-      fields: expect.objectContaining({ trigger: 'shop/other' }) as object,
+      fields: {
+        trigger: 'shop/other',
+        broker: 'default',
+        id: '1',
+        source: '/shop',
+        type: 'order',
+        reason: 'it answered 500',
+        events: 1,
+      },
     },
     {
       level: 'warn',
@@ -120,7 +129,13 @@ test('losses are errors; a backlog that goes with its trigger is a warning, an e
 
 test('CE-15: no line has data, subject or extensions of an event, and none more than the beginning of its id', () => {
   const { observer, lines } = logged()
-  observer.deadLettered(TRIGGER, event({ id: 'x'.repeat(60_000), type: 'y'.repeat(256) }), 'box', 'undeliverable')
+  observer.deadLettered(
+    TRIGGER,
+    event({ id: 'x'.repeat(60_000), type: 'y'.repeat(256) }),
+    'box',
+    'undeliverable',
+    'it answered 400',
+  )
   expect(JSON.stringify(lines)).not.toContain(SECRET)
   expect(JSON.stringify(lines).length).toBeLessThan(1000)
   expect(lines[0]?.fields).toMatchObject({ id: `${'x'.repeat(256)}...`, type: 'y'.repeat(256) })
@@ -139,7 +154,7 @@ test('what is logged is told to the next observer first, and so is all the rest'
   observer.attempted(TRIGGER, event(), outcome, 'subscriber', 1)
   observer.parked(TRIGGER, event(), 1)
   observer.settled(TRIGGER, event())
-  observer.deadLettered(TRIGGER, event(), 'box', 'loop')
+  observer.deadLettered(TRIGGER, event(), 'box', 'loop', 'no hops left')
   observer.targetChanged(TRIGGER, 'Down')
   observer.lost(TRIGGER, { events: 1, cause: 'shutdown' })
   observer.discarded(TRIGGER, 1, 'deleted')

@@ -181,8 +181,8 @@ describe('counters', () => {
     const { observer } = counted
     for (let n = 0; n < 4; n++) observer.settled(name, event)
     for (let n = 0; n < 3; n++) observer.parked(name, event, 1)
-    for (let n = 0; n < 2; n++) observer.deadLettered(name, event, 'sink', 'undeliverable')
-    observer.deadLettered(name, event, 'box', 'undeliverable')
+    for (let n = 0; n < 2; n++) observer.deadLettered(name, event, 'sink', 'gone', 'gone')
+    observer.deadLettered(name, event, 'box', 'undeliverable', 'gone')
     const found = await printed(counted)
     for (const [outcome, events] of Object.entries({ delivered: 4, retry: 3, dead_lettered: 2, boxed: 1 })) {
       expect(found).toContain(`sluice_deliveries_total{${OF_TRIGGER},outcome="${outcome}"} ${events}\n`)

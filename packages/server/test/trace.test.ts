@@ -19,7 +19,7 @@ test('steps are found by broker, id and source, the oldest first; beyond the bou
   observer.accepted(BROKER, event('1'))
   observer.matched(TRIGGER, event('1'))
   observer.parked(TRIGGER, event('1', '/other'), 5)
-  observer.deadLettered(TRIGGER, event('1'), 'box', 'loop')
+  observer.deadLettered(TRIGGER, event('1'), 'box', 'loop', 'no hops left')
   observer.settled(TRIGGER, event('1'))
   expect(steps.stepsOf(BROKER, '1').map(({ kind }) => kind)).toEqual(['accepted', 'parked', 'deadLettered'])
   expect(steps.stepsOf(BROKER, '1', '/other').map(({ kind }) => kind)).toEqual(['parked'])
