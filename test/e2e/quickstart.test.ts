@@ -6,6 +6,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { binary } from '../support/events.ts'
+import { exchange } from '../support/exchange.ts'
 import { folderOf, ready, startProgram, type Program } from '../support/sluice.ts'
 
 const FOLDER = join(import.meta.dirname, '../../packages/cli/quickstart')
@@ -49,6 +51,26 @@ test('the curl line that the quickstart prints sends an event, and the display p
   expect(answer).toContain('correlationid: 1')
   expect(answer).toContain('"total": 42.5')
   expect(await quickstart.stop('SIGINT')).toEqual({ code: 0, signal: null })
+})
+
+test('the display prints numbers, texts and bytes as they were sent, and answers with the same', async () => {
+  const quickstart = await ready(await startQuickstart(await freePort()), FOLDER)
+  const shown = async (contentType: string, data: string | Buffer, as: RegExp): Promise<void> => {
+    const message = binary([['ce-type', 'com.example.order.created'], ['content-type', contentType]], data) // prettier-ignore
+    expect((await exchange(quickstart.broker, message)).status).toBe(202)
+    for (const type of ['created', 'confirmed']) {
+      const head = `type: com\\.example\\.order\\.${type}\\n(?: .*\\n)*? {2}datacontenttype: ${contentType}\\n`
+      const [printed] = await quickstart.stdout.until(new RegExp(`${head}[^]*?Data[^]*?\\n\\n`))
+      expect(printed).toMatch(as)
+    }
+  }
+  await shown(
+    'application/json',
+    '{"n":1.0,"big":12345678901234567890}',
+    /Data,\n {2}\{\n {4}"n": 1\.0,\n {4}"big": 12345678901234567890\n {2}\}\n/,
+  )
+  await shown('application/x-bytes', Buffer.from([1, 2, 255]), /Data \(binary\),\n {2}AQL\/\n/)
+  await shown('text/plain', 'red \u001b[31m', /Data,\n {2}red \\u001b\[31m\n/)
 })
 
 test('it keeps its events: killed, and started again in the same folder, it goes on with them', async () => {

@@ -1,10 +1,13 @@
 // A subscriber that prints what it gets, as Knative's event_display does (KNATIVE.md 4.3). With `?reply=TYPE` in its
 // address it answers with an event of that type, so that the quickstart shows a chain.
 
+import { isUtf8 } from 'node:buffer'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import { decodeHttp, encodeBinary, newEvent, type Event } from '@sluice/event'
+import { parseExact } from '../src/exact-json.ts'
+import { printableLines } from '../src/table.ts'
 
 /** Listens on 127.0.0.1 and prints each event by `print`. Rejects where the port is taken. */
 export async function eventDisplay(port: number, print: (text: string) => void): Promise<Server> {
@@ -33,18 +36,20 @@ async function display(
 }
 
 function answer(response: ServerResponse, type: string, to: Event): void {
+  const contentType = to.text('datacontenttype')
   const reply = newEvent({
     type,
     source: '/event-display',
     extensions: { correlationid: to.id },
-    ...(to.data !== undefined && { datacontenttype: 'application/json', data: to.data }),
+    ...(contentType !== undefined && { datacontenttype: contentType }),
+    ...(to.data !== undefined && { data: to.data }),
   })
   response.writeHead(200, encodeBinary(reply)).end(reply.data)
 }
 
 const CORE = ['specversion', 'type', 'source', 'subject', 'id', 'time', 'dataschema', 'datacontenttype']
 
-/** The event as text: attributes, extensions, data; JSON is indented. */
+/** The event as text: attributes, extensions, data; JSON is indented, its numbers as they came; what is no text is base64. */
 export function describe(event: Event): string {
   const lines = ['☁️  cloudevents.Event', 'Context Attributes,']
   for (const name of CORE) {
@@ -54,13 +59,17 @@ export function describe(event: Event): string {
   const extensions = [...event.attributes.keys()].filter((name) => !CORE.includes(name)).toSorted()
   if (extensions.length > 0) lines.push('Extensions,')
   for (const name of extensions) lines.push(`  ${name}: ${event.text(name)}`)
-  if (event.data !== undefined) lines.push('Data,', indent(dataText(event)))
+  if (event.data !== undefined) lines.push(...dataLines(event, event.data))
   return `${lines.join('\n')}\n`
 }
 
-function dataText(event: Event): string {
-  const json = event.json()
-  return json === undefined ? (event.data as Buffer).toString('utf8') : JSON.stringify(json, null, 2)
+function dataLines(event: Event, data: Buffer): string[] {
+  if (!isUtf8(data)) return ['Data (binary),', indent(data.toString('base64'))]
+  const text = data.toString('utf8')
+  return [
+    'Data,',
+    indent(event.json() === undefined ? printableLines(text) : JSON.stringify(parseExact(text), null, 2)),
+  ]
 }
 
 function indent(text: string): string {

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { readTokens } from '@sluice/server/token-file'
+import { parseExact } from './exact-json.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { AccessFlags } from './flags.ts'
 import { request, type Access, type Answer, type Message, type Method } from './request.ts'
@@ -104,10 +105,10 @@ export function namedIn(text: string, namespace: string): { namespace: string; n
   return name === '' || ns === '' || more.length > 0 ? undefined : { namespace: ns, name }
 }
 
-/** A JSON text's object; `undefined` where it is none. */
+/** A JSON text's object, its numbers as they were written; `undefined` where it is none. */
 export function jsonOf(body: string): object | undefined {
   try {
-    const value: unknown = JSON.parse(body)
+    const value = parseExact(body)
     return typeof value === 'object' && value !== null ? value : undefined
   } catch {
     return undefined

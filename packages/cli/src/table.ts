@@ -1,5 +1,6 @@
 // What a client word prints: a table for people, as kubectl has it, or the whole answer as JSON or YAML.
 
+import { plainNumber } from './exact-json.ts'
 import type { Output } from './outputs.ts'
 
 /** A column: its heading, and what stands there. */
@@ -35,7 +36,9 @@ export async function printRows<Row>(rows: readonly Row[], printing: Printing<Ro
 export async function printValue(value: unknown, output: 'json' | 'yaml'): Promise<void> {
   if (output === 'json') return void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
   const { stringify } = await import('yaml')
-  process.stdout.write(stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }))
+  process.stdout.write(
+    stringify(value, (_key, each) => plainNumber(each), { lineWidth: 0, aliasDuplicateObjects: false }),
+  )
 }
 
 /** Headings and rows, each column as wide as its widest cell. */

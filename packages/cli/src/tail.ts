@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { clientOf, namedIn, whyRefused, whyUnreachable } from './client.ts'
+import { parseExact } from './exact-json.ts'
 import { EXIT, exitWith } from './exit.ts'
 import { stepLine, type StepJson } from './explain.ts'
 import type { ClientFlags } from './flags.ts'
@@ -63,7 +64,7 @@ function queryOf(broker: string | undefined, { namespace, trigger, filter = [], 
 }
 
 function show(text: string, output: TailFlags['output']): void {
-  process.stdout.write(`${output === 'json' ? text : printable(lineOf(JSON.parse(text) as Line))}\n`)
+  process.stdout.write(`${output === 'json' ? text : printable(lineOf(parseExact(text) as Line))}\n`)
 }
 
 function lineOf(line: Line): string {
