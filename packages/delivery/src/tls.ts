@@ -70,13 +70,3 @@ function check({ certificate, key }: Certificate): void {
   }
   if (!fits) throw invalidCredential("the key is not that of the client certificate's")
 }
-
-/** Whether this is certificates in PEM, and nothing is wrong with one of them. */
-export function areCertificates(pem: string): boolean {
-  const all = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g)
-  try {
-    return all !== null && all.every((each) => new X509Certificate(each).serialNumber !== '')
-  } catch {
-    return false
-  }
-}

@@ -17,15 +17,18 @@ export interface ResolveOptions {
   readonly role?: 'subscriber' | 'deadLetterSink'
 }
 
-/** A URL; or why there is none, as reason and message of a condition in Knative's words (A.2). */
+/**
+ * A URL, and in PEM who vouches for it, where that is said; or why there is none, as reason and message of a condition in
+ * Knative's words (A.2).
+ */
 export type Resolved =
-  | { readonly url: string; readonly reason?: undefined; readonly message?: undefined }
-  | { readonly url?: undefined; readonly reason: string; readonly message: string }
+  | { readonly url: string; readonly caCerts?: string; readonly reason?: undefined; readonly message?: undefined }
+  | { readonly url?: undefined; readonly caCerts?: undefined; readonly reason: string; readonly message: string }
 
 /**
  * The URL that events for this destination go to. A ref: the object's `status.address.url` (spec 41), or that of the
  * kind's own making, such as the DNS name of a Service (spec 42); with a uri beside it, that relative to it (spec 43).
- * A uri alone: itself.
+ * A uri alone: itself. CACerts of the destination win over those of the object's address (KNATIVE.md 1.0).
  */
 export function resolveDestination(
   destination: Destination | undefined,
@@ -33,18 +36,23 @@ export function resolveDestination(
   options: ResolveOptions,
 ): Resolved {
   const fail = (message: string): Resolved => ({ reason: REASONS[options.role ?? 'subscriber'], message })
-  const { ref, uri } = destination ?? {}
+  const { ref, uri, CACerts } = destination ?? {}
+  const found = (url: string, caCerts = CACerts): Resolved => ({
+    url,
+    ...(caCerts !== undefined && caCerts !== '' && { caCerts }),
+  })
   if (ref === undefined) {
     if (uri === undefined) return fail('destination missing Ref and URI, expected at least one')
     return isHttpUrl(uri)
-      ? { url: uri }
+      ? found(uri)
       : fail(`URI is not absolute (both scheme and host should be non-empty): ${JSON.stringify(uri)}`)
   }
   const base = urlOf(ref, lookup, options)
   if (base.url === undefined) return fail(base.message)
-  if (uri === undefined || uri === '') return { url: base.url }
+  const caCerts = CACerts === undefined || CACerts === '' ? base.caCerts : CACerts
+  if (uri === undefined || uri === '') return found(base.url, caCerts)
   return URL.canParse(uri, base.url)
-    ? { url: new URL(uri, base.url).href }
+    ? found(new URL(uri, base.url).href, caCerts)
     : fail(`URI ${JSON.stringify(uri)} is none relative to ${base.url}`)
 }
 
@@ -57,14 +65,14 @@ function urlOf(
   ref: KReference,
   lookup: (identity: Identity) => Resource | undefined,
   { namespace, clusterSuffix = CLUSTER_SUFFIX }: ResolveOptions,
-): { url: string } | { url?: undefined; message: string } {
+): { url: string; caCerts: string | undefined } | { url?: undefined; message: string } {
   const group = ref.apiVersion === undefined ? (ref.group ?? '') : groupOf(ref.apiVersion)
   const identity = { group, kind: ref.kind, namespace: ref.namespace ?? namespace, name: ref.name }
   const resource = lookup(identity)
   const said = resource === undefined ? undefined : addressOf(resource, ref.address)
   const kind = findKind(group, ref.kind)
-  const url = said ?? kind?.address?.(identity, resource, clusterSuffix)
-  if (url !== undefined && isHttpUrl(url)) return { url }
+  const url = said?.url ?? kind?.address?.(identity, resource, clusterSuffix)
+  if (url !== undefined && isHttpUrl(url)) return { url, caCerts: said?.caCerts }
   const name = `${identity.namespace}/${identity.name}`
   if (resource === undefined) {
     const plural = `${kind?.plural ?? `${ref.kind.toLowerCase()}s`}${group === '' ? '' : `.${group}`}`
@@ -79,12 +87,17 @@ function urlOf(
   }
 }
 
-/** `status.address.url`, or that of the one of `status.addresses` with this name. */
-function addressOf({ status }: Resource, wanted: string | undefined): string | undefined {
+/** `status.address`, or the one of `status.addresses` with this name. */
+function addressOf(
+  { status }: Resource,
+  wanted: string | undefined,
+): { url: string; caCerts: string | undefined } | undefined {
   const addresses = status?.['addresses']
   const all = [status?.['address'], ...(Array.isArray(addresses) ? addresses : [])].filter(isRecord)
   const chosen = wanted === undefined ? all[0] : all.find(({ name }) => name === wanted)
-  return typeof chosen?.['url'] === 'string' && chosen['url'] !== '' ? chosen['url'] : undefined
+  const { url, CACerts } = chosen ?? {}
+  if (typeof url !== 'string' || url === '') return undefined
+  return { url, caCerts: typeof CACerts === 'string' ? CACerts : undefined }
 }
 
 function isHttpUrl(url: string): boolean {

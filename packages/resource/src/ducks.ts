@@ -1,6 +1,7 @@
 // The types that many kinds share (KNATIVE.md 1.0): KReference, Destination, DeliverySpec. For each its schema,
 // its rules beyond the schema in Knative's words (A.3), and its type for those who read a valid one.
 
+import { X509Certificate } from 'node:crypto'
 import { SluiceError } from '@sluice/event'
 import { addressGuard, hostRefusal, target, type AddressGuard } from '@sluice/target'
 import type { JsonSchema, Reference, Report } from './kind.ts'
@@ -154,17 +155,25 @@ export function checkDestination(value: unknown, path: Path, report: Report): vo
   }
   if (typeof uri === 'string') checkUri(uri, ref !== undefined, [...path, 'uri'], report)
   const certificates = value['CACerts']
-  if (typeof certificates === 'string' && !CERTIFICATES.test(certificates)) {
+  if (typeof certificates === 'string' && !areCertificates(certificates)) {
     report({
       code: 'SLUICE_RESOURCE_INVALID',
       path: [...path, 'CACerts'],
       message: `invalid value: CA Cert provided is invalid: ${pathText([...path, 'CACerts'])}`,
-      hint: 'It has to hold certificates in PEM: -----BEGIN CERTIFICATE----- and so on.',
+      hint: 'It has to hold certificates in PEM: -----BEGIN CERTIFICATE----- and so on, each of them whole.',
     })
   }
 }
 
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----/
+/** Whether this is certificates in PEM, and each can be read. */
+function areCertificates(pem: string): boolean {
+  const all = pem.match(/-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----/g)
+  try {
+    return all !== null && all.every((each) => new X509Certificate(each).serialNumber !== '')
+  } catch {
+    return false
+  }
+}
 
 function checkUri(uri: string, hasRef: boolean, path: Path, report: Report): void {
   const invalid = (message: string, hint: string): void =>

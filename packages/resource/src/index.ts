@@ -41,6 +41,12 @@ export type { LogChannelLimits } from './log-bounds.ts'
 export { WEBHOOK_PRESETS } from './kinds/webhook-source.ts'
 export { addForeignKinds, type ForeignKind } from './foreign-kinds.ts'
 export type { SourceSpec } from './source-spec.ts'
+export {
+  receiverSettings,
+  SECRET_ORIGIN_KEY,
+  SECRET_TYPES,
+  type ReceiverSettings,
+} from './kinds/receiver-annotations.ts'
 export { triggerSettings, type TriggerSettings } from './kinds/trigger-annotations.ts'
 export { isTrigger, trigger as triggerKind, type Trigger, type TriggerSpec } from './kinds/trigger.ts'
 export { didYouMean } from './nearest.ts'

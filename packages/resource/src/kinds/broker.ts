@@ -12,6 +12,7 @@ import {
 import type { DeliverySpec, KReference } from '../ducks.ts'
 import type { Draft, Kind, Reference, Report } from '../kind.ts'
 import { INGRESS_ANNOTATIONS, tokenSecretReference } from './ingress-annotations.ts'
+import { HUB_RECEIVER_ANNOTATIONS, secretReferences } from './receiver-annotations.ts'
 import { NATS_BROKER_CLASS } from '../nats-channel.ts'
 import type { Path } from '../problem.ts'
 import { apiVersionOf, groupOf, isRecord, type Identity, type Resource } from '../resource.ts'
@@ -103,6 +104,7 @@ export const broker: Kind = {
         'deadLetter',
       ]),
     },
+    ...HUB_RECEIVER_ANNOTATIONS,
   },
   immutable: [
     ['metadata', 'annotations', BROKER_CLASS],
@@ -141,6 +143,7 @@ function referencesOf(resource: Resource): Reference[] {
     ...(config === undefined ? [] : [configReference(config, missing)]),
     ...tokenSecretReference(resource),
     ...referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], namespace, missing),
+    ...secretReferences(resource),
   ]
 }
 

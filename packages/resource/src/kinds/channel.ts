@@ -7,6 +7,7 @@ import { checkDelivery, defaultDelivery, DELIVERY_SCHEMA, referenceOf, type Deli
 import type { Draft, JsonSchema, Kind, Reference, Report } from '../kind.ts'
 import { INGRESS_ANNOTATIONS, tokenSecretReference } from './ingress-annotations.ts'
 import { groupOf, isRecord, type Resource } from '../resource.ts'
+import { HUB_RECEIVER_ANNOTATIONS, secretReferences } from './receiver-annotations.ts'
 
 /** The spec of a channel that is stored, as far as all kinds of them have it. */
 export interface ChannelSpec {
@@ -52,6 +53,7 @@ const ANNOTATIONS: NonNullable<Kind['annotations']> = {
     refuse: (value) => (value === 'cluster' || value === 'namespace' ? undefined : 'cluster or namespace'),
     values: ['cluster', 'namespace'],
   },
+  ...HUB_RECEIVER_ANNOTATIONS,
 }
 
 /** What is in the spec of every channel. */
@@ -190,5 +192,6 @@ function referencesOf(resource: Resource): Reference[] {
   return [
     ...tokenSecretReference(resource),
     ...referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], metadata.namespace, missing),
+    ...secretReferences(resource),
   ]
 }

@@ -5,6 +5,7 @@ import type { Draft, Kind, Report } from '../kind.ts'
 import { pathText } from '../problem.ts'
 import { isRecord, type Resource } from '../resource.ts'
 import { dataColumn } from './configmap.ts'
+import { SECRET_ORIGIN_KEY, SECRET_TYPES } from './receiver-annotations.ts'
 
 /** The kind. */
 export const secret: Kind = {
@@ -21,7 +22,10 @@ export const secret: Kind = {
   naming: 'subdomain',
   sensitive: true,
   fields: {
-    type: { type: 'string', description: 'Such as Opaque.' },
+    type: {
+      type: 'string',
+      description: `Such as Opaque; or what it holds for a receiver: ${Object.keys(SECRET_TYPES).join(', ')}.`,
+    },
     stringData: {
       type: 'object',
       additionalProperties: { type: 'string' },
@@ -41,7 +45,7 @@ export const secret: Kind = {
   columns: [{ ...column('Type', ['type'], 'What it holds.'), value: ({ type }) => type ?? 'Opaque' }, dataColumn, AGE],
   selectable: ['type'],
   hide: hideValues,
-  validate: refuseHidden,
+  validate: validateSecret,
 }
 
 /** What an answer has in place of each value (threat 7): a Secret is written, and never read again. */
@@ -63,6 +67,53 @@ function hideValues(resource: Resource): Resource {
 
 function mapped(values: Record<string, unknown>, hidden: string): Record<string, string> {
   return Object.fromEntries(Object.keys(values).map((key) => [key, hidden]))
+}
+
+function validateSecret(draft: Draft, report: Report): void {
+  refuseHidden(draft, report)
+  checkType(draft, report)
+}
+
+/** Of a type of ours, its keys are known. Kubernetes' own may have others, such as ca.crt. */
+function checkType({ type, data, stringData }: Draft, report: Report): void {
+  if (typeof type !== 'string' || !type.startsWith('sluice.dev/')) return
+  const known = SECRET_TYPES[type]
+  if (known === undefined) {
+    report({
+      code: 'SLUICE_RESOURCE_INVALID',
+      path: ['type'],
+      message: `invalid value: ${type}: type`,
+      hint: `Known are ${Object.keys(SECRET_TYPES).join(', ')}.`,
+    })
+    return
+  }
+  const fields: [string, unknown][] = [
+    ['data', data],
+    ['stringData', stringData],
+  ]
+  const allowed = [...known.keys, ...known.optional, SECRET_ORIGIN_KEY]
+  for (const [field, values] of fields) {
+    if (!isRecord(values)) continue
+    for (const key of Object.keys(values)) {
+      if (allowed.includes(key)) continue
+      report({
+        code: 'SLUICE_RESOURCE_INVALID',
+        path: [field, key],
+        at: 'key',
+        message: `unknown key "${key}" of a Secret of type ${type}.`,
+        hint: `It has ${allowed.join(', ')}.`,
+      })
+    }
+  }
+  const given = fields.flatMap(([, values]) => (isRecord(values) ? Object.keys(values) : []))
+  const missing = known.keys.filter((key) => !given.includes(key))
+  if (missing.length === 0) return
+  report({
+    code: 'SLUICE_RESOURCE_MISSING_FIELD',
+    path: ['type'],
+    message: `missing key(s) of a Secret of type ${type}: ${missing.join(', ')}`,
+    hint: 'Write them under stringData.',
+  })
 }
 
 /** Somebody has edited what an answer showed; whoever takes it puts back what was there, where there was something. */

@@ -20,6 +20,7 @@ import {
 import type { Draft, JsonSchema, Kind, Reference, Report } from '../kind.ts'
 import { groupOf, isRecord, type Resource } from '../resource.ts'
 import { isChannelKind } from './channel.ts'
+import { checkHandshake, secretReferences } from './receiver-annotations.ts'
 import { checkWindow, SUBSCRIPTION_ANNOTATIONS } from './trigger-annotations.ts'
 
 /** The spec of a Subscription that is stored. */
@@ -106,6 +107,7 @@ function defaultSubscription({ spec, metadata }: Draft): void {
 
 function validateSubscription(draft: Draft, report: Report): void {
   checkWindow(draft, report)
+  checkHandshake(draft, report)
   const { spec, metadata } = draft
   if (!isRecord(spec)) return
   checkChannel(spec['channel'], metadata.namespace, report)
@@ -148,5 +150,6 @@ function referencesOf(resource: Resource): Reference[] {
     ...referenceOf(subscriber, ['spec', 'subscriber'], namespace, missing),
     ...referenceOf(reply, ['spec', 'reply'], namespace, missing),
     ...referenceOf(delivery?.deadLetterSink, ['spec', 'delivery', 'deadLetterSink'], namespace, missing),
+    ...secretReferences(resource),
   ]
 }

@@ -2,6 +2,7 @@
 
 import type { AnnotationRule, Draft, Report } from '../kind.ts'
 import { isRecord, type Resource } from '../resource.ts'
+import { SUBSCRIPTION_RECEIVER_ANNOTATIONS, TRIGGER_RECEIVER_ANNOTATIONS } from './receiver-annotations.ts'
 
 /** What the annotations of a Trigger or Subscription ask for; absent where they say nothing. */
 export interface TriggerSettings {
@@ -44,8 +45,8 @@ const RATE = 'sluice.dev/rate'
 const PAUSED = 'sluice.dev/paused'
 const FROM = 'sluice.dev/from'
 
-/** The rules of each annotation that a Subscription knows. */
-export const SUBSCRIPTION_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
+/** Those that both know. */
+const DELIVERY_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
   [ORDER]: choice('Whether events with the same key keep their order.', ['none', 'key']),
   [WINDOW]: wholeNumber('How many events may be out and not yet settled. Default 256.', 100_000),
   [CONCURRENCY]: wholeNumber('How many deliveries may run at once; at most the window.', 10_000),
@@ -70,9 +71,16 @@ export const SUBSCRIPTION_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> 
   [KAFKA_ORDER]: choice('Knative: whether events keep their order.', ['ordered', 'unordered']),
 }
 
+/** The rules of each annotation that a Subscription knows. */
+export const SUBSCRIPTION_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
+  ...DELIVERY_ANNOTATIONS,
+  ...SUBSCRIPTION_RECEIVER_ANNOTATIONS,
+}
+
 /** The rules of each annotation that a Trigger knows. */
 export const TRIGGER_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
-  ...SUBSCRIPTION_ANNOTATIONS,
+  ...DELIVERY_ANNOTATIONS,
+  ...TRIGGER_RECEIVER_ANNOTATIONS,
   'eventing.knative.dev/injection': choice('Knative: whether a missing default Broker is made.', [
     'enabled',
     'disabled',

@@ -16,6 +16,7 @@ import type { DeliverySpec, Destination } from '../ducks.ts'
 import { checkFilters } from '../filters.ts'
 import type { Draft, JsonSchema, Kind, Reference, Report } from '../kind.ts'
 import { groupOf, isRecord, type Resource } from '../resource.ts'
+import { checkHandshake, secretReferences } from './receiver-annotations.ts'
 import { checkWindow, TRIGGER_ANNOTATIONS } from './trigger-annotations.ts'
 
 /** The spec of a Trigger that is stored. */
@@ -173,6 +174,7 @@ function defaultTrigger({ spec, metadata }: Draft): void {
 
 function validateTrigger(draft: Draft, report: Report): void {
   checkWindow(draft, report)
+  checkHandshake(draft, report)
   checkDependency(draft, report)
   const { spec, metadata } = draft
   if (!isRecord(spec)) return
@@ -257,5 +259,6 @@ function referencesOf(resource: Resource): Reference[] {
       namespace,
       'The Trigger will not be Ready until it exists.',
     ),
+    ...secretReferences(resource),
   ]
 }
