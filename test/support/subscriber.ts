@@ -1,6 +1,7 @@
 // A subscriber: keeps what it gets, bytes as they came, and answers as the test says.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type ServerOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
@@ -26,7 +27,7 @@ export type Script = (request: Received, n: number) => Answer | Promise<Answer>
 
 /** A running subscriber. */
 export interface Subscriber {
-  /** `http://127.0.0.1:PORT/` */
+  /** `http://127.0.0.1:PORT/`, or `https://…` */
   readonly url: string
   readonly port: number
   /** Everything so far. */
@@ -46,15 +47,24 @@ atEnd(async () => {
   await Promise.all([...open].map((each) => each.close()))
 })
 
+/** Of {@link subscriber}: its port, and what it speaks TLS by. */
+export interface SubscriberOptions {
+  readonly port?: number
+  readonly tls?: ServerOptions
+}
+
 /** Starts a subscriber that answers by `script`; without one, 202. */
-export async function subscriber(script: Script = () => 202, options: { port?: number } = {}): Promise<Subscriber> {
+export async function subscriber(
+  script: Script = () => 202,
+  { port: wanted = 0, tls }: SubscriberOptions = {},
+): Promise<Subscriber> {
   const all: Received[] = []
   let current = script
   let taken = 0
   let changed = Promise.withResolvers<void>()
-  const server = createServer({ keepAliveTimeout: 60_000, maxHeaderSize: 64 * 1024 }, (request, response) => {
-    void receive(request, response)
-  })
+  const limits = { keepAliveTimeout: 60_000, maxHeaderSize: 64 * 1024 }
+  const take = (request: IncomingMessage, response: ServerResponse): void => void receive(request, response)
+  const server = tls === undefined ? createServer(limits, take) : createSecureServer({ ...limits, ...tls }, take)
 
   async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request).catch(() => undefined)
@@ -78,12 +88,12 @@ export async function subscriber(script: Script = () => 202, options: { port?: n
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
   })
-  server.listen(options.port ?? 0, '127.0.0.1')
+  server.listen(wanted, '127.0.0.1')
   await once(server, 'listening')
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server's address is no string
   const { port } = server.address() as AddressInfo
   const running: Subscriber = {
-    url: `http://127.0.0.1:${port}/`,
+    url: `http${tls === undefined ? '' : 's'}://127.0.0.1:${port}/`,
     port,
     all,
     received,

@@ -8,7 +8,7 @@
 
 import type { DeadLetterBox, Delivery, PublishResult } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
-import { nextDelayMs, type Deliverer, type DeliveryPolicy, type Outcome, type Target } from '@sluice/delivery'
+import { nextDelayMs, type Deliverer, type DeliveryPolicy, type Outcome, type Receiver } from '@sluice/delivery'
 import type { Event } from '@sluice/event'
 import type { TargetState } from './congestion.ts'
 import { failure, fullFailure, loopFailure, replyFailure, type Failure } from './dead-letter.ts'
@@ -19,10 +19,10 @@ import { Redriven } from './redrive.ts'
 
 /** Where and how a trigger's events go; changes with the trigger, and counts from the next attempt on. */
 export interface Route {
-  readonly subscriber: Target
-  readonly deadLetterSink: Target | undefined
+  readonly subscriber: Receiver
+  readonly deadLetterSink: Receiver | undefined
   /** Where replies go. Absent: they are stored by the broker itself, as a Trigger's are. */
-  readonly replyTo?: Target | 'nobody'
+  readonly replyTo?: Receiver | 'nobody'
   readonly policy: DeliveryPolicy
   /** POSTs at once, at most: 1 or more. What is more than the window is of no use. */
   readonly concurrency: number
@@ -208,7 +208,7 @@ export class Dispatch {
   }
 
   /** One attempt; where it fails, the whole delivery does, so that it is made again with it (spec 74). */
-  #sendReply(delivery: Delivery, reply: Event, target: Target): void {
+  #sendReply(delivery: Delivery, reply: Event, target: Receiver): void {
     const { deliverer, observer, trigger } = this.#context
     const { policy } = this.#route
     if (reply.headers.length === 0) reply.headers = delivery.event.headers

@@ -129,14 +129,14 @@ export function subscriptionStatus(
   subscription: Subscription,
   plan: TriggerPlan,
   channel: Resource | undefined,
-  { running, refusal, lost, boxed, note }: SubscriptionState,
+  { running, refusal, lost, boxed, note, unshown }: SubscriptionState,
 ): Status {
   const { subscriber, reply, deadLetterSink } = plan
   return status(
     subscriptionKind,
     subscription,
     {
-      ReferencesResolved: referencesMark(subscription, plan, channel, running !== undefined),
+      ReferencesResolved: referencesMark(subscription, plan, channel, running !== undefined, unshown),
       AddedToChannel: addedMark(refusal, running !== undefined),
       ChannelReady: running?.boxFull ? boxFullMark : readyMark(channel),
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
@@ -147,8 +147,10 @@ export function subscriptionStatus(
     {
       physicalSubscription: {
         subscriberUri: subscriber.url ?? '', // spec 31, 34
+        ...(subscriber.caCerts !== undefined && { subscriberCACerts: subscriber.caCerts }),
         ...(reply !== undefined && { replyUri: reply.url ?? '' }),
-        ...(deadLetterSink !== undefined && { deadLetterSinkUri: deadLetterSink.url ?? '' }),
+        ...(reply?.caCerts !== undefined && { replyCACerts: reply.caCerts }),
+        ...(deadLetterSink !== undefined && { deadLetterSinkUri: '', ...sinkUri(deadLetterSink) }),
       },
       ...(running !== undefined && { subscriber: subscriberStatus(running) }),
       ...pausedStatus(subscription, note),
@@ -163,6 +165,7 @@ function referencesMark(
   { subscriber, reply, deadLetterSink }: TriggerPlan,
   channel: Resource | undefined,
   isRunning: boolean,
+  unshown: SubscriptionState['unshown'],
 ): Mark {
   if (channel === undefined) {
     const message = `Failed to get Spec.Channel or backing channel: ${wanted.kind} "${wanted.name}" of ${wanted.apiVersion} not found`
@@ -174,8 +177,11 @@ function referencesMark(
   }
   if (subscriber.url === undefined) return failed('SubscriberResolveFailed', 'spec.subscriber', subscriber)
   if (reply !== undefined && reply.url === undefined) return failed('ReplyResolveFailed', 'spec.reply', reply)
-  if (deadLetterSink === undefined || deadLetterSink.url !== undefined) return TRUE
-  return failed('DeadLetterSinkResolveFailed', 'spec.delivery.deadLetterSink', deadLetterSink)
+  if (deadLetterSink !== undefined && deadLetterSink.url === undefined) {
+    return failed('DeadLetterSinkResolveFailed', 'spec.delivery.deadLetterSink', deadLetterSink)
+  }
+  const message = unshown.subscriber ?? unshown.reply ?? unshown.deadLetterSink
+  return message === undefined ? TRUE : { status: 'False', reason: 'SecretUnavailable', message }
 }
 
 /** Whether all future events will be sent (spec 40). */

@@ -96,7 +96,8 @@ class RunningController implements Controller {
     this.#apiResources = new ApiResources(options, this.store)
     this.#addresses = new Addresses(this.store)
     this.#notes = new OperationNotes(options.data)
-    this.#plans = new Plans(this.#addresses, (uid) => this.#notes.of(uid)?.paused !== undefined)
+    const secrets = new Secrets(this.store, clock)
+    this.#plans = new Plans(this.#addresses, secrets, (uid) => this.#notes.of(uid)?.paused !== undefined)
     this.#losses = new Losses(clock)
     this.#statuses = new Statuses(clock, {
       broker: (path) => this.#writer.broker(path),
@@ -104,7 +105,6 @@ class RunningController implements Controller {
       keyOf: (uid) => this.#plans.keyOf(uid),
     })
     const observer = this.#losses.noting(this.#statuses.marking(options.observer))
-    const secrets = new Secrets(this.store, clock)
     this.#brokers = new Brokers({ ...options, observer }, { secrets, clock }, (path) => this.#brokerChanged(path))
     this.#writer = new StatusWriting({
       store: this.store,

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { groupOf, keyOf, readyCondition, resourceKey, type Change, type Resource } from '@sluice/resource'
 import { hubPathOf, isAnyTrigger, isHub, type Addresses, type AnyTrigger } from './addresses.ts'
+import type { Secrets } from './secrets.ts'
 import { planTrigger, type TriggerPlan } from './trigger.ts'
 
 /** What becomes of the triggers of one broker. */
@@ -23,6 +24,7 @@ interface Planned {
 
 export class Plans {
   readonly #addresses: Addresses
+  readonly #secrets: Secrets
   readonly #isPaused: (uid: string) => boolean
   readonly #all = new Map<string, Planned>()
   readonly #keys = new Map<string, string>()
@@ -31,8 +33,9 @@ export class Plans {
   readonly #pointing = new Map<string, Set<string>>()
 
   /** `isPaused`: whether an operation has paused the trigger with this uid. */
-  constructor(addresses: Addresses, isPaused: (uid: string) => boolean) {
+  constructor(addresses: Addresses, secrets: Secrets, isPaused: (uid: string) => boolean) {
     this.#addresses = addresses
+    this.#secrets = secrets
     this.#isPaused = isPaused
   }
 
@@ -98,7 +101,9 @@ export class Plans {
     const { uid } = trigger.metadata
     const before = this.#all.get(key)
     const isPaused = this.#isPaused(uid)
-    const { value: plan, keys: sources } = this.#addresses.noting(() => planTrigger(trigger, this.#addresses, isPaused))
+    const { value: plan, keys: sources } = this.#addresses.noting(() =>
+      planTrigger(trigger, this.#addresses, this.#secrets, isPaused),
+    )
     const dependency = dependencyOf(trigger)
     if (dependency !== undefined) sources.add(dependency)
     this.#point(key, before?.sources, sources)

@@ -52,11 +52,11 @@ export class Secrets {
 
   /** Every value of a Secret with its key, and what is wrong with those that can't be had. */
   all(namespace: string, name: string): { values: Map<string, Buffer>; problems: SluiceError[] } {
-    const secret = this.#store.get(resourceKey({ group: '', kind: 'Secret', namespace, name })) as WrittenSecret
+    const secret = this.describe(namespace, name)
     const values = new Map<string, Buffer>()
     const problems: SluiceError[] = []
     if (secret === undefined) problems.push(missing(namespace, name))
-    for (const key of new Set([...Object.keys(secret?.data ?? {}), ...Object.keys(secret?.stringData ?? {})])) {
+    for (const key of secret?.keys ?? []) {
       try {
         values.set(key, this.get(namespace, { name, key }))
       } catch (error) {
@@ -64,6 +64,14 @@ export class Secrets {
       }
     }
     return { values, problems }
+  }
+
+  /** What a Secret is, without what it holds; `undefined`: there is none. */
+  describe(namespace: string, name: string): { readonly type: string; readonly keys: readonly string[] } | undefined {
+    const secret = this.#store.get(resourceKey({ group: '', kind: 'Secret', namespace, name })) as WrittenSecret
+    if (secret === undefined) return undefined
+    const { type = 'Opaque', data = {}, stringData = {} } = secret
+    return { type, keys: [...new Set([...Object.keys(data), ...Object.keys(stringData)])] }
   }
 
   #isFresh({ file }: Known): boolean {
@@ -96,7 +104,7 @@ export class Secrets {
   }
 }
 
-type WrittenSecret = { stringData?: Record<string, string>; data?: Record<string, string> } | undefined
+type WrittenSecret = { type?: string; stringData?: Record<string, string>; data?: Record<string, string> } | undefined
 
 /** Marks what came as base64, so that text which begins with `env:` under `data` is that text. */
 const BASE64 = 'base64:'

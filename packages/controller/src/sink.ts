@@ -3,7 +3,7 @@
 // From: source.ts, for each emit. What the sink is now is looked up each time: a broker may come and go.
 
 import type { Broker } from '@sluice/broker'
-import { target, type Deliverer, type Outcome } from '@sluice/delivery'
+import { target, type Access, type Deliverer, type Outcome, type Receiver } from '@sluice/delivery'
 import { SluiceError, type Event } from '@sluice/event'
 import { groupOf, type Destination, type KReference, type Resolved } from '@sluice/resource'
 import { hubPath, HUBS, type Addresses } from './addresses.ts'
@@ -27,6 +27,8 @@ export class Sink {
   readonly #options: SinkOptions
   /** Of a broker that is reached without HTTP. */
   readonly #brokerPath: string | undefined
+  /** By the CACerts of the destination. */
+  #access: Access | undefined
 
   constructor(destination: Destination, namespace: string, options: SinkOptions) {
     this.#destination = destination
@@ -54,15 +56,16 @@ export class Sink {
       if (broker === undefined) throw this.#options.unavailable(this.#brokerPath) ?? this.#unresolved()
       return broker.accept(events)
     }
-    const { url } = this.resolve()
+    const { url, caCerts } = this.resolve()
     if (url === undefined) throw this.#unresolved()
-    for (const event of events) await this.#post(event, url)
+    if (caCerts !== this.#access?.caCerts) this.#access = caCerts === undefined ? undefined : { caCerts }
+    for (const event of events) await this.#post(event, { ...target(url), access: this.#access })
   }
 
-  async #post(event: Event, url: string): Promise<void> {
+  async #post(event: Event, receiver: Receiver): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     const request = {
-      target: target(url),
+      target: receiver,
       event,
       timeoutMs: TIMEOUT_MS,
       format: 'binary',

@@ -11,6 +11,7 @@ import {
   type Resource,
   type ResourceStore,
 } from '@sluice/resource'
+import { problemOf } from './access.ts'
 import { hubPathOf, isAnyTrigger, type Addresses, type AnyTrigger } from './addresses.ts'
 import type { Brokers } from './brokers.ts'
 import { channelStatus, subscriptionStatus } from './channel-status.ts'
@@ -63,7 +64,10 @@ export class StatusWriting {
     return full !== undefined
   }
 
-  /** That of a Trigger or a Subscription, by its resource key. As {@link broker}; so does a dead-letter box. */
+  /**
+   * That of a Trigger or a Subscription, by its resource key. As {@link broker}: a dead-letter box is emptied, and a secret
+   * comes back, without a mark.
+   */
   trigger(key: string): boolean {
     const plan = this.#of.plans.get(key)
     if (plan === undefined) return false
@@ -74,7 +78,12 @@ export class StatusWriting {
     const running = declared?.triggers?.status(uid)
     const boxed = isInBox(declared?.broker, trigger)
     const refusal = declared?.triggers?.refusal(uid)
-    const state = { running, refusal, lost: losses.of(uid), boxed, note: notes.of(uid) }
+    const unshown = {
+      subscriber: problemOf(plan.access.subscriber),
+      reply: problemOf(plan.access.reply),
+      deadLetterSink: problemOf(plan.access.deadLetterSink),
+    }
+    const state = { running, refusal, lost: losses.of(uid), boxed, note: notes.of(uid), unshown }
     const lookup = (identity: Identity): Resource | undefined => addresses.find(identity)
     const hub = addresses.hubOf(trigger)
     const status = isTrigger(trigger)
@@ -82,7 +91,8 @@ export class StatusWriting {
       : subscriptionStatus(trigger, plan, hub, state)
     const isNews = store.setStatus(key, status)
     if (isNews && isSubscription(trigger)) this.#of.channelChanged(hubPathOf(trigger))
-    return boxed || running?.boxFull === true
+    const isUnshown = Object.values(unshown).some((problem) => problem !== undefined)
+    return boxed || running?.boxFull === true || isUnshown
   }
 
   /** What a trigger has still to get is no commit: it changes with every event. It is there for who reads. */

@@ -95,6 +95,8 @@ export interface SubscriptionState {
   readonly boxed: boolean
   /** What people did to it beside changing its resource. */
   readonly note: OperationNote | undefined
+  /** Why what a receiver is shown can't be had or used now, in words. */
+  readonly unshown: Readonly<Record<'subscriber' | 'reply' | 'deadLetterSink', string | undefined>>
 }
 
 /**
@@ -105,7 +107,7 @@ export function triggerStatus(
   trigger: Trigger,
   plan: TriggerPlan,
   broker: Resource | undefined,
-  { running, refusal, lost, boxed, note }: SubscriptionState,
+  { running, refusal, lost, boxed, note, unshown }: SubscriptionState,
   lookup: (identity: Identity) => Resource | undefined,
 ): Status {
   const { subscriber, deadLetterSink } = plan
@@ -117,8 +119,8 @@ export function triggerStatus(
       BrokerReady: brokerMark(broker, trigger.spec.broker),
       SubscriptionReady: subscriptionMark(refusal, running),
       DependencyReady: dependencyMark(trigger, lookup),
-      SubscriberResolved: resolvedMark(subscriber, waits),
-      DeadLetterSinkResolved: sinkMark(deadLetterSink, waits),
+      SubscriberResolved: shownMark(unshown.subscriber) ?? resolvedMark(subscriber, waits),
+      DeadLetterSinkResolved: shownMark(unshown.deadLetterSink) ?? sinkMark(deadLetterSink, waits),
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
       ...warning('EventsKept', 'EventsLost', lost),
       ...warning('DeadLetterBoxEmpty', 'DeadLettersKept', boxed ? DEAD_LETTERS_KEPT : undefined),
@@ -126,6 +128,7 @@ export function triggerStatus(
     },
     {
       subscriberUri: subscriber.url ?? '', // spec 16
+      ...(subscriber.caCerts !== undefined && { subscriberCACerts: subscriber.caCerts }),
       ...sinkUri(deadLetterSink),
       ...(running !== undefined && { subscriber: subscriberStatus(running) }),
       ...pausedStatus(trigger, note),
@@ -278,13 +281,19 @@ function resolvedMark(resolved: Resolved, consequence: string): Mark {
   return { status: 'False', reason: resolved.reason, message: `${resolved.message}${consequence}` }
 }
 
+/** What it is shown is named, and can't be had: a file that is gone, a key of another form. It is tried all the same. */
+function shownMark(problem: string | undefined): Mark | undefined {
+  return problem === undefined ? undefined : { status: 'False', reason: 'SecretUnavailable', message: problem }
+}
+
 export function sinkMark(sink: Resolved | undefined, consequence: string): Mark {
   if (sink === undefined) return { status: 'True', reason: 'DeadLetterSinkNotConfigured' }
   return resolvedMark(sink, consequence)
 }
 
-export function sinkUri(sink: Resolved | undefined): { deadLetterSinkUri?: string } {
-  return sink?.url === undefined ? {} : { deadLetterSinkUri: sink.url }
+export function sinkUri(sink: Resolved | undefined): { deadLetterSinkUri?: string; deadLetterSinkCACerts?: string } {
+  if (sink?.url === undefined) return {}
+  return { deadLetterSinkUri: sink.url, ...(sink.caCerts !== undefined && { deadLetterSinkCACerts: sink.caCerts }) }
 }
 
 /** A list of triggers or Subscriptions longer than this is told in one line, beside those that are not ready. */

@@ -3,17 +3,21 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Route, TriggerConfig } from '@sluice/broker'
 import { WINDOW_DEFAULT, type Start } from '@sluice/channel'
-import { deliveryPolicy, target, type DeliveryPolicy } from '@sluice/delivery'
+import { deliveryPolicy, target, type DeliveryPolicy, type Receiver } from '@sluice/delivery'
 import { compileTrigger } from '@sluice/filter'
 import {
   isTrigger,
+  receiverSettings,
   triggerSettings,
   type DeliverySpec,
   type Destination,
+  type Identity,
   type Resolved,
   type TriggerSettings,
 } from '@sluice/resource'
+import { accessOf, isPlain, missingSecret, type PlannedAccess } from './access.ts'
 import type { Addresses, AnyTrigger } from './addresses.ts'
+import type { Secrets } from './secrets.ts'
 
 /** What a trigger comes to, once everything it points at is known. */
 export interface TriggerPlan {
@@ -23,37 +27,86 @@ export interface TriggerPlan {
   readonly reply: Resolved | undefined
   /** `undefined`: neither the trigger nor its broker has one. */
   readonly deadLetterSink: Resolved | undefined
+  /** How each of these is spoken to, where there is more to it than a plain request. */
+  readonly access: { readonly [role in Role]?: PlannedAccess | undefined }
   readonly policy: DeliveryPolicy
   /** By an operation, beside what its annotation says. */
   readonly isPaused: boolean
 }
 
+/** What a trigger sends to. */
+type Role = 'subscriber' | 'reply' | 'deadLetterSink'
+
+/** Of one of them. */
+interface Shown {
+  readonly credentials?: readonly string[] | undefined
+  readonly signing?: string | undefined
+}
+
 /** Everything about a trigger that its resource, its broker's, those it points at, and people's operations decide. */
-export function planTrigger(trigger: AnyTrigger, addresses: Addresses, isPaused: boolean): TriggerPlan {
-  const { namespace } = trigger.metadata
+export function planTrigger(
+  trigger: AnyTrigger,
+  addresses: Addresses,
+  secrets: Secrets,
+  isPaused: boolean,
+): TriggerPlan {
   const hub = addresses.hubOf(trigger)
-  const { policy, deadLetterSink } = effectiveDelivery(trigger.spec.delivery, hub?.spec?.delivery)
-  const reply = isTrigger(trigger) ? undefined : trigger.spec.reply
-  return {
-    trigger,
-    policy,
-    isPaused,
-    subscriber: addresses.resolve(trigger.spec.subscriber, namespace, 'subscriber'),
-    reply: reply && addresses.resolve(reply, namespace, 'subscriber'),
-    deadLetterSink: deadLetterSink && addresses.resolve(deadLetterSink, namespace, 'deadLetterSink'),
+  const { spec } = trigger
+  const own = receiverSettings(trigger)
+  const { policy, deadLetterSink } = effectiveDelivery(spec.delivery, hub?.spec?.delivery, own.signing !== undefined)
+  const ofSink = spec.delivery?.deadLetterSink === undefined ? hub && receiverSettings(hub) : own
+  const access: { [role in Role]?: PlannedAccess | undefined } = {}
+  const resolve = (role: Role, destination: Destination | undefined, shown: Shown): Resolved | undefined => {
+    if (destination === undefined) return undefined
+    const { namespace } = trigger.metadata
+    const resolved = addresses.resolve(
+      destination,
+      namespace,
+      role === 'deadLetterSink' ? 'deadLetterSink' : 'subscriber',
+    )
+    if (resolved.url === undefined) return resolved
+    const planned = {
+      namespace,
+      origin: target(resolved.url).origin,
+      caCerts: resolved.caCerts,
+      audience: destination.audience,
+      credentials: shown.credentials ?? [],
+      signing: shown.signing,
+      webhookOrigin: undefined,
+    }
+    if (isPlain(planned)) return resolved
+    for (const name of [...planned.credentials, planned.signing ?? []].flat()) addresses.find(secretOf(namespace, name))
+    const missing = missingSecret(planned, secrets)
+    if (missing !== undefined) return { reason: 'SecretUnavailable', message: missing }
+    access[role] = { spec: planned, access: accessOf(planned, secrets) }
+    return resolved
   }
+  const subscriber = resolve('subscriber', spec.subscriber, own)!
+  const reply = isTrigger(trigger)
+    ? undefined
+    : resolve('reply', trigger.spec.reply, { credentials: own.replyCredentials })
+  const sink = resolve('deadLetterSink', deadLetterSink, { credentials: ofSink?.deadLetterCredentials })
+  return { trigger, subscriber, reply, deadLetterSink: sink, access, policy, isPaused }
+}
+
+function secretOf(namespace: string, name: string): Identity {
+  return { group: '', kind: 'Secret', namespace, name }
 }
 
 /**
  * The delivery that holds: any field of the trigger's replaces the broker's or channel's whole (spec 82, 87); only the
- * dead-letter sink falls back to that (KNATIVE.md 1.2, 3.5; DESIGN "Delivery is per trigger").
+ * dead-letter sink falls back to that (KNATIVE.md 1.2, 3.5; DESIGN "Delivery is per trigger"). Where deliveries are signed
+ * and no format is said, it is JSON: a signature is over the body, and in binary mode the attributes stand beside that.
  */
 export function effectiveDelivery(
   trigger: DeliverySpec | undefined,
   hub: DeliverySpec | undefined,
+  isSigned: boolean,
 ): { policy: DeliveryPolicy; deadLetterSink: Destination | undefined } {
   const wins = hasAny(trigger) ? trigger : hasAny(hub) ? hub : undefined
-  return { policy: deliveryPolicy(wins), deadLetterSink: trigger?.deadLetterSink ?? hub?.deadLetterSink }
+  const policy = deliveryPolicy(wins)
+  const format = isSigned && wins?.format === undefined ? 'json' : policy.format
+  return { policy: { ...policy, format }, deadLetterSink: trigger?.deadLetterSink ?? hub?.deadLetterSink }
 }
 
 function hasAny(delivery: DeliverySpec | undefined): boolean {
@@ -87,8 +140,8 @@ export function triggerConfig(
     }),
     filterErrors,
     route: {
-      subscriber: subscriber.url === undefined ? (before?.route.subscriber ?? NOWHERE) : target(subscriber.url),
-      deadLetterSink: deadLetterSink?.url === undefined ? undefined : target(deadLetterSink.url),
+      subscriber: receiver(plan, 'subscriber', subscriber) ?? before?.route.subscriber ?? NOWHERE,
+      deadLetterSink: receiver(plan, 'deadLetterSink', deadLetterSink),
       ...replyTo(plan),
       policy,
       concurrency: Math.min(settings.concurrency ?? window, window),
@@ -103,10 +156,14 @@ export function triggerConfig(
 
 const EVERYTHING = {}
 
+/** Each with its own access: what one is shown, another never is (threat 21). */
+function receiver({ access }: TriggerPlan, role: Role, resolved: Resolved | undefined): Receiver | undefined {
+  return resolved?.url === undefined ? undefined : { ...target(resolved.url), access: access[role]?.access }
+}
+
 /** A Trigger's replies go to its broker, which the broker knows by itself. */
-function replyTo({ trigger, reply }: TriggerPlan): Pick<Route, 'replyTo'> {
-  if (isTrigger(trigger)) return {}
-  return { replyTo: reply?.url === undefined ? 'nobody' : target(reply.url) }
+function replyTo(plan: TriggerPlan): Pick<Route, 'replyTo'> {
+  return isTrigger(plan.trigger) ? {} : { replyTo: receiver(plan, 'reply', plan.reply) ?? 'nobody' }
 }
 
 /** Of a trigger that is paused until its address is known: nothing is sent there, and nothing could be (RFC 2606). */
@@ -131,8 +188,14 @@ export function samePlan(before: TriggerPlan, after: TriggerPlan): boolean {
     before.subscriber.url === after.subscriber.url &&
     isSame(before.reply, after.reply) &&
     isSame(before.deadLetterSink, after.deadLetterSink) &&
-    isDeepStrictEqual(before.policy, after.policy)
+    isDeepStrictEqual(before.policy, after.policy) &&
+    isDeepStrictEqual(accessSpecs(before), accessSpecs(after))
   )
+}
+
+/** Equal ones read the same Secrets, whatever those hold by now. */
+function accessSpecs({ access: { subscriber, reply, deadLetterSink } }: TriggerPlan): unknown {
+  return [subscriber?.spec, reply?.spec, deadLetterSink?.spec]
 }
 
 function isSame(before: Resolved | undefined, after: Resolved | undefined): boolean {

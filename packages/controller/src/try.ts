@@ -10,6 +10,7 @@ import { encodeBinary, encodeStructured, STRUCTURED_CONTENT_TYPE, type Event } f
 import { compileTrigger, explain } from '@sluice/filter'
 import { isTrigger, resourceStore, triggerSettings, type Declared, type Trigger } from '@sluice/resource'
 import { Addresses, hubPathOf, TRIGGERS } from './addresses.ts'
+import { Secrets } from './secrets.ts'
 import { planTrigger, type TriggerPlan } from './trigger.ts'
 
 /** What would become of the event at one trigger. */
@@ -50,17 +51,18 @@ export function tryEvent(
   if (problems !== undefined) throw new Error(problems.map(({ message }) => message).join('\n'))
   const addresses = new Addresses(store)
   addresses.base = base
+  const secrets = new Secrets(store, systemClock)
   return store
     .list(TRIGGERS)
     .filter(isTrigger)
     .filter((trigger) => broker === undefined || hubPathOf(trigger) === broker)
-    .map((trigger) => tryAt(trigger, event, addresses))
+    .map((trigger) => tryAt(trigger, event, addresses, secrets))
 }
 
-function tryAt(trigger: Trigger, event: Event, addresses: Addresses): Tried {
+function tryAt(trigger: Trigger, event: Event, addresses: Addresses, secrets: Secrets): Tried {
   const { namespace, name } = trigger.metadata
   const about = { trigger: `${namespace}/${name}`, broker: hubPathOf(trigger) }
-  const plan = planTrigger(trigger, addresses, false)
+  const plan = planTrigger(trigger, addresses, secrets, false)
   const reason = whyNot(trigger, plan, event, addresses)
   if (reason !== undefined) return { ...about, reached: false, reason }
   const paused = triggerSettings(trigger).paused ? { paused: true as const } : {}

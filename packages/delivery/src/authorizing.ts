@@ -161,6 +161,17 @@ function unproven({ origin }: Receiver, error: unknown): Outcome {
   return notSent('retry', `${origin} was not sent to: ${words}`, true)
 }
 
+/** Why what a receiver is shown can't be had or used now, in words; `undefined`: it can. No token is asked for. */
+export function accessProblem(access: Access): string | undefined {
+  try {
+    tlsIdentity(access, access.credentials?.() ?? NONE)
+    access.signing?.().forEach(signingKey)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
 function withToken(proof: Proof, token: Token): Proof {
   return { ...proof, headers: [...proof.headers, 'authorization', `Bearer ${token.text}`], token }
 }

@@ -8,6 +8,7 @@ export {
   type OAuthClient,
   type Receiver,
 } from './access.ts'
+export { accessProblem } from './authorizing.ts'
 export {
   BINARY_HEADER_BYTES_MAX,
   deliverer,
@@ -26,5 +27,4 @@ export {
   retryDelayMs,
   type DeliverySpec,
 } from './policy.ts'
-export { tlsIdentity, type TlsIdentity } from './tls.ts'
 export { target, type AllowedTargets, type Target } from '@sluice/target'

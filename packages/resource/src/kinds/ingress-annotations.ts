@@ -33,7 +33,7 @@ export function ingressSettings({ metadata: { annotations } }: Resource): Ingres
 export const INGRESS_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
   [TOKEN_SECRET]: {
     description: 'The Secret whose values may be used as bearer tokens at its ingress. Without it there is none.',
-    refuse: (value) => (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value) ? undefined : 'the name of a Secret'),
+    refuse: (value) => (isSecretName(value) ? undefined : 'the name of a Secret'),
   },
   [ORIGINS]: {
     description:
@@ -65,10 +65,15 @@ export function tokenSecretReference(resource: Resource): Reference[] {
   ]
 }
 
-function listOf(value: string): string[] {
+/** What stands in an annotation with commas between it. */
+export function listOf(value: string): string[] {
   return value.split(',').map((each) => each.trim())
 }
 
-function isDnsName(text: string): boolean {
+export function isSecretName(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text)
+}
+
+export function isDnsName(text: string): boolean {
   return text.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/i.test(text)
 }

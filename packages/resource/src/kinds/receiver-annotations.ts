@@ -3,6 +3,7 @@
 
 import type { AnnotationRule, Draft, Reference, Report } from '../kind.ts'
 import type { Resource } from '../resource.ts'
+import { isDnsName, isSecretName, listOf } from './ingress-annotations.ts'
 
 /** What the annotations of a Trigger, a Subscription, a Broker or a channel ask for; absent where they say nothing. */
 export interface ReceiverSettings {
@@ -87,6 +88,7 @@ export const TRIGGER_RECEIVER_ANNOTATIONS: Readonly<Record<string, AnnotationRul
       'CloudEvents WebHook: whether the subscriber is asked for its consent. prefer: without it, six tries a minute.',
     values: ['require', 'prefer', 'off'],
     refuse: (value) => (['require', 'prefer', 'off'].includes(value) ? undefined : 'require, prefer or off'),
+    notYet: (value) => (value === 'off' ? undefined : 'error'), // nobody would be asked
   },
   [ORIGIN]: {
     description: 'Who the subscriber is asked for consent by, a DNS name. Default: the host of --public-url.',
@@ -108,7 +110,7 @@ function secretNames(description: string): AnnotationRule {
     description,
     refuse: (value) => {
       const names = listOf(value)
-      return names.length > 0 && names.length <= SECRETS_MAX && names.every(isSecretName)
+      return names.length <= SECRETS_MAX && names.every(isSecretName)
         ? undefined
         : `the name of a Secret, or up to ${SECRETS_MAX} with commas between them`
     },
@@ -135,7 +137,7 @@ export function secretReferences(resource: Resource): Reference[] {
       ? `The ${resource.kind} will not be Ready until it exists.`
       : 'What falls back to this dead-letter sink will not be Ready until it exists.'
   return [CREDENTIALS, SIGNING, DEAD_LETTER_CREDENTIALS, REPLY_CREDENTIALS].flatMap((annotation) =>
-    listOf(annotations[annotation] ?? '').map((name) => ({
+    (annotations[annotation] === undefined ? [] : listOf(annotations[annotation])).map((name) => ({
       path: ['metadata', 'annotations', annotation],
       apiVersion: 'v1',
       kind: 'Secret',
@@ -144,16 +146,4 @@ export function secretReferences(resource: Resource): Reference[] {
       missing,
     })),
   )
-}
-
-function listOf(value: string): string[] {
-  return value === '' ? [] : value.split(',').map((each) => each.trim())
-}
-
-function isSecretName(text: string): boolean {
-  return text.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text)
-}
-
-function isDnsName(text: string): boolean {
-  return text.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/i.test(text)
 }
