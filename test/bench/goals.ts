@@ -17,6 +17,7 @@ import { queuesGoal } from './goals/queues.ts'
 import { startGoal } from './goals/start.ts'
 import { timersGoal } from './goals/timers.ts'
 import { triggersGoal } from './goals/triggers.ts'
+import { webhookGoal } from './goals/webhook.ts'
 
 export const goals: readonly Goal[] = [
   hopGoal,
@@ -32,6 +33,7 @@ export const goals: readonly Goal[] = [
   startGoal,
   catchUpGoal,
   queuesGoal,
+  webhookGoal,
   timersGoal,
   catchUpManyGoal,
 ]

@@ -1,4 +1,4 @@
-export { decode, ed25519PublicKey, keyBytes, type Encoding, type KeyForm } from './keys.ts'
+export { decode, ed25519PublicKey, hmacKey, type Encoding, type KeyForm } from './keys.ts'
 export {
   ID_HEADER,
   messageId,

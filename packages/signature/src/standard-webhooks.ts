@@ -4,7 +4,15 @@
 //     webhook-timestamp: 1767225600
 //     webhook-signature: v1,… v1a,…     one for each secret, over `id.timestamp.body`
 
-import { createHash, createHmac, createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto'
+import {
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  sign,
+  type KeyObject,
+} from 'node:crypto'
 import { badKey, decode } from './keys.ts'
 
 export const ID_HEADER = 'webhook-id'
@@ -12,9 +20,10 @@ export const TIMESTAMP_HEADER = 'webhook-timestamp'
 export const SIGNATURE_HEADER = 'webhook-signature'
 
 /** A secret that deliveries are signed with. */
-export type SigningKey =
-  | { readonly version: 'v1'; readonly key: Buffer }
-  | { readonly version: 'v1a'; readonly key: KeyObject }
+export interface SigningKey {
+  readonly version: 'v1' | 'v1a'
+  readonly key: KeyObject
+}
 
 const HMAC_PREFIX = 'whsec_'
 const ED25519_PREFIX = 'whsk_'
@@ -44,7 +53,7 @@ function readKey(text: string): SigningKey {
   if (bytes === undefined || bytes.length < min || bytes.length > max) {
     throw badKey(`${HMAC_PREFIX} and ${min} to ${max} bytes in base64, or ${ED25519_PREFIX} and an Ed25519 private key`)
   }
-  return { version: 'v1', key: bytes }
+  return { version: 'v1', key: createSecretKey(bytes) }
 }
 
 function ed25519PrivateKey(text: string): KeyObject {

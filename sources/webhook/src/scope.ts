@@ -13,6 +13,21 @@ export type Check = (scope: Scope, secrets: readonly Buffer[], nowMs: number) =>
 const FORM = 'application/x-www-form-urlencoded'
 const DEPTH_MAX = 64
 
+/** JSON that has been looked through. Many a template asks for headers alone: it is parsed once one asks for a field. */
+class JsonBody {
+  readonly text: Buffer
+  #value: { readonly is: unknown } | undefined
+
+  constructor(text: Buffer) {
+    this.text = text
+  }
+
+  get value(): unknown {
+    this.#value ??= { is: JSON.parse(this.text.toString('utf8')) as unknown }
+    return this.#value.is
+  }
+}
+
 export class Scope {
   readonly request: SourceRequest
   /** What `{url}` is: a check may try several spellings. */
@@ -22,7 +37,7 @@ export class Scope {
   /** A field of a form that holds the JSON which is meant. */
   readonly #formField: string | undefined
   #form: URLSearchParams | null | undefined
-  #json: { readonly value: unknown; readonly text: Buffer } | null | undefined
+  #json: JsonBody | null | undefined
 
   constructor(request: SourceRequest, formField?: string) {
     this.request = request
@@ -86,12 +101,12 @@ export class Scope {
    *
    * @throws SluiceError 400 where the content type says JSON and the body is none, or one that is nested too deep
    */
-  json(): { readonly value: unknown; readonly text: Buffer } | undefined {
+  json(): JsonBody | undefined {
     if (this.#json === undefined) this.#json = this.#readJson() ?? null
     return this.#json ?? undefined
   }
 
-  #readJson(): { value: unknown; text: Buffer } | undefined {
+  #readJson(): JsonBody | undefined {
     const { body } = this.request
     const field = this.#formField === undefined ? undefined : (this.form()?.get(this.#formField) ?? undefined)
     if (field === undefined && this.form() !== undefined) return undefined
@@ -102,7 +117,7 @@ export class Scope {
     const isCalledJson = field !== undefined || (type !== undefined && readMediaType(type)?.kind === 'json')
     if (!looksLikeJson && !isCalledJson) return undefined
     const isJson = isUtf8(text) && jsonTextFault(text, 0, DEPTH_MAX) === undefined
-    if (isJson) return { value: JSON.parse(text.toString('utf8')) as unknown, text }
+    if (isJson) return new JsonBody(text)
     if (!isCalledJson) return undefined
     throw new SluiceError(
       'SLUICE_WEBHOOK_BODY_INVALID',

@@ -2,7 +2,7 @@
 // signs.
 
 import { createHmac, hash, timingSafeEqual, verify } from 'node:crypto'
-import { decode, ed25519PublicKey, keyBytes } from '@sluice/signature'
+import { decode, ed25519PublicKey, hmacKey } from '@sluice/signature'
 import type { Template } from '@sluice/source'
 import { unverified } from './errors.ts'
 import type { Check, Scope } from './scope.ts'
@@ -86,14 +86,14 @@ function isSigned(
 
 /** The HMAC of the pieces, one after another. */
 export function hmac(pieces: readonly (string | Buffer)[], secret: Buffer, way: HmacVerify): Buffer {
-  const sum = createHmac(way.algorithm, keyBytes(secret, way))
+  const sum = createHmac(way.algorithm, hmacKey(secret, way))
   for (const piece of pieces) sum.update(piece)
   return sum.digest()
 }
 
 /** Throws where a secret is no key for this way. */
 export function checkKey(secret: Buffer, way: Way): void {
-  if (way.scheme === 'hmac') keyBytes(secret, way)
+  if (way.scheme === 'hmac') hmacKey(secret, way)
   else ed25519PublicKey(secret, way)
 }
 

@@ -38,6 +38,9 @@ export interface Mishaps {
 /** How long a token whose event was refused waits before it sends the next one. */
 const REFUSED_WAIT_MS = 5
 
+/** Numbers go on from run to run: what knows an event by its id takes none of them for an earlier one. */
+let numbersUsed = 0
+
 interface Token {
   readonly connection: Connection
   /** The event under way: `n % tokens` is the token's own place, so that the sink's event finds its token. */
@@ -59,8 +62,9 @@ export async function closedLoop(order: ClosedLoopOrder, sink: Sink): Promise<Cl
   let stopping = false
 
   const connections = await openConnections(address, event, order.tokens)
+  const first = Math.ceil(numbersUsed / order.tokens) * order.tokens
   const tokens = connections.map((connection, place): Token => {
-    const token = { connection, eventNumber: place, missing: 0, has: new Uint8Array(order.subscribers) }
+    const token = { connection, eventNumber: first + place, missing: 0, has: new Uint8Array(order.subscribers) }
     connection.onAnswer = (_, status) => {
       if (status >= 200 && status < 300) goAgain(token)
       else refuse(token, status)
@@ -91,6 +95,7 @@ export async function closedLoop(order: ClosedLoopOrder, sink: Sink): Promise<Cl
   const lost = await drain(() => tokens.filter((token) => token.missing !== 0 || token.connection.busy).length)
   sink.onDelivery = () => {}
   for (const connection of connections) connection.close()
+  numbersUsed = 1 + Math.max(...tokens.map(({ eventNumber }) => eventNumber))
   return { ...between(begin, end), refused, lost, duplicates, damaged: sink.damaged - damagedBefore }
 
   function goAgain(token: Token): void {

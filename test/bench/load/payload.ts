@@ -1,8 +1,13 @@
 // The event that the generator sends again and again, as the bytes of one HTTP request in which only the id changes.
 
-/** How an event is sent: its data as the body (`binary`), or the whole event as JSON (`structured`). */
+import { createHmac } from 'node:crypto'
+
+/**
+ * How an event is sent: its data as the body (`binary`), the whole event as JSON (`structured`), or as GitHub sends
+ * webhooks, its data as the body and signed with {@link WEBHOOK_SECRET}.
+ */
 export interface PayloadSpec {
-  readonly mode: 'binary' | 'structured'
+  readonly mode: 'binary' | 'structured' | 'webhook'
   /** Exact length of the JSON text that is the event's data. */
   readonly dataBytes: number
 }
@@ -21,6 +26,7 @@ export interface Payload {
 }
 
 export const ID_DIGITS = 12
+export const WEBHOOK_SECRET = 'a secret of sixteen bytes and more'
 /** The type that the benchmark's triggers ask for. */
 export const EVENT_TYPE = 'com.example.order.placed'
 
@@ -35,8 +41,7 @@ export function payload(address: URL, spec: PayloadSpec): Payload {
     time: '2026-11-24T18:48:23Z',
     datacontenttype: 'application/json',
   }
-  const bytes =
-    spec.mode === 'binary' ? binaryRequest(address, attributes, data) : structuredRequest(address, attributes, data)
+  const bytes = REQUESTS[spec.mode](address, attributes, data)
   let rawBytes = data.length
   for (const [name, value] of Object.entries(attributes)) rawBytes += name.length + value.length
   const idAt = bytes.indexOf(attributes.id)
@@ -52,6 +57,8 @@ export function writeId(bytes: Buffer, idAt: number, eventNumber: number): void 
   }
 }
 
+const REQUESTS = { binary: binaryRequest, structured: structuredRequest, webhook: webhookRequest }
+
 function binaryRequest(address: URL, attributes: Record<string, string>, data: string): Buffer {
   const { datacontenttype, ...others } = attributes
   const lines = Object.entries(others).map(([name, value]) => `ce-${name}: ${value}`)
@@ -61,6 +68,12 @@ function binaryRequest(address: URL, attributes: Record<string, string>, data: s
 function structuredRequest(address: URL, attributes: Record<string, string>, data: string): Buffer {
   const event = `${JSON.stringify(attributes).slice(0, -1)},"data":${data}}`
   return requestBytes(address, ['content-type: application/cloudevents+json; charset=utf-8'], event)
+}
+
+function webhookRequest(address: URL, { id }: Record<string, string>, data: string): Buffer {
+  const signature = createHmac('sha256', WEBHOOK_SECRET).update(data).digest('hex')
+  const own = [`x-github-event: order`, `x-github-delivery: ${id}`, `x-hub-signature-256: sha256=${signature}`]
+  return requestBytes(address, [...own, 'content-type: application/json'], data)
 }
 
 function requestBytes(address: URL, headers: string[], body: string): Buffer {

@@ -17,6 +17,8 @@ export interface SluiceOptions {
   readonly resources: readonly string[]
   /** Default `memory`. */
   readonly channel?: 'memory' | 'log'
+  /** Where events are posted. Default: the broker. */
+  readonly path?: string
   /** Its data folder, where it is not to be an empty one of its own. */
   readonly data?: string
   /** Path of a socket on which the process answers about its memory (see probe.ts). Default: none. */
@@ -32,7 +34,7 @@ export async function startSluice(context: Context, options: SluiceOptions): Pro
   const args = ['up', ...files, '--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', data]
   return await startProgram(context.children, 'sluice', {
     args: [...(options.probe === undefined ? [] : [YOUNG_GENERATION]), SLUICE, ...args, '--channel', channel],
-    path: '/default/bench',
+    path: options.path ?? '/default/bench',
     env: options.probe === undefined ? {} : probed(options.probe),
   })
 }
