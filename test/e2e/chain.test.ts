@@ -44,6 +44,35 @@ test('a reply is an event of its own, and the next trigger routes it on (spec 56
   expect(await acceptedEvents(sluice.api)).toBe(2)
 })
 
+test('--max-event-bytes is the bound of replies as well: up to it they are routed on, beyond it they fail the delivery', async () => {
+  const answer = (bytes: number): Answer => ({
+    ...(reply('answer') as Extract<Answer, object>),
+    body: Buffer.alloc(bytes),
+  })
+  const [within, beyond, taker, sink] = [
+    await subscriber(() => answer(1_500_000)),
+    await subscriber(() => answer(2_000_001)),
+    await subscriber(),
+    await subscriber(),
+  ]
+  const sluice = await startSluice(
+    {
+      'a.yaml':
+        broker() +
+        trigger('within', within.url, FILTER('t')) +
+        trigger('beyond', beyond.url, [...FILTER('t'), `delivery: {retry: 0, deadLetterSink: {uri: "${sink.url}"}}`]) +
+        trigger('taker', taker.url, FILTER('answer')),
+    },
+    ['--max-event-bytes', '2000000'],
+  )
+  expect((await send(sluice, 'e1')).status).toBe(202)
+  expect((await taker.next()).body).toHaveLength(1_500_000)
+  const dead = ceHeaders(await sink.next())
+  expect(dead['knativeerrorcode']).toBe('502')
+  await settled(sluice.api)
+  expect(taker.all).toHaveLength(1)
+})
+
 test('a failing subscriber is retried, and then its event is at the dead-letter sink (spec 75, fault 20)', async () => {
   const failing = await subscriber(() => ({ status: 500, body: 'the reason\n' }))
   const sink = await subscriber()

@@ -146,7 +146,7 @@ async function start({ paths, loaded, sources, options, guards, log, tell }: Pre
   const data = dataDirectory({ path: options.data, clock })
   // Before anything else: a second process has to leave no trace.
   if (options.channel === 'log' || needsData(loaded.resources, options.channel)) await data.open()
-  const deliveries = deliverer({ clock, targets: options.targets })
+  const deliveries = deliverer({ clock, targets: options.targets, replyBytesMax: options.maxEventBytes })
   const controller = openController({
     clock,
     deliverer: deliveries,

@@ -205,7 +205,7 @@ export class Attempt implements Rider {
 
   #collectReply(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#bytes > this.#sender.replyBytesMax) {
-      this.#malformed ||= `it is larger than replyBytesMax (${this.#sender.replyBytesMax})`
+      this.#malformed ||= `it has more than ${this.#sender.replyBytesMax} bytes (replyBytesMax; of sluice up, --max-event-bytes)`
       return controller.abort(ENOUGH)
     }
     if (this.#malformed === '') (this.#body ??= new Body()).add(chunk)

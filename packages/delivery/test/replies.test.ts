@@ -125,7 +125,7 @@ describe('fault 30: a malformed reply is a failed delivery, code 502', () => {
     const sender = testDeliverer({ replyBytesMax: 1000 })
     const outcome = await attempt(sender, url)
     expect(outcome).toMatchObject({ verdict: 'retry', status: 502 })
-    expect(outcome.error).toContain('larger than replyBytesMax (1000)')
+    expect(outcome.error).toContain('more than 1000 bytes (replyBytesMax; of sluice up, --max-event-bytes)')
   })
 
   test('one with a repeated attribute', async () => {
