@@ -1,6 +1,7 @@
 // What people write in CESQL that comes from another language, and what it is called here. Asked only where something
 // is wrong. From: lexer.ts, parser.ts.
 
+import { nearest } from '../nearest.ts'
 import type { Token } from './lexer.ts'
 
 /**
@@ -50,7 +51,7 @@ export function hintForOperator(text: string, token: Token, before: string): str
       const negated = /^is\s+not\b/i.test(rest)
       return `Write ${negated ? '' : 'NOT '}EXISTS ${/^[A-Za-z0-9]+$/.test(before) ? before : 'name'}.`
     }
-    return FOREIGN_OPERATORS[word]
+    return FOREIGN_OPERATORS[word] ?? hintForSlip(word)
   }
   if (token.kind === 'text') {
     const joined = text[token.start - 1] === text[token.start]
@@ -61,6 +62,11 @@ export function hintForOperator(text: string, token: Token, before: string): str
   if (token.text === ')') return 'There is no ( to it.'
   if (token.text === 'EXISTS') return 'Write EXISTS before the name.'
   return token.kind === 'integer' ? 'Write an operator between the two, such as =.' : undefined
+}
+
+function hintForSlip(word: string): string | undefined {
+  const near = nearest(word, ['LIKE', 'AND', 'XOR', 'OR', 'IN'])
+  return near === undefined ? undefined : `Did you mean ${near}?`
 }
 
 const FOREIGN_OPERATORS: Readonly<Record<string, string | undefined>> = {
