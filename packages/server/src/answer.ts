@@ -5,7 +5,7 @@ import { finished } from 'node:stream'
 import { SluiceError } from '@sluice/event'
 
 /** On every answer of the ingress (KNATIVE.md 3.1, spec 121). */
-const ALLOW = ['Allow', 'POST, OPTIONS']
+export const ALLOW: readonly string[] = ['Allow', 'POST, OPTIONS']
 const EMPTY = [...ALLOW, 'Content-Length', '0']
 
 /** Answers without a body. */
@@ -39,7 +39,7 @@ function answerAllStored(): void {
 export function answerError(response: ServerResponse, error: unknown, unread?: IncomingMessage): void {
   if (response.headersSent || response.destroyed) return
   const known = error instanceof SluiceError ? forSender(error) : internalError(error)
-  const body = Buffer.from(JSON.stringify({ code: known.code, message: known.message, subject: known.subject }) + '\n')
+  const body = errorBody(known)
   const headers = [...ALLOW, 'Content-Type', 'application/json', 'Content-Length', String(body.length)]
   const challenge = CHALLENGES[known.code]
   if (challenge !== undefined) headers.push('WWW-Authenticate', challenge)
@@ -49,6 +49,11 @@ export function answerError(response: ServerResponse, error: unknown, unread?: I
   if (unread === undefined || unread.complete) return void response.end(body)
   response.write(body)
   finished(unread.resume(), () => response.end())
+}
+
+/** `{ code, message, subject? }`. */
+export function errorBody({ code, message, subject }: SluiceError): Buffer {
+  return Buffer.from(`${JSON.stringify({ code, message, subject })}\n`)
 }
 
 /** What a 401 asks for (RFC 6750, 3). */

@@ -13,6 +13,7 @@ import { answerError } from './answer.ts'
 import type { Certificate, LiveCertificate } from './certificate.ts'
 import { refuseAmbiguous } from './framing.ts'
 import type { ServerLimits } from './limits.ts'
+import { answerUnreadable } from './unreadable.ts'
 
 /** Handles a request ahead of Fastify, or returns false and leaves it alone. */
 export type Ahead = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => boolean
@@ -49,6 +50,7 @@ export function openListener(options: ListenerOptions): Listener {
     logger: false,
     routerOptions: { maxParamLength: NAME_CHARACTERS_MAX },
     forceCloseConnections: 'idle',
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, options.limits),
     // Such as a path that can't be percent-decoded.
     frameworkErrors: (_error, request, reply) => {
       reply.hijack()
@@ -104,6 +106,9 @@ function createLimited(options: ListenerOptions, handler: RequestListener): Serv
   const handle: RequestListener = (request, response) => route(request, response, false)
   const server = options.certificate === undefined ? createServer(http, handle) : createTls(http, handle, options)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => route(request, response, true))
+  server.on('checkExpectation', ({ headers }: IncomingMessage, response: ServerResponse) =>
+    answerError(response, unknownExpectation(headers.expect)),
+  )
   server.maxConnections = limits.connectionsMax
   server.maxHeadersCount = 0 // Node would drop further ones in silence; the ingress counts and refuses
   return server
@@ -122,6 +127,11 @@ function createTls(http: object, handle: RequestListener, { certificate, ...opti
   onChange.call(certificate, (next) => server.setSecureContext(secured(next)))
   server.on('tlsClientError', (error: NodeJS.ErrnoException) => handshakeFailed?.(error.code ?? error.message))
   return server
+}
+
+function unknownExpectation(expect = ''): SluiceError {
+  const message = `Expect is ${JSON.stringify(expect.slice(0, 80))}; only "100-continue" is known. Nothing was stored.`
+  return new SluiceError('SLUICE_REQUEST_EXPECTATION', message, { status: 417 })
 }
 
 function notFound(method: string, url: string, instead: string): SluiceError {

@@ -32,6 +32,9 @@ test('every error of the ingress is JSON with a code and what to do, and allows 
       431,
       'SLUICE_REQUEST_HEADERS',
     ],
+    [await exchange(to.broker, binary([['ce-x', 'x'.repeat(257 * 1024)]])), 431, 'SLUICE_REQUEST_HEADERS'],
+    [await exchange(to.broker, binary([['ce-x', 'a\u0007']])), 400, 'SLUICE_REQUEST_UNREADABLE'],
+    [await exchange(to.broker, binary([['Expect', 'the best']])), 417, 'SLUICE_REQUEST_EXPECTATION'],
   ]
   for (const [answer, status, code] of answers) {
     expect(answer.status).toBe(status)
