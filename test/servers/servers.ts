@@ -8,12 +8,15 @@ import { join } from 'node:path'
 import { cached, CACHE, onPath } from './find.ts'
 import { KAFKA_LIBS, KAFKA_POM, startKafka } from './kafka.ts'
 import { startNats } from './nats.ts'
+import { pubsubProgramMissing, startPubsub } from './pubsub.ts'
 
 const NATS = 'github.com/nats-io/nats-server/v2@latest'
 
 const isNatsThere = onPath('nats-server') !== undefined || cached('nats-server') !== undefined || (await getNats())
 const isKafkaThere = existsSync(join(KAFKA_LIBS, 'complete')) || (await getKafka())
-if (process.argv.includes('--get')) process.exit(isNatsThere && isKafkaThere ? 0 : 1)
+if (pubsubProgramMissing !== undefined) process.stderr.write(`Pub/Sub: ${pubsubProgramMissing}\n`)
+const isPubsubThere = pubsubProgramMissing === undefined
+if (process.argv.includes('--get')) process.exit(isNatsThere && isKafkaThere && isPubsubThere ? 0 : 1)
 
 const servers: { stop(): Promise<void> }[] = []
 if (isNatsThere) {
@@ -25,6 +28,11 @@ if (isKafkaThere) {
   const kafka = await startKafka()
   servers.push(kafka)
   process.stdout.write(`Kafka ${kafka.address}   (Ctrl-C ends it, and its data goes)\n`)
+}
+if (isPubsubThere) {
+  const pubsub = await startPubsub()
+  servers.push(pubsub)
+  process.stdout.write(`Pub/Sub ${pubsub.address}   (as PUBSUB_EMULATOR_HOST; Ctrl-C ends it, and its data goes)\n`)
 }
 const [signal] = await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 for (const server of servers) await server.stop()

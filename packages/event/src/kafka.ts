@@ -1,19 +1,19 @@
 // The Kafka protocol binding: an event as the headers, the key and the value of one record. On the hot path of who stores
 // events at a Kafka server. From and next: channels/kafka.
 
-import { isUtf8 } from 'node:buffer'
-import { badName, checkCore } from './attributes.ts'
-import { eventTooLarge, invalidAttribute, invalidJson, invalidName, unsupportedFormat } from './errors.ts'
+import { checkCore } from './attributes.ts'
+import { eventTooLarge, invalidAttribute, invalidJson, unsupportedFormat } from './errors.ts'
 import { Event, HOPS_UNSET, type AttributeValue } from './event.ts'
 import { FORWARDED_BYTES_MAX, isForwarded, isSendable } from './http.ts'
 import { decodeStructured } from './json-read.ts'
+import { STRUCTURED_CONTENT_TYPE } from './json-write.ts'
 import { withDefaults, type DecodeLimits } from './limits.ts'
 import { readMediaType } from './media-type.ts'
-import { ATTRIBUTE_NAME_LENGTH_MAX, forbiddenAt, isAttributeName, quote } from './text.ts'
+import { setRawAttribute } from './raw-attribute.ts'
+import { quote } from './text.ts'
 
 /** The header that the hop count travels in, beside the event. */
 const HOPS = 'sluice_hops'
-const STRUCTURED = 'application/cloudevents+json'
 
 /** One record, as it is sent. */
 export interface KafkaRecord {
@@ -61,7 +61,7 @@ export function decodeKafka(headers: KafkaHeaders, value: Buffer | null, limits?
 }
 
 function structured(contentType: string, value: Buffer | null, limits: Readonly<DecodeLimits>): Event {
-  if (readMediaType(contentType)?.essence !== STRUCTURED) {
+  if (readMediaType(contentType)?.essence !== STRUCTURED_CONTENT_TYPE) {
     throw unsupportedFormat(`content-type ${quote(contentType)} is no event format that a record may have here.`)
   }
   if (value === null) throw invalidJson('The record has no value, and its content-type says that it is an event.')
@@ -106,17 +106,10 @@ function readHeaders(headers: KafkaHeaders): Head {
 }
 
 function readAttribute(attributes: Map<string, AttributeValue>, name: string, raw: KafkaHeaders[string]): void {
-  if (name.length > ATTRIBUTE_NAME_LENGTH_MAX || !isAttributeName(name)) {
-    throw invalidName(`ce_${name.slice(0, 64)}`, `Header ${quote(`ce_${name}`)} is no attribute: ${badName(name)}`)
-  }
   if (Array.isArray(raw)) {
     throw invalidAttribute(name, `Header ce_${name} is there more than once; send each attribute once.`)
   }
-  const value = textOf(raw as Buffer | string)
-  if (forbiddenAt(value) >= 0 || (typeof raw !== 'string' && !isUtf8(raw as Buffer))) {
-    throw invalidAttribute(name, `Header ce_${name} is refused: its value is no UTF-8 text without control characters.`)
-  }
-  attributes.set(name, value)
+  setRawAttribute(attributes, 'ce_', name, raw as Buffer | string)
 }
 
 function textOf(raw: Buffer | string): string {
