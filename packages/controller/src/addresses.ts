@@ -68,6 +68,11 @@ export class Addresses {
     this.#store = store
   }
 
+  /** The name of where hubs are reached. */
+  get host(): string {
+    return URL.canParse(this.base) ? new URL(this.base).hostname : 'localhost'
+  }
+
   find(identity: Identity): Resource | undefined {
     return this.get(resourceKey(identity))
   }

@@ -23,6 +23,8 @@ import {
   boxFullMark,
   DEAD_LETTERS_KEPT,
   channelMark,
+  consentMark,
+  consentWarning,
   pausedMark,
   pausedStatus,
   sinkMark,
@@ -142,6 +144,7 @@ export function subscriptionStatus(
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
       ...warning('EventsKept', 'EventsLost', lost),
       ...warning('DeadLetterBoxEmpty', 'DeadLettersKept', boxed ? DEAD_LETTERS_KEPT : undefined),
+      ...consentWarning(plan),
       ...pausedMark(subscription, note),
     },
     {
@@ -162,11 +165,12 @@ export function subscriptionStatus(
 /** The channel first: without it nothing else matters (spec 29, 30, 32, 33). */
 function referencesMark(
   { spec: { channel: wanted } }: Subscription,
-  { subscriber, reply, deadLetterSink }: TriggerPlan,
+  plan: TriggerPlan,
   channel: Resource | undefined,
   isRunning: boolean,
   unshown: SubscriptionState['unshown'],
 ): Mark {
+  const { subscriber, reply, deadLetterSink } = plan
   if (channel === undefined) {
     const message = `Failed to get Spec.Channel or backing channel: ${wanted.kind} "${wanted.name}" of ${wanted.apiVersion} not found`
     return { status: 'Unknown', reason: 'ChannelReferenceFailed', message }
@@ -181,7 +185,8 @@ function referencesMark(
     return failed('DeadLetterSinkResolveFailed', 'spec.delivery.deadLetterSink', deadLetterSink)
   }
   const message = unshown.subscriber ?? unshown.reply ?? unshown.deadLetterSink
-  return message === undefined ? TRUE : { status: 'False', reason: 'SecretUnavailable', message }
+  if (message !== undefined) return { status: 'False', reason: 'SecretUnavailable', message }
+  return consentMark(plan) ?? TRUE
 }
 
 /** Whether all future events will be sent (spec 40). */

@@ -2,7 +2,7 @@
 
 import type { Broker, BrokerName } from '@sluice/broker'
 import type { ChannelState } from '@sluice/channel'
-import type { SluiceError } from '@sluice/event'
+import { SluiceError } from '@sluice/event'
 import type {
   ApplyOptions,
   Changes,
@@ -14,6 +14,7 @@ import type {
   ResourceStore,
   ResourceWriter,
 } from '@sluice/resource'
+import type { Consents } from './consents.ts'
 import type { Gate } from './gate.ts'
 import type { Operations } from './operations.ts'
 import type { Sources } from './sources.ts'
@@ -47,6 +48,8 @@ export interface Controller {
   unavailable(namespace: string, name: string, of?: 'Broker' | 'Channel'): SluiceError | undefined
   /** Those that take requests. */
   readonly sources: Pick<Sources, 'mounted'>
+  /** What takes the callbacks of subscribers that consent to be sent events, at `CONSENT_PATH`. */
+  readonly consents: Pick<Consents, 'callBack'>
   /** Those that take events now. */
   brokers(): Iterable<Broker>
   /** Those that are declared and take no events now, as {@link unavailable} says. */
@@ -88,4 +91,15 @@ export interface FilesChanges extends Changes {
 export interface ApplyFiles extends Pick<ApplyOptions, 'locate'> {
   /** Where brokers are reached: their addresses are `{base}/{namespace}/{name}`. */
   base: string
+}
+
+/** What a write is answered while what was written before is not known yet. */
+export function starting(): SluiceError {
+  const message = 'Sluice is starting: nothing can be written yet. Nothing was changed.'
+  return new SluiceError('SLUICE_STARTING', message, { status: 503, retryable: true, retryAfterMs: 1000 })
+}
+
+/** What is answered once it closes. */
+export function draining(): SluiceError {
+  return new SluiceError('SLUICE_DRAINING', 'Sluice is shutting down and applies nothing any more.', { status: 503 })
 }

@@ -38,6 +38,8 @@ import {
 } from './addresses.ts'
 import { ApiResources } from './api-resources.ts'
 import type { ControllerOptions, DeclaredBroker } from './broker.ts'
+import { Consents } from './consents.ts'
+import { draining, starting } from './contract.ts'
 import type { ApplyFiles, Controller, FilesChanges } from './contract.ts'
 import { Brokers, changeOf, changesOf, type BrokerChange } from './brokers.ts'
 import { channelChanges, channelSettings, hubsConcerned, isOfChannels, needsData } from './channels.ts'
@@ -76,6 +78,7 @@ class RunningController implements Controller {
   readonly #statuses: Statuses
   readonly #writer: StatusWriting
   readonly sources: Sources
+  readonly consents: Consents
   #lastApply: Promise<unknown> = Promise.resolve()
   #isApplying = false
   /** What the commits of the apply that is under way have begun. */
@@ -97,7 +100,13 @@ class RunningController implements Controller {
     this.#addresses = new Addresses(this.store)
     this.#notes = new OperationNotes(options.data)
     const secrets = new Secrets(this.store, clock)
-    this.#plans = new Plans(this.#addresses, secrets, (uid) => this.#notes.of(uid)?.paused !== undefined)
+    this.consents = new Consents({
+      ...options,
+      base: () => this.#addresses.base,
+      changed: (uid) => void this.#operated(this.#plans.keyOf(uid) ?? ''),
+    })
+    const isPaused = (uid: string): boolean => this.#notes.of(uid)?.paused !== undefined
+    this.#plans = new Plans({ addresses: this.#addresses, secrets, isPaused }, this.consents)
     this.#losses = new Losses(clock)
     this.#statuses = new Statuses(clock, {
       broker: (path) => this.#writer.broker(path),
@@ -378,6 +387,7 @@ class RunningController implements Controller {
 
   async close(options: { deadlineMs: number }): Promise<void> {
     this.#isClosed = true
+    this.consents.close()
     this.#statuses.close()
     await this.#brokers.close({ deadlineMs: await this.sources.close(options) }) // their last events are stored
   }
@@ -385,13 +395,4 @@ class RunningController implements Controller {
 
 function isChannelPath(path: string): boolean {
   return path.split('/').length > 2
-}
-
-function starting(): SluiceError {
-  const message = 'Sluice is starting: nothing can be written yet. Nothing was changed.'
-  return new SluiceError('SLUICE_STARTING', message, { status: 503, retryable: true, retryAfterMs: 1000 })
-}
-
-function draining(): SluiceError {
-  return new SluiceError('SLUICE_DRAINING', 'Sluice is shutting down and applies nothing any more.', { status: 503 })
 }

@@ -11,6 +11,7 @@ export {
 export { tryEvent, type Tried, type TriedRequest } from './try.ts'
 export type { Operated, Operations, Pruned, SeekTarget, TriggerReference } from './operations.ts'
 export type { Controller, Entrance } from './contract.ts'
+export { CONSENT_PATH } from './consents.ts'
 export { WEBHOOKS_WELCOME, type Credentials, type Gate } from './gate.ts'
 export { openController } from './controller.ts'
 export { dataDirectory, type BrokerIdentity, type DataDirectory, type DataOptions, type Discarded } from './data.ts'

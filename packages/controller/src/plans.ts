@@ -6,8 +6,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { groupOf, keyOf, readyCondition, resourceKey, type Change, type Resource } from '@sluice/resource'
 import { hubPathOf, isAnyTrigger, isHub, type Addresses, type AnyTrigger } from './addresses.ts'
-import type { Secrets } from './secrets.ts'
-import { planTrigger, type TriggerPlan } from './trigger.ts'
+import type { Consents } from './consents.ts'
+import { planTrigger, type PlanSources, type TriggerPlan } from './trigger.ts'
 
 /** What becomes of the triggers of one broker. */
 export interface TriggerChanges {
@@ -23,20 +23,23 @@ interface Planned {
 }
 
 export class Plans {
+  readonly #sources: PlanSources
   readonly #addresses: Addresses
-  readonly #secrets: Secrets
-  readonly #isPaused: (uid: string) => boolean
+  readonly #consents: Consents
   readonly #all = new Map<string, Planned>()
   readonly #keys = new Map<string, string>()
   readonly #ofBroker = new Map<string, Map<string, TriggerPlan>>()
   /** By the key of what they point at: keys of triggers. */
   readonly #pointing = new Map<string, Set<string>>()
 
-  /** `isPaused`: whether an operation has paused the trigger with this uid. */
-  constructor(addresses: Addresses, secrets: Secrets, isPaused: (uid: string) => boolean) {
-    this.#addresses = addresses
-    this.#secrets = secrets
-    this.#isPaused = isPaused
+  constructor(sources: Omit<PlanSources, 'consentOf'>, consents: Consents) {
+    this.#sources = {
+      ...sources,
+      isPaused: (uid) => sources.isPaused(uid),
+      consentOf: (uid, wish) => consents.of(uid, wish),
+    }
+    this.#addresses = sources.addresses
+    this.#consents = consents
   }
 
   /** Of the trigger with this resource key. */
@@ -100,10 +103,8 @@ export class Plans {
     const path = hubPathOf(trigger)
     const { uid } = trigger.metadata
     const before = this.#all.get(key)
-    const isPaused = this.#isPaused(uid)
-    const { value: plan, keys: sources } = this.#addresses.noting(() =>
-      planTrigger(trigger, this.#addresses, this.#secrets, isPaused),
-    )
+    const { value: plan, keys: sources } = this.#addresses.noting(() => planTrigger(trigger, this.#sources))
+    this.#consents.want(uid, plan.consent?.wish)
     const dependency = dependencyOf(trigger)
     if (dependency !== undefined) sources.add(dependency)
     this.#point(key, before?.sources, sources)
@@ -119,6 +120,7 @@ export class Plans {
     const path = hubPathOf(trigger)
     const { uid } = trigger.metadata
     this.#point(key, this.#all.get(key)?.sources, NOTHING)
+    this.#consents.want(uid, undefined)
     this.#all.delete(key)
     this.#keys.delete(uid)
     const beside = this.#ofBroker.get(path)

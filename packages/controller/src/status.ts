@@ -20,7 +20,7 @@ import {
 } from '@sluice/resource'
 import type { BrokerState } from './broker.ts'
 import type { OperationNote } from './operation-notes.ts'
-import type { TriggerPlan } from './trigger.ts'
+import { waitsForConsent, type TriggerPlan } from './trigger.ts'
 
 /** What is amiss with a Broker that is no reason not to be Ready, in words. */
 export interface BrokerWarnings {
@@ -119,11 +119,12 @@ export function triggerStatus(
       BrokerReady: brokerMark(broker, trigger.spec.broker),
       SubscriptionReady: subscriptionMark(refusal, running),
       DependencyReady: dependencyMark(trigger, lookup),
-      SubscriberResolved: shownMark(unshown.subscriber) ?? resolvedMark(subscriber, waits),
+      SubscriberResolved: shownMark(unshown.subscriber) ?? consentMark(plan, waits) ?? resolvedMark(subscriber, waits),
       DeadLetterSinkResolved: shownMark(unshown.deadLetterSink) ?? sinkMark(deadLetterSink, waits),
       OIDCIdentityCreated: { status: 'True', reason: 'OIDCDisabled' },
       ...warning('EventsKept', 'EventsLost', lost),
       ...warning('DeadLetterBoxEmpty', 'DeadLettersKept', boxed ? DEAD_LETTERS_KEPT : undefined),
+      ...consentWarning(plan),
       ...pausedMark(trigger, note),
     },
     {
@@ -284,6 +285,23 @@ function resolvedMark(resolved: Resolved, consequence: string): Mark {
 /** What it is shown is named, and can't be had: a file that is gone, a key of another form. It is tried all the same. */
 function shownMark(problem: string | undefined): Mark | undefined {
   return problem === undefined ? undefined : { status: 'False', reason: 'SecretUnavailable', message: problem }
+}
+
+/** That the subscriber has to consent before it is sent anything, and has not. */
+export function consentMark(plan: TriggerPlan, consequence = ''): Mark | undefined {
+  const given = plan.consent?.given
+  if (!waitsForConsent(plan) || given === undefined || given.state === 'granted') return undefined
+  const { state, why } = given
+  return state === 'asking'
+    ? { status: 'Unknown', reason: 'ConsentAsked', message: why }
+    : { status: 'False', reason: 'NotConsented', message: `${why}${consequence}` }
+}
+
+/** That it has not, and is sent few events. */
+export function consentWarning(plan: TriggerPlan): Record<string, Mark> {
+  const { wish, given } = plan.consent ?? {}
+  if (wish === undefined || wish.isRequired || given?.state !== 'refused') return {}
+  return warning('SubscriberConsented', 'NotConsented', `${given.why}. Until then it gets six tries a minute.`)
 }
 
 export function sinkMark(sink: Resolved | undefined, consequence: string): Mark {

@@ -17,6 +17,7 @@ import {
 } from '@sluice/resource'
 import { accessOf, isPlain, missingSecret, type PlannedAccess } from './access.ts'
 import type { Addresses, AnyTrigger } from './addresses.ts'
+import type { Consent, Wish } from './consents.ts'
 import type { Secrets } from './secrets.ts'
 
 /** What a trigger comes to, once everything it points at is known. */
@@ -29,6 +30,8 @@ export interface TriggerPlan {
   readonly deadLetterSink: Resolved | undefined
   /** How each of these is spoken to, where there is more to it than a plain request. */
   readonly access: { readonly [role in Role]?: PlannedAccess | undefined }
+  /** What the subscriber is asked for before it is sent to, and what came of it; absent: it is not asked. */
+  readonly consent: { readonly wish: Wish; readonly given: Consent } | undefined
   readonly policy: DeliveryPolicy
   /** By an operation, beside what its annotation says. */
   readonly isPaused: boolean
@@ -41,15 +44,23 @@ type Role = 'subscriber' | 'reply' | 'deadLetterSink'
 interface Shown {
   readonly credentials?: readonly string[] | undefined
   readonly signing?: string | undefined
+  readonly webhookOrigin?: string | undefined
+}
+
+/** What a plan is made from, beside the trigger. */
+export interface PlanSources {
+  readonly addresses: Addresses
+  readonly secrets: Secrets
+  /** What came of a wish so far. */
+  consentOf(uid: string, wish: Wish): Consent
+  /** Whether an operation has paused the trigger with this uid. */
+  isPaused(uid: string): boolean
 }
 
 /** Everything about a trigger that its resource, its broker's, those it points at, and people's operations decide. */
-export function planTrigger(
-  trigger: AnyTrigger,
-  addresses: Addresses,
-  secrets: Secrets,
-  isPaused: boolean,
-): TriggerPlan {
+export function planTrigger(trigger: AnyTrigger, sources: PlanSources): TriggerPlan {
+  const { addresses, secrets } = sources
+  const { uid } = trigger.metadata
   const hub = addresses.hubOf(trigger)
   const { spec } = trigger
   const own = receiverSettings(trigger)
@@ -72,7 +83,7 @@ export function planTrigger(
       audience: destination.audience,
       credentials: shown.credentials ?? [],
       signing: shown.signing,
-      webhookOrigin: undefined,
+      webhookOrigin: shown.webhookOrigin,
     }
     if (isPlain(planned)) return resolved
     for (const name of [...planned.credentials, planned.signing ?? []].flat()) addresses.find(secretOf(namespace, name))
@@ -81,12 +92,30 @@ export function planTrigger(
     access[role] = { spec: planned, access: accessOf(planned, secrets) }
     return resolved
   }
-  const subscriber = resolve('subscriber', spec.subscriber, own)!
+  const webhookOrigin = own.handshake === 'off' ? undefined : (own.webhookOrigin ?? addresses.host)
+  const subscriber = resolve('subscriber', spec.subscriber, { ...own, webhookOrigin })!
   const reply = isTrigger(trigger)
     ? undefined
     : resolve('reply', trigger.spec.reply, { credentials: own.replyCredentials })
   const sink = resolve('deadLetterSink', deadLetterSink, { credentials: ofSink?.deadLetterCredentials })
-  return { trigger, subscriber, reply, deadLetterSink: sink, access, policy, isPaused }
+  const wish = wishOf(trigger, subscriber, access.subscriber)
+  return {
+    ...{ trigger, subscriber, reply, deadLetterSink: sink, access, policy },
+    consent: wish && { wish, given: sources.consentOf(uid, wish) },
+    isPaused: sources.isPaused(uid),
+  }
+}
+
+/** Where the subscriber is asked for its consent, the rate that the trigger has is asked for too. */
+function wishOf(trigger: AnyTrigger, { url }: Resolved, planned: PlannedAccess | undefined): Wish | undefined {
+  if (url === undefined || planned?.spec.webhookOrigin === undefined) return undefined
+  const { ratePerSecond } = triggerSettings(trigger)
+  return {
+    receiver: { ...target(url), access: planned.access },
+    spec: planned.spec,
+    perMinute: ratePerSecond === undefined ? undefined : Math.max(1, Math.floor(ratePerSecond * 60)),
+    isRequired: receiverSettings(trigger).handshake === 'require',
+  }
 }
 
 function secretOf(namespace: string, name: string): Identity {
@@ -145,7 +174,7 @@ export function triggerConfig(
       ...replyTo(plan),
       policy,
       concurrency: Math.min(settings.concurrency ?? window, window),
-      ratePerSecond: settings.ratePerSecond,
+      ratePerSecond: rateOf(plan, settings),
     },
     order: settings.order,
     window: { events: window, bytes: WINDOW_DEFAULT.bytes },
@@ -155,6 +184,23 @@ export function triggerConfig(
 }
 
 const EVERYTHING = {}
+
+/** Of one that was asked and has not consented, where that is no reason to send nothing: six a minute. */
+const UNASKED_PER_SECOND = 0.1
+
+/** The least of what the trigger says and what the subscriber allows. */
+function rateOf({ consent }: TriggerPlan, { ratePerSecond }: TriggerSettings): number | undefined {
+  if (consent === undefined) return ratePerSecond
+  const { given } = consent
+  const perMinute = given.state === 'granted' ? given.perMinute : UNASKED_PER_SECOND * 60
+  if (perMinute === undefined) return ratePerSecond
+  return Math.min(perMinute / 60, ratePerSecond ?? Infinity)
+}
+
+/** Whether the subscriber has to consent before anything is sent, and has not. */
+export function waitsForConsent({ consent }: TriggerPlan): boolean {
+  return consent !== undefined && consent.wish.isRequired && consent.given.state !== 'granted'
+}
 
 /** Each with its own access: what one is shown, another never is (threat 21). */
 function receiver({ access }: TriggerPlan, role: Role, resolved: Resolved | undefined): Receiver | undefined {
@@ -169,8 +215,10 @@ function replyTo(plan: TriggerPlan): Pick<Route, 'replyTo'> {
 /** Of a trigger that is paused until its address is known: nothing is sent there, and nothing could be (RFC 2606). */
 const NOWHERE = target('http://unresolved.invalid/')
 
-/** Whether every address that it needs is known. */
-function isResolved({ subscriber, reply, deadLetterSink }: TriggerPlan): boolean {
+/** Whether every address that it needs is known, and may be sent to. */
+function isResolved(plan: TriggerPlan): boolean {
+  const { subscriber, reply, deadLetterSink } = plan
+  if (waitsForConsent(plan)) return false
   return [subscriber, reply, deadLetterSink].every((resolved) => resolved === undefined || resolved.url !== undefined)
 }
 
@@ -193,9 +241,9 @@ export function samePlan(before: TriggerPlan, after: TriggerPlan): boolean {
   )
 }
 
-/** Equal ones read the same Secrets, whatever those hold by now. */
-function accessSpecs({ access: { subscriber, reply, deadLetterSink } }: TriggerPlan): unknown {
-  return [subscriber?.spec, reply?.spec, deadLetterSink?.spec]
+/** Equal ones read the same Secrets, whatever those hold by now, and may send as much. */
+function accessSpecs({ access: { subscriber, reply, deadLetterSink }, consent }: TriggerPlan): unknown {
+  return [subscriber?.spec, reply?.spec, deadLetterSink?.spec, consent?.given, consent?.wish.isRequired]
 }
 
 function isSame(before: Resolved | undefined, after: Resolved | undefined): boolean {

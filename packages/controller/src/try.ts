@@ -11,7 +11,7 @@ import { compileTrigger, explain } from '@sluice/filter'
 import { isTrigger, resourceStore, triggerSettings, type Declared, type Trigger } from '@sluice/resource'
 import { Addresses, hubPathOf, TRIGGERS } from './addresses.ts'
 import { Secrets } from './secrets.ts'
-import { planTrigger, type TriggerPlan } from './trigger.ts'
+import { planTrigger, type PlanSources, type TriggerPlan } from './trigger.ts'
 
 /** What would become of the event at one trigger. */
 export interface Tried {
@@ -51,19 +51,24 @@ export function tryEvent(
   if (problems !== undefined) throw new Error(problems.map(({ message }) => message).join('\n'))
   const addresses = new Addresses(store)
   addresses.base = base
-  const secrets = new Secrets(store, systemClock)
+  const sources: PlanSources = {
+    addresses,
+    secrets: new Secrets(store, systemClock),
+    consentOf: () => ({ state: 'granted', perMinute: undefined }),
+    isPaused: () => false,
+  }
   return store
     .list(TRIGGERS)
     .filter(isTrigger)
     .filter((trigger) => broker === undefined || hubPathOf(trigger) === broker)
-    .map((trigger) => tryAt(trigger, event, addresses, secrets))
+    .map((trigger) => tryAt(trigger, event, sources))
 }
 
-function tryAt(trigger: Trigger, event: Event, addresses: Addresses, secrets: Secrets): Tried {
+function tryAt(trigger: Trigger, event: Event, sources: PlanSources): Tried {
   const { namespace, name } = trigger.metadata
   const about = { trigger: `${namespace}/${name}`, broker: hubPathOf(trigger) }
-  const plan = planTrigger(trigger, addresses, secrets, false)
-  const reason = whyNot(trigger, plan, event, addresses)
+  const plan = planTrigger(trigger, sources)
+  const reason = whyNot(trigger, plan, event, sources.addresses)
   if (reason !== undefined) return { ...about, reached: false, reason }
   const paused = triggerSettings(trigger).paused ? { paused: true as const } : {}
   return { ...about, reached: true, ...paused, request: requestTo(plan, event) }

@@ -9,6 +9,7 @@ import type { Declared, Resource } from '@sluice/resource'
 import { authority } from '../../../test/support/certificates.ts'
 import { header, subscriber, type Subscriber } from '../../../test/support/subscriber.ts'
 import { temporaryFolder } from './folders.ts'
+import { bearerSecret, secret } from './secrets.ts'
 import { broker, condition, conditionOf, declare, event, scene, service, trigger, type Scene } from './scene.ts'
 
 const CREDENTIALS = 'sluice.dev/credentials-secret'
@@ -17,12 +18,8 @@ const DEAD_LETTER = 'sluice.dev/dead-letter-credentials-secret'
 const OLD = `whsec_${Buffer.alloc(24, 1).toString('base64')}`
 const NEW = `whsec_${Buffer.alloc(24, 2).toString('base64')}`
 
-function secret(name: string, type: string, stringData: Record<string, string>): Declared {
-  return declare({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, type, stringData })
-}
-
 function bearer(token: string, name = 'billing'): Declared {
-  return secret(name, 'sluice.dev/bearer', { token })
+  return bearerSecret(name, token)
 }
 
 function authorizations({ all }: Subscriber): (string | undefined)[] {

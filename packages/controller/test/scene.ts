@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { NO_OBSERVER, type Observer } from '@sluice/broker'
 import { manualClock, type ManualClock } from '@sluice/clock'
-import { deliverer } from '@sluice/delivery'
+import { deliverer, type Deliverer } from '@sluice/delivery'
 import { newEvent, type Event } from '@sluice/event'
 import { admit, formatProblems, type Condition, type Declared, type Problem, type Resource } from '@sluice/resource'
 import { onTestFinished } from 'vitest'
@@ -33,6 +33,8 @@ export interface Scene {
   trigger(name: string): Resource
   /** Stores an event in a broker, as the ingress does. */
   send(type: string, id?: string, broker?: string): Promise<void>
+  /** Resolves once the `n`-th plain request is answered, or has failed, and all that follows from that is done. */
+  exchanged(n: number): Promise<void>
   /** Resolves once `holds`; time stands still meanwhile. */
   until(holds: () => boolean): Promise<void>
 }
@@ -50,9 +52,11 @@ export interface SceneOptions {
 export function scene({ memoryBytes = 16 * 1024 * 1024, observer = {}, ...options }: SceneOptions = {}): Scene {
   const clock = manualClock()
   const deliveries = deliverer({ clock })
+  let exchanges = 0
+  const exchange: Deliverer['exchange'] = (request) => deliveries.exchange(request).finally(() => exchanges++)
   const controller = openController({
     clock,
-    deliverer: deliveries,
+    deliverer: { ...deliveries, exchange },
     observer: { ...NO_OBSERVER, ...observer },
     memoryBytes,
     random: () => 0,
@@ -82,6 +86,10 @@ export function scene({ memoryBytes = 16 * 1024 * 1024, observer = {}, ...option
       const found = controller.broker('default', broker)
       if (found === undefined) throw new Error(`no broker ${broker} takes events`)
       await found.accept([event(type, id)])
+    },
+    async exchanged(n) {
+      while (exchanges < n) await setImmediate()
+      await settle()
     },
     async until(holds) {
       while (!holds()) await setImmediate()

@@ -10,6 +10,7 @@ import { isLoopback, type Address } from './address.ts'
 import { requireTokens, type ApiTokens } from './api-tokens.ts'
 import type { LiveCertificate } from './certificate.ts'
 import { refuseForeignOrigins } from './foreign-origins.ts'
+import { mountConsents } from './consents.ts'
 import { ingress, type EventPath } from './ingress.ts'
 import { serverLimits, type ServerLimits } from './limits.ts'
 import { openListener, type ListenerOptions } from './listener.ts'
@@ -126,6 +127,7 @@ export function openServer(options: ServerOptions): SluiceServer {
     })
   }
   const mayKnow = ({ headers }: FastifyRequest): boolean => apiTokens?.accepts(headers.authorization) ?? true
+  mountConsents(events.routes, controller)
   mountHealth(events.routes, () => state, () => undefined) // prettier-ignore
   mountHealth(api.routes, () => state, (request) => (mayKnow(request) ? broken : undefined)) // prettier-ignore
   mountResources(api.routes, resourceApi({ resources: controller, clock, version }))

@@ -88,7 +88,6 @@ export const TRIGGER_RECEIVER_ANNOTATIONS: Readonly<Record<string, AnnotationRul
       'CloudEvents WebHook: whether the subscriber is asked for its consent. prefer: without it, six tries a minute.',
     values: ['require', 'prefer', 'off'],
     refuse: (value) => (['require', 'prefer', 'off'].includes(value) ? undefined : 'require, prefer or off'),
-    notYet: (value) => (value === 'off' ? undefined : 'error'), // nobody would be asked
   },
   [ORIGIN]: {
     description: 'Who the subscriber is asked for consent by, a DNS name. Default: the host of --public-url.',

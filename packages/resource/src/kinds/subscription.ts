@@ -78,7 +78,7 @@ export const subscription: Kind = {
   immutable: [['spec', 'channel']],
   conditions: {
     living: ['ReferencesResolved', 'AddedToChannel', 'ChannelReady', 'OIDCIdentityCreated'],
-    shown: ['DeadLetterBoxEmpty', 'Delivering', 'EventsKept'],
+    shown: ['DeadLetterBoxEmpty', 'Delivering', 'EventsKept', 'SubscriberConsented'],
   },
   columns: [AGE, ...READINESS],
   convert: convertSubscription,

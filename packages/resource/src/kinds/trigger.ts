@@ -122,7 +122,7 @@ export const trigger: Kind = {
       'DeadLetterSinkResolved',
       'OIDCIdentityCreated',
     ],
-    shown: ['DeadLetterBoxEmpty', 'Delivering', 'EventsKept'],
+    shown: ['DeadLetterBoxEmpty', 'Delivering', 'EventsKept', 'SubscriberConsented'],
   },
   columns: [
     column('Broker', ['spec', 'broker'], 'The Broker whose events it chooses from.'),
