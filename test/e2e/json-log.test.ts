@@ -34,7 +34,13 @@ const JSON_LOG = ['--log-format', 'json']
 test.each([
   ['a wrong value', 2, ['--hops', '0'], /--hops.*1 to 255/],
   ['an unknown flag', 2, ['--nonsense'], /--nonsense/],
-  ['a public address', 2, ['--listen', '0.0.0.0:0'], /--allow-anonymous/],
+  ['an API that anybody reaches', 2, ['--api', '0.0.0.0:0'], /--token-file/],
+  [
+    'a Broker that anybody reaches',
+    1,
+    ['--listen', '0.0.0.0:0', folderOf({ 'a.yaml': broker() })],
+    /asks for no token/,
+  ],
   ['one address twice', 2, ['--listen', '127.0.0.1:7', '--api', '127.0.0.1:7'], /both 127\.0\.0\.1:7/],
   ['a folder that is not there', 1, ['nowhere'], /no such file/],
   ['a folder without files', 1, [folderOf({})], /nothing to run/],
