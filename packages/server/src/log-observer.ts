@@ -17,6 +17,8 @@ export interface EventLog {
 export function withLog(observer: Observer, log: EventLog, clock: Clock): Observer {
   const deadLettered = new Sparsely<TriggerName>(clock)
   const down = new WeakSet<TriggerName>()
+  /** The last sign of overload, in words. */
+  const pressure = new WeakMap<TriggerName, string>()
 
   return {
     ...observer,
@@ -29,11 +31,18 @@ export function withLog(observer: Observer, log: EventLog, clock: Clock): Observ
         into === 'sink' ? 'dead-lettered to its sink' : 'kept in the dead-letter box',
       )
     },
+    attempted(trigger, event, outcome, at, attempt) {
+      observer.attempted(trigger, event, outcome, at, attempt)
+      if (outcome.pressure && at === 'subscriber') pressure.set(trigger, outcome.error)
+    },
     targetChanged(trigger, state) {
       observer.targetChanged(trigger, state)
       if (state === 'Down') {
         down.add(trigger)
-        log.warn(named(trigger), 'subscriber is down; its events wait, and cost no tries')
+        log.warn(
+          { ...named(trigger), why: pressure.get(trigger) },
+          'subscriber is down; its events wait, and cost no tries',
+        )
       } else if (down.delete(trigger)) log.info(named(trigger), 'subscriber takes events again')
     },
     lost(trigger, loss) {

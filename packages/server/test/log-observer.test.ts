@@ -108,6 +108,23 @@ test('a subscriber that goes down is one line, and one when it is back; being th
   ])
 })
 
+test('the line of a subscriber that goes down says why', () => {
+  const { observer, lines } = logged()
+  const failed = (error: string, pressure: boolean): Parameters<Observer['attempted']>[2] =>
+    ({ verdict: 'retry', status: 503, error, pressure, durationMs: 1 }) as Parameters<Observer['attempted']>[2]
+  observer.attempted(TRIGGER, event(), failed('it answered 503', true), 'subscriber', 1)
+  observer.attempted(TRIGGER, event(), failed('it answered 500', false), 'subscriber', 1)
+  observer.attempted(TRIGGER, event(), failed('the sink answered 503', true), 'sink', 1)
+  observer.targetChanged(TRIGGER, 'Down')
+  expect(lines).toEqual([
+    {
+      level: 'warn',
+      message: 'subscriber is down; its events wait, and cost no tries',
+      fields: { trigger: 'shop/orders', broker: 'default', why: 'it answered 503' },
+    },
+  ])
+})
+
 test('losses are errors; a backlog that goes with its trigger is a warning, an empty one nothing', () => {
   const { observer, lines } = logged()
   observer.lost(TRIGGER, { events: 3, cause: 'shutdown' })
