@@ -37,7 +37,7 @@ test.each([
   ['an API that anybody reaches', 2, ['--api', '0.0.0.0:0'], /--token-file/],
   [
     'a Broker that anybody reaches',
-    1,
+    2,
     ['--listen', '0.0.0.0:0', folderOf({ 'a.yaml': broker() })],
     /asks for no token/,
   ],
