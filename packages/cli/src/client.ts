@@ -34,11 +34,16 @@ export function tokenOf(word: string, file: string | undefined, variable: string
 
 function caOf(word: string, file: string | undefined): { ca?: string } {
   if (file === undefined) return {}
+  let ca: string
   try {
-    return { ca: readFileSync(file, 'utf8') }
+    ca = readFileSync(file, 'utf8')
   } catch (error) {
     exitWith(EXIT.usage, `${word}: --ca-file ${file} can't be read (${(error as NodeJS.ErrnoException).code}).`)
   }
+  if (!ca.includes('-----BEGIN CERTIFICATE-----')) {
+    exitWith(EXIT.usage, `${word}: --ca-file ${file} holds no certificate in PEM.`)
+  }
+  return { ca }
 }
 
 /** Asks the API at `path`, which begins with a slash, and returns its JSON. What is no 2xx ends the process. */
@@ -75,8 +80,16 @@ export async function reach(client: Client, method: Method, path: string, messag
 /** Why nobody answers, and what to do. */
 export function whyUnreachable(url: string, error: Error): string {
   const { code = '', message } = error as NodeJS.ErrnoException
-  const hint = 'Is sluice up running there? --server or SLUICE_SERVER names another address.'
-  return `no answer from ${new URL(url).origin} (${/^E[A-Z]+$/.test(code) ? code : message}). ${hint}`
+  return `no answer from ${new URL(url).origin} (${/^E[A-Z]+$/.test(code) ? code : message.split(';')[0]}). ${hintFor(url, code)}`
+}
+
+function hintFor(url: string, code: string): string {
+  const other = '--server or SLUICE_SERVER names another address.'
+  if (code === 'EPROTO') return `It speaks no TLS: try http://. ${other}`
+  if (/CERT|SIGNATURE/.test(code)) return 'Its certificate is not trusted: --ca-file names those that are.'
+  if (code === 'ECONNRESET' && url.startsWith('http:'))
+    return `If it speaks TLS, its address begins with https. ${other}`
+  return `Is sluice up running there? ${other}`
 }
 
 /** What an answer that is no success says. Where it is not from the API of a sluice, that. */
