@@ -2,7 +2,8 @@
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { binary, broker, eventJson, json, structuredMode, trigger } from '../support/events.ts'
-import { dial, exchange, exchangeBytes, type Message } from '../support/exchange.ts'
+import { dial, encode, exchange, exchangeBytes, type Message } from '../support/exchange.ts'
+import { memoryOf } from '../support/machine.ts'
 import { acceptedEvents } from '../support/ops.ts'
 import { runSluice, folderOf, startSluice, type Sluice } from '../support/sluice.ts'
 import { ceHeaders, header, headerValues, subscriber, type Subscriber } from '../support/subscriber.ts'
@@ -186,6 +187,66 @@ describe('threat 14: names that every object has', () => {
     expect(ran.stderr).toMatch(/evil\.yaml:\d+:\d+/)
     expect(ran.stderr).not.toMatch(/TypeError|at .*\.ts:/)
   })
+})
+
+describe('threat 11: requests that have no end', () => {
+  const HEAD =
+    'POST /default/default HTTP/1.1\r\nHost: x\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n'
+  const CHUNKED = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`
+
+  /** Sends `first`, then `again` until the connection is closed. */
+  async function pour(first: string, again: string): Promise<{ statuses: number[]; stored: number; grown: number }> {
+    const before = await acceptedEvents(sluice.api)
+    const memory = memoryOf(sluice.process.pid!)
+    const connection = await dial(sluice.broker)
+    connection.write(first)
+    const piece = Buffer.from(again, 'latin1')
+    const more = (): void => {
+      while (!connection.socket.destroyed && connection.socket.write(piece));
+    }
+    connection.socket.on('drain', more)
+    more()
+    await connection.closed
+    const grown = memoryOf(sluice.process.pid!) - memory
+    const stored = (await acceptedEvents(sluice.api)) - before
+    return { statuses: connection.answers().map(({ status }) => status), stored, grown }
+  }
+
+  test.each([
+    ['a header line', `${HEAD}ce-x: `, 'x'.repeat(10_000)],
+    ['a header name', HEAD, 'x'.repeat(10_000)],
+    ['header lines', HEAD, 'ce-x: y\r\n'.repeat(1000)],
+    ['a request line', 'POST /', 'x'.repeat(10_000)],
+    ['a chunk extension', `${CHUNKED}1;`, 'x'.repeat(10_000)],
+    ['trailers', `${CHUNKED}1\r\nx\r\n0\r\n`, 'x: y\r\n'.repeat(1000)],
+    ['chunks of one byte', CHUNKED, '1\r\nx\r\n'.repeat(10_000)],
+    ['chunks', CHUNKED, `10000\r\n${'x'.repeat(65_536)}\r\n`],
+    ['an announced body', `${HEAD}Content-Length: 100000000000\r\n\r\n`, 'x'.repeat(65_536)],
+    ['blank lines', '', '\r\n'.repeat(10_000)],
+  ])(
+    '%s without end: the connection is closed, nothing is stored, and no memory is taken',
+    async (_what, first, again) => {
+      const { statuses, stored, grown } = await pour(first, again)
+      for (const status of statuses) expect(status).toBeGreaterThanOrEqual(400)
+      expect(stored).toBe(0)
+      expect(grown).toBeLessThan(100 * 1024 * 1024)
+    },
+  )
+})
+
+test('fault 35: a reset in the middle of a body stores nothing; who closes only their half has their answer', async () => {
+  const before = await acceptedEvents(sluice.api)
+  const message = encode(sluice.broker, binary([['ce-id', 'half']], 'x'.repeat(1000)))
+  for (const end of [10, 100, message.length - 1]) {
+    const connection = await dial(sluice.broker)
+    connection.socket.write(message.subarray(0, end), () => connection.socket.resetAndDestroy())
+    await connection.closed
+  }
+  expect(await acceptedEvents(sluice.api)).toBe(before)
+  const half = await dial(sluice.broker)
+  half.socket.end(message)
+  expect((await half.answer()).status).toBe(202)
+  expect(ceHeaders(await taker.next())['id']).toBe('half')
 })
 
 test('threat 12: a sender that announces more than it sends stores nothing', async () => {

@@ -71,10 +71,11 @@ export interface Connection {
   readonly closed: Promise<void>
 }
 
-/** Opens a connection to the server of a URL. */
-export async function dial(url: string): Promise<Connection> {
+/** Opens a connection to the server of a URL; `from`: an address of this machine, such as `127.0.0.2` on Linux. */
+export async function dial(url: string, from?: string): Promise<Connection> {
   const { hostname, port } = new URL(url)
-  const socket = connect({ host: hostname, port: Number(port) })
+  const own = from === undefined ? {} : { localAddress: from }
+  const socket = connect({ host: hostname, port: Number(port), ...own })
   await once(socket, 'connect')
   let received = Buffer.alloc(0)
   let isClosed = false

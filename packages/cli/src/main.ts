@@ -141,6 +141,11 @@ function upCommand(ready: (at: Addresses) => void): Command {
         .argParser(checked(parseBytes)),
     )
     .addOption(
+      flag('--max-connections <n>', 'connections at once to each listener, half of them of one address')
+        .default(10_000)
+        .argParser(wholeNumber(1, 1_000_000)),
+    )
+    .addOption(
       flag('--memory-bytes <size>', 'what an in-memory channel holds at most; beyond, 429')
         .default(256 * 1024 * 1024, '256Mi')
         .argParser(checked(parseBytes)),

@@ -43,6 +43,7 @@ export interface UpOptions extends PublicFlags {
   channel: ChannelKind
   targets: AllowedTargets
   maxEventBytes: number
+  maxConnections: number
   memoryBytes: number
   hops: number
   /** Seconds. */
@@ -165,7 +166,7 @@ async function start({ paths, loaded, sources, options, guards, log, tell }: Pre
     trace: traced,
     clock,
     version: VERSION,
-    limits: { eventBytesMax: options.maxEventBytes },
+    limits: { eventBytesMax: options.maxEventBytes, connectionsMax: options.maxConnections },
     log,
     ...guards,
   })

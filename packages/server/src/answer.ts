@@ -34,7 +34,8 @@ function answerAllStored(): void {
  * one of the disk, whose words are for operators.
  *
  * @param unread the request, where its body may still be coming: the answer goes out at once, but the connection is
- *   not closed before the rest was read and thrown away, else its sender might be reset before it has the answer
+ *   not closed before the rest was read and thrown away, else its sender might be reset before it has the answer. That
+ *   is bounded: who sends on for long is cut off
  */
 export function answerError(response: ServerResponse, error: unknown, unread?: IncomingMessage): void {
   if (response.headersSent || response.destroyed) return
@@ -48,7 +49,20 @@ export function answerError(response: ServerResponse, error: unknown, unread?: I
   response.writeHead(known.status, headers)
   if (unread === undefined || unread.complete) return void response.end(body)
   response.write(body)
-  finished(unread.resume(), () => response.end())
+  discard(unread, () => response.end())
+}
+
+/** What is thrown away of one body, in bytes; each of its pieces costs as much as so many (threat 11). */
+const DISCARDED_BYTES_MAX = 16 * 1024 * 1024
+const PIECE_BYTES = 256
+
+function discard(unread: IncomingMessage, done: () => void): void {
+  let bytes = 0
+  unread.on('data', (piece: Buffer) => {
+    bytes += piece.length + PIECE_BYTES
+    if (bytes > DISCARDED_BYTES_MAX) unread.destroy()
+  })
+  finished(unread.resume(), done)
 }
 
 /** `{ code, message, subject? }`. */

@@ -42,16 +42,24 @@ export interface BodyEnds {
   refused: (error: SluiceError) => void
 }
 
+/** Of {@link readBody}. */
+export interface BodyBounds {
+  readonly bytesMax: number
+  /** What sets that, for who is refused. */
+  readonly setting: string
+  /** As of the limits of a listener. */
+  readonly pieceBytesMin: number
+}
+
 /** Reads the body up to `bytesMax`, while no more than `reading.bytesMax` bytes are being read in all. */
 export function readBody(
   request: IncomingMessage,
-  bytesMax: number,
-  setting: string,
+  { bytesMax, setting, pieceBytesMin }: BodyBounds,
   reading: Reading,
   { done, refused }: BodyEnds,
 ): void {
   let first: Buffer | undefined
-  let more: Buffer[] | undefined
+  let more: Pieces | undefined
   let bytes = 0
   let over = false
 
@@ -70,16 +78,67 @@ export function readBody(
     if (bytes > bytesMax) return stop(bodyTooLarge(bytesMax, setting))
     if (reading.bytes > reading.bytesMax) return stop(tooManyBodies(reading.bytesMax))
     if (first === undefined) first = chunk
-    else (more ??= [first]).push(chunk)
+    else if ((more ??= new Pieces(first)).add(chunk) > PIECES_FREE && bytes < more.count * pieceBytesMin)
+      stop(manyPieces(pieceBytesMin))
   })
   request.on('end', () => {
     if (over) return
     end()
-    done(more === undefined ? first : Buffer.concat(more, bytes))
+    done(more === undefined ? first : more.whole())
   })
   request.on('close', () => {
     if (!over) end() // a sender that left in the middle of its body: nothing is stored (fault 35)
   })
+}
+
+/** So many may be as small as they like. */
+const PIECES_FREE = 1000
+/** So many stand beside each other before they are put together. */
+const PIECES_APART = 32
+
+/** A body in pieces. Many small ones take many times the memory of what is in them, so that they are put together as they come. */
+class Pieces {
+  count = 1
+  #apart: Buffer[] | undefined
+  #together: Buffer = NOTHING
+  #bytes: number
+
+  constructor(first: Buffer) {
+    this.#apart = [first]
+    this.#bytes = first.length
+  }
+
+  /** Returns how many there are now. */
+  add(piece: Buffer): number {
+    this.#bytes += piece.length
+    this.count++
+    if (this.#apart !== undefined) {
+      this.#apart.push(piece)
+      if (this.#apart.length > PIECES_APART) {
+        this.#together = Buffer.concat(this.#apart, this.#bytes * 2)
+        this.#apart = undefined
+      }
+      return this.count
+    }
+    if (this.#bytes > this.#together.length) this.#together = Buffer.concat([this.#together], this.#bytes * 2)
+    piece.copy(this.#together, this.#bytes - piece.length)
+    return this.count
+  }
+
+  whole(): Buffer {
+    if (this.#apart !== undefined) return Buffer.concat(this.#apart, this.#bytes)
+    return Buffer.from(this.#together.subarray(0, this.#bytes)) // it may wait for long: not beside as much of nothing
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+function manyPieces(pieceBytesMin: number): SluiceError {
+  return new SluiceError(
+    'SLUICE_REQUEST_CHUNKS',
+    `The body comes in more than ${PIECES_FREE} pieces that have less than ${pieceBytesMin} bytes in the mean; write larger ones. Nothing was stored.`,
+    { status: 400 },
+  )
 }
 
 function bodyTooLarge(bytesMax: number, setting: string): SluiceError {

@@ -50,7 +50,7 @@ export function ingress(find: FindEntrance, limits: ServerLimits, reading: Readi
   }
 
   function read(broker: Broker, request: IncomingMessage, response: ServerResponse, bytesMax: number): void {
-    readBody(request, bytesMax, SETTING, reading, {
+    readBody(request, { bytesMax, setting: SETTING, pieceBytesMin: limits.pieceBytesMin }, reading, {
       done: (body) => accept(broker, request, response, body),
       refused: (error) => refuse(broker, request, response, error),
     })

@@ -3,7 +3,7 @@
 import { constants } from 'node:crypto'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from '@sluice/clock'
@@ -11,6 +11,7 @@ import { SluiceError } from '@sluice/event'
 import type { Address } from './address.ts'
 import { answerError } from './answer.ts'
 import type { Certificate, LiveCertificate } from './certificate.ts'
+import { boundConnections, type Crowd } from './connections.ts'
 import { refuseAmbiguous } from './framing.ts'
 import type { ServerLimits } from './limits.ts'
 import { answerUnreadable } from './unreadable.ts'
@@ -38,6 +39,10 @@ export interface ListenerOptions {
   readonly ahead?: Ahead
   /** It speaks TLS by this one; absent: it speaks plain HTTP. */
   readonly certificate?: LiveCertificate
+  /** Whether it has answers that go on, of which nobody knows when the next part comes. */
+  readonly hasStreams?: boolean
+  /** A connection was closed as soon as it was open: there are too many. */
+  readonly refused?: (crowd: Crowd) => void
   /** A TLS handshake has failed, for this reason. */
   readonly handshakeFailed?: (why: string) => void
 }
@@ -87,8 +92,9 @@ export function openListener(options: ListenerOptions): Listener {
 }
 
 function createLimited(options: ListenerOptions, handler: RequestListener): Server {
-  const { limits, ahead } = options
+  const { limits, ahead, hasStreams = false, refused = () => {} } = options
   const route = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+    if (hasStreams) response.on('timeout', cutOffUnlessQuiet)
     if (refuseAmbiguous(request, response)) return
     if (ahead !== undefined && ahead(request, response, expectsContinue)) return
     if (expectsContinue) response.writeContinue()
@@ -109,9 +115,17 @@ function createLimited(options: ListenerOptions, handler: RequestListener): Serv
   server.on('checkExpectation', ({ headers }: IncomingMessage, response: ServerResponse) =>
     answerError(response, unknownExpectation(headers.expect)),
   )
-  server.maxConnections = limits.connectionsMax
+  server.timeout = limits.inactivityTimeoutMs
+  // Who ends their half after a request waits for its answer (RFC 9112, 9.6); who follows a stream has gone.
+  Object.assign(server, { httpAllowHalfOpen: !hasStreams })
+  boundConnections(server, limits, refused)
   server.maxHeadersCount = 0 // Node would drop further ones in silence; the ingress counts and refuses
   return server
+}
+
+/** Of a connection on which nothing has moved for a while: it may be that there was nothing to say. */
+function cutOffUnlessQuiet(socket: Socket): void {
+  if (socket.writableLength > 0) socket.destroy()
 }
 
 /** What a new connection is secured by. Nobody may have a connection secured anew at our cost (threat 11). */

@@ -16,6 +16,8 @@ export interface Metrics {
   readonly observer: Observer
   /** A log has made one write and its sync, in so many ms. */
   synced(ms: number): void
+  /** A connection was closed as soon as it was open. */
+  connectionRefused(listener: string, crowd: string): void
   /** The certificate of a listener ends then. */
   certificate(listener: string, notAfterMs: number): void
   /** A request to the API was refused for want of a token. */
@@ -63,6 +65,10 @@ const CHANNEL_READY = gauge('sluice_channel_ready', '1 while the channel works; 
 const RELOADED = gauge('sluice_config_last_reload_successful', '0 while the files are broken and were not applied.')
 const RELOADED_AT = gauge('sluice_config_last_reload_success_timestamp_seconds', 'When the files were applied last.')
 const UNAUTHORIZED = counter('sluice_api_unauthorized_total', 'Requests to the API without one of its tokens.')
+const CONNECTIONS_REFUSED = counter(
+  'sluice_connections_refused_total',
+  'Connections closed as soon as they were open: too many of the listener, or of one address.',
+)
 const CERTIFICATE = gauge('sluice_tls_certificate_not_after_seconds', 'When the certificate of a listener ends.')
 const SYNC: Family = {
   name: 'sluice_log_sync_seconds',
@@ -74,7 +80,18 @@ const SYNC: Family = {
 const FAMILIES: readonly Family[] = [
   ...[ACCEPTED, REFUSED, DELIVERIES, DISPATCH, LOST, DISCARDED],
   ...[LAG, OLDEST, IN_FLIGHT, PARKED, WINDOW, STATE, FILTER_ERRORS],
-  ...[BOX_EVENTS, BOX_BYTES, CHANNEL_BYTES, CHANNEL_READY, SYNC, RELOADED, RELOADED_AT, UNAUTHORIZED, CERTIFICATE],
+  ...[
+    BOX_EVENTS,
+    BOX_BYTES,
+    CHANNEL_BYTES,
+    CHANNEL_READY,
+    SYNC,
+    RELOADED,
+    RELOADED_AT,
+    UNAUTHORIZED,
+    CONNECTIONS_REFUSED,
+    CERTIFICATE,
+  ],
 ]
 const STATES = { Healthy: 0, Throttled: 1, Down: 2 } as const
 
@@ -111,6 +128,7 @@ export function metrics(): Metrics {
   const syncs = new Histogram(SYNC_BUCKETS)
   let unauthorized = 0
   const certificates = new Map<string, number>()
+  const connectionsRefused = new Map<string, number>()
   let reloaded = { isApplied: true, atMs: 0 }
   let rendering: Promise<string> | undefined
 
@@ -135,6 +153,7 @@ export function metrics(): Metrics {
       discarded: (_trigger, events, cause) => add(discarded, cause, events),
     },
     synced: (ms) => syncs.observe(ms / 1000),
+    connectionRefused: (listener, crowd) => add(connectionsRefused, labelText({ listener, crowd }), 1),
     certificate: (listener, notAfterMs) => void certificates.set(listener, notAfterMs / 1000),
     unauthorized: () => void unauthorized++,
     reloaded: (isApplied, nowMs) => void (reloaded = { isApplied, atMs: isApplied ? nowMs : reloaded.atMs }),
@@ -165,6 +184,7 @@ export function metrics(): Metrics {
     for (const [cause, events] of discarded) to.sample(DISCARDED, labelText({ cause }), events)
     syncs.write(to, SYNC)
     to.sample(UNAUTHORIZED, '', unauthorized)
+    for (const [labels, connections] of connectionsRefused) to.sample(CONNECTIONS_REFUSED, labels, connections)
     for (const [listener, seconds] of certificates) to.sample(CERTIFICATE, labelText({ listener }), seconds)
     if (reloaded.atMs > 0) {
       to.sample(RELOADED, '', reloaded.isApplied ? 1 : 0)

@@ -9,6 +9,7 @@ import { SluiceError } from '@sluice/event'
 import { isLoopback, type Address } from './address.ts'
 import { requireTokens, type ApiTokens } from './api-tokens.ts'
 import type { LiveCertificate } from './certificate.ts'
+import type { Crowd } from './connections.ts'
 import { refuseForeignOrigins } from './foreign-origins.ts'
 import { mountConsents } from './consents.ts'
 import { ingress, type EventPath } from './ingress.ts'
@@ -98,10 +99,11 @@ export function openServer(options: ServerOptions): SluiceServer {
   )
   const common = (name: ListenerName): Omit<ListenerOptions, 'instead'> => {
     const certificate = options.certificates?.[name]
-    if (certificate === undefined) return { clock, limits }
+    const refused = crowdLog(name, metrics, clock, log)
+    if (certificate === undefined) return { clock, limits, refused }
     metrics.certificate(name, certificate.now.notAfterMs)
     certificate.onChange((next) => metrics.certificate(name, next.notAfterMs))
-    return { clock, limits, certificate, handshakeFailed: handshakeLog(name, clock, log) }
+    return { clock, limits, refused, certificate, handshakeFailed: handshakeLog(name, clock, log) }
   }
   const events = openListener({
     ...common('ingress'),
@@ -112,6 +114,7 @@ export function openServer(options: ServerOptions): SluiceServer {
   })
   const api = openListener({
     ...common('api'),
+    hasStreams: true,
     instead:
       'This is the API: /metrics, /healthz, /livez, /readyz, /version, /apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}, /sluice/v1. ' +
       'Events go to the other listener (--listen).',
@@ -160,6 +163,26 @@ export function openServer(options: ServerOptions): SluiceServer {
     },
   }
 }
+
+function crowdLog(
+  listener: ListenerName,
+  metrics: Metrics,
+  clock: Clock,
+  log: EventLog | undefined,
+): (crowd: Crowd) => void {
+  const subjects = { listener: {}, address: {} }
+  const crowding = new Sparsely(clock)
+  return (crowd) => {
+    metrics.connectionRefused(listener, crowd)
+    const connections = crowding.count(subjects[crowd])
+    if (connections > 0) log?.warn({ listener, connections }, CROWDED[crowd])
+  }
+}
+
+const CROWDED = {
+  listener: 'connections were refused: there are as many as there may be',
+  address: 'connections were refused: one address has as many as it may have',
+} as const
 
 /** Why handshakes fail, for who can't connect; anybody can have them fail, so there are few lines. */
 function handshakeLog(listener: ListenerName, clock: Clock, log: EventLog | undefined): (why: string) => void {

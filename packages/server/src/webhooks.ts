@@ -27,7 +27,7 @@ export function webhooks(findSource: FindSource, limits: ServerLimits, reading: 
       const retryAfterMs = source.room(announcedBytes(request, bytesMax, SETTING))
       if (retryAfterMs > 0) throw noRoom(path.namespace, path.name, retryAfterMs)
       if (expectsContinue) response.writeContinue()
-      readBody(request, bytesMax, SETTING, reading, {
+      readBody(request, { bytesMax, setting: SETTING, pieceBytesMin: limits.pieceBytesMin }, reading, {
         done: (body) => void handle(source, request, response, body),
         refused: (error) => answerError(response, error, request),
       })

@@ -51,6 +51,7 @@ test('every name stands there with help and type, from the start and in the text
     'sluice_config_last_reload_successful gauge',
     'sluice_config_last_reload_success_timestamp_seconds gauge',
     'sluice_api_unauthorized_total counter',
+    'sluice_connections_refused_total counter',
     'sluice_tls_certificate_not_after_seconds gauge',
   ])
   for (const name of types.map((type) => type.split(' ')[0])) {
