@@ -3,14 +3,21 @@
 //
 // From: server/src/ingress.ts. Next: the channel stores, judges the filters, and hands over to dispatch.ts.
 
-import { eventTooLarge, type Channel, type DeadLetterBox, type PublishResult, type Start } from '@sluice/channel'
+import {
+  eventTooLarge,
+  INGRESS_SHARE,
+  type Channel,
+  type DeadLetterBox,
+  type PublishResult,
+  type Start,
+} from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
 import { HOPS_UNSET, recordBytes, type Event, type SluiceError } from '@sluice/event'
 import { closeAll } from './closing.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
 import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
-import { draining, DRAINING_RETRY_MS, noRoomForAll, storedInPart } from './refusals.ts'
+import { batchTooLarge, draining, DRAINING_RETRY_MS, noRoomForAll, storedInPart } from './refusals.ts'
 import { Relief } from './relief.ts'
 import { arrivalTime, HOPS_MAX, hopsLeft, hopsUsedUp, stamp } from './stamp.ts'
 import { Triggers, type Forgetting, type TriggerConfig, type TriggerStatus } from './triggers.ts'
@@ -50,6 +57,8 @@ export interface Broker extends BrokerName {
   readonly box: DeadLetterBox
   /** As {@link Channel.room}; while draining, a second. */
   room(bytes: number): number
+  /** What events from outside may take of its channel in all: for more there is never room. Infinity: no bound. */
+  readonly roomMax: number
   /** Whether an event like the last one that found no room would find none now either. */
   readonly isFull: boolean
   /**
@@ -168,8 +177,12 @@ class RunningBroker implements Broker {
     if (this.#closing !== undefined) return DRAINING_RETRY_MS
     this.#relief?.watch(bytes)
     const retryAfterMs = this.channel.room(bytes)
-    if (retryAfterMs > 0) this.#wanted = bytes
+    if (retryAfterMs > 0 && bytes <= this.roomMax) this.#wanted = bytes
     return retryAfterMs
+  }
+
+  get roomMax(): number {
+    return this.channel.usage().bytesMax * INGRESS_SHARE
   }
 
   get isFull(): boolean {
@@ -207,6 +220,7 @@ class RunningBroker implements Broker {
       if (size > maxEventBytes) throw this.#refused(eventTooLarge(size, maxEventBytes), events.length)
       bytes += size + BESIDE_RECORD_BYTES
     }
+    if (bytes > this.roomMax) throw this.#refused(batchTooLarge(bytes, this.roomMax), events.length)
     const retryAfterMs = this.room(bytes)
     if (retryAfterMs === 0) return
     throw this.#refused(noRoomForAll(this, events.length, retryAfterMs), events.length)

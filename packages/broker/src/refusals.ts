@@ -15,6 +15,12 @@ export function draining(): SluiceError {
   })
 }
 
+/** Not even while the channel is empty: to come again is of no use. */
+export function batchTooLarge(bytes: number, bytesMax: number): SluiceError {
+  const message = `The batch takes ${bytes} bytes of its channel, which has ${Math.floor(bytesMax)} for events from outside; send smaller ones. Nothing was stored.`
+  return new SluiceError('SLUICE_EVENT_TOO_LARGE', message, { status: 413 })
+}
+
 export function noRoomForAll({ kind, namespace, name }: BrokerName, events: number, retryAfterMs: number): SluiceError {
   const whose = kind === 'Broker' ? `The channel of Broker ${namespace}/${name}` : `Channel ${namespace}/${name}`
   return channelFull(`${whose} has no room for all ${events} events of this batch. Nothing was stored.`, retryAfterMs)

@@ -16,16 +16,33 @@ describe('a batch', () => {
     await scene.broker.setTrigger(trigger('billing'))
     const batch = (count: number): Event[] =>
       Array.from({ length: count }, (_, n) => event({ id: String(n) }, Buffer.alloc(1000)))
-    await expect(scene.broker.accept(batch(6))).rejects.toMatchObject({
+    await scene.broker.accept(batch(4))
+    await expect(scene.broker.accept(batch(3))).rejects.toMatchObject({
       code: 'SLUICE_CHANNEL_FULL',
       status: 429,
       retryAfterMs: 1000,
-      message: expect.stringMatching(/has no room for all 6 events of this batch\. Nothing was stored\.$/) as string,
+      message: expect.stringMatching(/has no room for all 3 events of this batch\. Nothing was stored\.$/) as string,
     })
-    expect(scene.channel.usage().events).toBe(0)
-    expect(refused).toEqual(['429 6'])
-    await scene.broker.accept(batch(4))
-    expect(scene.network.underWay).toHaveLength(4)
+    expect(scene.channel.usage().events).toBe(4)
+    expect(refused).toEqual(['429 3'])
+    expect(scene.broker.isFull).toBe(true)
+    while (scene.network.underWay.length > 0) scene.network.underWay[0]!.answer(outcome(202))
+    await scene.broker.accept(batch(3))
+    expect(scene.network.underWay).toHaveLength(3)
+  })
+
+  test('for which there is never room, for the channel is smaller, is 413, and the channel is not full for that', async () => {
+    const { broker, channel } = openScene({ bytesMax: 8000 })
+    await broker.setTrigger(trigger('billing'))
+    const batch = Array.from({ length: 6 }, (_, n) => event({ id: String(n) }, Buffer.alloc(1000)))
+    await expect(broker.accept(batch)).rejects.toMatchObject({
+      status: 413,
+      message: expect.stringMatching(/which has 6400 for events from outside; send smaller ones/) as string,
+    })
+    expect(channel.usage().events).toBe(0)
+    expect(broker.roomMax).toBe(6400)
+    expect(broker.room(6401)).toBeGreaterThan(0)
+    expect(broker.isFull).toBe(false)
   })
 
   test('of which one is larger than the channel takes is refused whole (CE-28)', async () => {

@@ -39,7 +39,8 @@ export function ingress(find: FindEntrance, limits: ServerLimits, reading: Readi
       const bytesMax = bodyBytesMax(request, limits)
       const announced = announcedBytes(request, bytesMax, SETTING)
       const retryAfterMs = broker.room(announced)
-      if (retryAfterMs > 0) throw noRoom(path, retryAfterMs)
+      if (retryAfterMs > 0)
+        throw announced > broker.roomMax ? neverRoom(announced, broker.roomMax) : noRoom(path, retryAfterMs)
       if (expectsContinue) response.writeContinue()
       read(broker, request, response, bytesMax)
     } catch (error) {
@@ -152,6 +153,12 @@ function only(value: string | string[] | undefined): string | undefined {
 }
 
 const SETTING = '--max-event-bytes'
+
+/** Not even while its channel is empty: to come again is of no use. */
+function neverRoom(bytes: number, bytesMax: number): SluiceError {
+  const message = `The body has ${bytes} bytes; the channel has ${Math.floor(bytesMax)} for events from outside. Nothing was stored.`
+  return new SluiceError('SLUICE_EVENT_TOO_LARGE', message, { status: 413 })
+}
 
 function noRoom({ kind, namespace, name }: EventPath, retryAfterMs: number): SluiceError {
   const whose = kind === 'Broker' ? `The channel of Broker ${namespace}/${name}` : `Channel ${namespace}/${name}`

@@ -95,6 +95,16 @@ test('readingBytesMax: what one sender has sent of its body counts for all, unti
   while ((await exchange(to.broker, binary([], 'x'.repeat(900)))).status !== 202);
 })
 
+test('a body for which the channel is too small, even empty, is 413: to send it again would be of no use', async () => {
+  const to = await sluiceHere(broker(), { memoryBytes: 10_000 })
+  expect(await answer(to, binary([], 'x'.repeat(8001)))).toEqual([413, 'SLUICE_EVENT_TOO_LARGE'])
+  expect(await answer(to, batch(...Array.from({ length: 30 }, () => eventJson())))).toEqual([
+    413,
+    'SLUICE_EVENT_TOO_LARGE',
+  ])
+  expect(await answer(to, binary([], 'x'.repeat(7000)))).toEqual([202, undefined])
+})
+
 test('headerBytesMax: more header bytes are 431', async () => {
   const to = await here({ headerBytesMax: 2048 })
   expect((await answer(to, binary([['ce-x', 'v'.repeat(1000)]])))[0]).toBe(202)
