@@ -18,6 +18,9 @@ export interface Sender {
   monotonic(): number
   readonly responseBytesMax: number
   readonly replyBytesMax: number
+  readonly allRepliesBytesMax: number
+  /** Of replies that are being read. */
+  replyBytes: number
   /** Takes the attempt off the books; it is called exactly once for each. */
   finish(attempt: Attempt, outcome: Outcome): void
   /** Sends the attempt once more, on a connection of its own. */
@@ -62,6 +65,10 @@ export class Attempt implements Rider {
   #body: Body | undefined
   /** Of the body, so far. */
   #bytes: number
+  /** Of a reply, kept so far. */
+  #replyBytes: number
+  /** There was no room for a reply of this size beside all others. */
+  #noRoom: boolean
   /** Why we broke off ourselves, in words, where that isn't the limit of a body. */
   #brokenOff: string
   #timedOut: boolean
@@ -99,6 +106,8 @@ export class Attempt implements Rider {
     this.#malformed = ''
     this.#body = undefined
     this.#bytes = 0
+    this.#replyBytes = 0
+    this.#noRoom = false
     this.#brokenOff = ''
     this.#timedOut = false
   }
@@ -197,6 +206,7 @@ export class Attempt implements Rider {
     if (!hasEventMarks(raw)) return
     this.#isReply = true
     this.#responseHeaders = raw
+    this.connection?.expectReply()
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       this.#malformed = `it has the content-encoding ${String(encoding)}, which nobody asked for; answer without`
@@ -208,8 +218,16 @@ export class Attempt implements Rider {
       this.#malformed ||= `it has more than ${this.#sender.replyBytesMax} bytes (replyBytesMax; of sluice up, --max-event-bytes)`
       return controller.abort(ENOUGH)
     }
-    if (this.#malformed === '') (this.#body ??= new Body()).add(chunk)
-    else this.#keepStart(chunk)
+    if (this.#malformed !== '') return this.#keepStart(chunk)
+    ;(this.#body ??= new Body()).add(chunk)
+    this.#replyBytes += chunk.length
+    const sender = this.#sender
+    sender.replyBytes += chunk.length
+    if (this.#replyBytes > SMALL_REPLY_BYTES && sender.replyBytes > sender.allRepliesBytesMax) {
+      this.#noRoom = true
+      this.#malformed = `there was no room for it: ${sender.allRepliesBytesMax} bytes of replies are being read`
+      controller.abort(ENOUGH)
+    }
   }
 
   #keepStart(chunk: Buffer): void {
@@ -266,7 +284,8 @@ export class Attempt implements Rider {
     if (reply !== undefined) return this.#finish('delivered', 200, reply, '', undefined, false)
     const words = `the reply of ${this.request.target.origin} is malformed: ${this.#malformed}`
     // DESIGN, "The life of an event", 6.
-    this.#finish('retry', 502, undefined, words, this.#body?.start(RESPONSE_BYTES_KEPT), this.#timedOut)
+    const pressure = this.#timedOut || this.#noRoom
+    this.#finish('retry', 502, undefined, words, this.#body?.start(RESPONSE_BYTES_KEPT), pressure)
   }
 
   #unanswered(verdict: 'retry' | 'dead', status: 0 | 101, words: string, pressure: boolean): void {
@@ -282,6 +301,7 @@ export class Attempt implements Rider {
     pressure: boolean,
   ): void {
     this.isOver = true
+    this.#sender.replyBytes -= this.#replyBytes
     const durationMs = this.#sender.monotonic() - this.startedMs
     const wait = this.#retryAfterMs
     this.#sender.finish(this, { verdict, status, reply, error, response, retryAfterMs: wait, pressure, durationMs })
@@ -294,6 +314,8 @@ export const NO_TIMER = -1
 const RESPONSE_BYTES_KEPT = 1024
 /** A subscriber may say "still at it" (102, 103), but not without end (fault 29). */
 const INTERIM_ANSWERS_MAX = 32
+/** Up to here a reply always has room: those of others, which are large or hang, are nothing to it. */
+const SMALL_REPLY_BYTES = 64 * 1024
 const NO_HEADERS: string[] = []
 
 // Made once: their stacks would say nothing, and cost more than the rest of an attempt.

@@ -16,8 +16,10 @@ export interface ConnectionLimits {
   readonly keepAliveMs: number
   readonly connectionAgeMaxMs: number
   readonly responseHeaderBytesMax: number
-  /** Of all that comes in answer to one request: see {@link ANSWER_LONG}. */
+  /** Of all that comes in answer to one request, framing included, see {@link ANSWER_LONG}: where only its status counts, ... */
   readonly answerBytesMax: number
+  /** ... and of a reply. */
+  readonly replyAnswerBytesMax: number
 }
 
 /** Who wants to know on which connection its request went out. */
@@ -76,6 +78,7 @@ export class Connection extends Client {
   #socket: Socket | undefined = undefined
   /** That came since the request was written. */
   #answerBytes = 0
+  #answerBytesMax = 0
   /** When the first request went out on the present socket; Infinity before that, and without one. */
   #sinceMs = Infinity
   readonly #limits: ConnectionLimits
@@ -116,6 +119,12 @@ export class Connection extends Client {
     this.continues = 0
     this.#held = undefined
     this.#answerBytes = 0
+    this.#answerBytesMax = this.#limits.answerBytesMax
+  }
+
+  /** The present answer is a reply, which may be longer. */
+  expectReply(): void {
+    this.#answerBytesMax = this.#limits.replyAnswerBytesMax
   }
 
   /**
@@ -139,7 +148,7 @@ export class Connection extends Client {
       const chunk: Buffer | null = Readable.prototype.read.call(socket, size)
       if (chunk === null) return null
       this.#answerBytes += chunk.length
-      if (this.#answerBytes > this.#limits.answerBytesMax) return this.#breakOff(socket)
+      if (this.#answerBytes > this.#answerBytesMax) return this.#breakOff(socket)
       // The 10th byte of `HTTP/1.1 100` tells interim answers from final ones.
       if (!this.awaitsHead) return chunk
       if (this.#held === undefined && chunk.length > 9 && chunk[9] !== DIGIT_ONE) {

@@ -59,6 +59,8 @@ export interface DelivererOptions {
   readonly responseBytesMax?: number
   /** A larger reply is malformed. Default 1 MiB. */
   readonly replyBytesMax?: number
+  /** Of all replies that are being read; beyond, those of more than 64 KiB are broken off. Default 64 MiB, twice `replyBytesMax` at least. */
+  readonly allRepliesBytesMax?: number
   /** Headers of an answer; larger ones are no answer. Default 16 KiB. */
   readonly responseHeaderBytesMax?: number
   /** Which addresses may be connected to. Default `any`: see {@link AllowedTargets}. */
@@ -82,6 +84,7 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     originIdleMs = 600_000,
     responseBytesMax = 64 * 1024,
     replyBytesMax = 1024 * 1024,
+    allRepliesBytesMax = Math.max(64 * 1024 * 1024, 2 * replyBytesMax),
     targets = 'any',
   } = options
   const responseHeaderBytesMax = options.responseHeaderBytesMax ?? 16 * 1024
@@ -91,7 +94,8 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     keepAliveMs: options.keepAliveMs ?? 15_000,
     connectionAgeMaxMs: options.connectionAgeMaxMs ?? 300_000,
     responseHeaderBytesMax,
-    answerBytesMax: FRAMING_FACTOR * (Math.max(responseBytesMax, replyBytesMax) + responseHeaderBytesMax),
+    answerBytesMax: FRAMING_FACTOR * (responseBytesMax + responseHeaderBytesMax),
+    replyAnswerBytesMax: FRAMING_FACTOR * (replyBytesMax + responseHeaderBytesMax),
   }
   const lookup = sharedLookup(options.lookup ?? systemLookup, clock, limits.connectTimeoutMs)
   const guard = addressGuard(targets)
@@ -122,6 +126,8 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
     monotonic: () => clock.monotonic(),
     responseBytesMax,
     replyBytesMax,
+    allRepliesBytesMax,
+    replyBytes: 0,
     finish,
     resend,
   }
@@ -271,8 +277,8 @@ export function deliverer(options: DelivererOptions = {}): Deliverer {
 /** Attempts past their deadline that are broken off in one turn of the event loop. */
 const BROKEN_OFF_AT_ONCE = 16
 
-/** A chunk of one byte takes six. */
-const FRAMING_FACTOR = 8
+/** Of what an answer may have, so much is read of it, with all that frames it: chunks of six bytes and more fit. */
+const FRAMING_FACTOR = 2
 
 /** How exactly the deadline of an attempt is kept. */
 const DEADLINE_TICK_MS = 10

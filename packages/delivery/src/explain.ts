@@ -60,7 +60,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EPIPE: CLOSED,
   UND_ERR_SOCKET: CLOSED,
   UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are larger than responseHeaderBytesMax',
-  [ANSWER_LONG]: 'it was broken off at 8 times what replyBytesMax and responseHeaderBytesMax allow',
+  [ANSWER_LONG]: 'it was broken off at twice what responseBytesMax and responseHeaderBytesMax allow',
   EMFILE: 'this process has too many files and sockets open; raise its limit (ulimit -n)',
   ENFILE: 'this machine has too many files and sockets open; raise its limit (fs.file-max)',
   EADDRNOTAVAIL: 'this machine has no port left for the connection; let it have more (ip_local_port_range)',

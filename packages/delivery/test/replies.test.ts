@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
+import { manualClock } from '@sluice/clock'
 import { describe, expect, test } from 'vitest'
 import { attempt, rawSubscriber, subscriber, testDeliverer } from './subscribers.ts'
 
@@ -136,6 +137,30 @@ describe('fault 30: a malformed reply is a failed delivery, code 502', () => {
     })
     expect(await attempt(testDeliverer(), url)).toMatchObject({ verdict: 'retry', status: 502, response: undefined })
   })
+})
+
+test('fault 29: large replies at once have a bound together, and count as overload beyond it; small ones always have room', async () => {
+  const large = 'd'.repeat(300_000)
+  const { url } = await rawSubscriber(async ({ request, socket, number }) => {
+    for (let n = 1; ; n++) {
+      const isSmall = (await request(n)).startsWith('POST /small')
+      const head = Object.entries(MARKS).map(([name, value]) => `${name}: ${value}\r\n`)
+      const body = isSmall ? 'small' : large
+      socket.write(`HTTP/1.1 200 OK\r\n${head.join('')}content-length: ${body.length}\r\n\r\n`)
+      // The first four hang before their end.
+      socket.write(number <= 4 && !isSmall ? body.slice(1) : body)
+    }
+  })
+  const clock = manualClock()
+  const sender = testDeliverer({ clock, allRepliesBytesMax: 1_000_000 })
+  const hanging = Array.from({ length: 4 }, () => attempt(sender, url, { timeoutMs: 60_000 }))
+  const overload = await Promise.any(hanging)
+  expect(overload).toMatchObject({ verdict: 'retry', status: 502, pressure: true })
+  expect(overload.error).toContain('there was no room for it: 1000000 bytes of replies are being read')
+  expect((await attempt(sender, `${url}small`)).reply?.data?.toString()).toBe('small')
+  clock.advance(60_000)
+  for (const each of await Promise.all(hanging)) expect(each).toMatchObject({ verdict: 'retry', status: 502 })
+  expect((await attempt(sender, url)).reply?.data?.toString()).toBe(large)
 })
 
 describe('fault 28: an answer that is cut off', () => {
