@@ -32,6 +32,9 @@ export const RIGHTS: Need = need('a user who is not above all rights (setpriv of
   runs(...WITHOUT_RIGHTS, 'true'),
 )
 
+/** Files and sockets enough for 10,000 connections, at both ends. */
+export const SOCKETS: Need = need('12,000 open files (ulimit -n 12000)', () => runs('sh', '-c', 'ulimit -n 12000'))
+
 function need(what: string, isThere: () => boolean): Need {
   if (process.platform === 'linux' && isThere()) return { isMissing: false, why: '' }
   if (process.env['CI'] === 'true') return { isMissing: false, why: ` (CI has to have ${what})` }

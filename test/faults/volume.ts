@@ -3,8 +3,8 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { atEnd } from '../support/cleanup.ts'
 import { folderOf, type StartOptions } from '../support/sluice.ts'
 import { collectText } from '../support/text.ts'
@@ -24,6 +24,8 @@ export interface Volume {
   free(): void
   /** Mounts it anew, to be read only or to be written as well. */
   remount(mode: 'ro' | 'rw'): void
+  /** Lays a file with this text over one of the machine, for who is in its namespace; its path for everybody. */
+  cover(path: string, text: string): string
   /** Takes it away; who has a file open keeps that. */
   unmount(): void
 }
@@ -63,6 +65,12 @@ export async function mountVolume(bytes: number): Promise<Volume> {
     },
     free: () => rmSync(filler, { force: true }),
     remount: (mode) => run('mount', '-o', `remount,${mode}`, path),
+    cover(covered, text) {
+      const file = join(outside, basename(covered))
+      writeFileSync(file, text)
+      run('mount', '--bind', join(path, basename(covered)), covered)
+      return file
+    },
     unmount: () => run('umount', '-l', path),
   }
 }
