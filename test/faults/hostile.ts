@@ -12,6 +12,8 @@ export interface Hostile {
   readonly behave: (socket: Socket) => void
   /** `taken`, or the code that the dead letter has where one try is all there is: 500 where there was no answer. */
   readonly end: 'taken' | number
+  /** That is its end because the time is over. */
+  readonly hangs?: boolean
   /** Default `http`. */
   readonly scheme?: 'http' | 'https'
 }
@@ -48,14 +50,14 @@ export const HOSTILES: readonly Hostile[] = [
   hostile('speaks SSH', answering('SSH-2.0-OpenSSH_9.6\r\n'), 500),
   { ...hostile('speaks no TLS', answering('HTTP/1.1 400 Bad Request\r\n\r\n'), 500), scheme: 'https' },
   { ...hostile('answers TLS with garbage', answering('\x16\x03\x03\x00\x02\x02\x28garbage'), 500), scheme: 'https' },
-  { ...hostile('never ends the TLS handshake', () => {}, 500), scheme: 'https' },
+  { ...hanging('never ends the TLS handshake', () => {}, 500), scheme: 'https' },
   // fault 26
-  hostile('accepts and never answers', (socket) => socket.resume(), 500),
-  hostile('never reads', () => {}, 500),
-  hostile('sends half of its headers', answering(`${OK}content-`), 500),
-  hostile('drips its headers', dripping(`${OK}x: `, 'y'), 500),
-  hostile('drips its reply', dripping(`${REPLY}content-length: 100000\r\n\r\n`, 'z'), 502),
-  hostile('never ends the body of a failure', answering('HTTP/1.1 418 No\r\ncontent-length: 9\r\n\r\n'), 418),
+  hanging('accepts and never answers', (socket) => socket.resume(), 500),
+  hanging('never reads', () => {}, 500),
+  hanging('sends half of its headers', answering(`${OK}content-`), 500),
+  hanging('drips its headers', dripping(`${OK}x: `, 'y'), 500),
+  hanging('drips its reply', dripping(`${REPLY}content-length: 100000\r\n\r\n`, 'z'), 502),
+  hanging('never ends the body of a failure', answering('HTTP/1.1 418 No\r\ncontent-length: 9\r\n\r\n'), 418),
   // fault 27
   hostile('resets at once', (socket) => socket.resetAndDestroy(), 500),
   hostile('resets instead of an answer', onRequest((socket) => socket.resetAndDestroy()), 500), // prettier-ignore
@@ -116,6 +118,10 @@ export const HOSTILES: readonly Hostile[] = [
 
 function hostile(name: string, behave: Hostile['behave'], end: Hostile['end']): Hostile {
   return { name, behave, end }
+}
+
+function hanging(...what: Parameters<typeof hostile>): Hostile {
+  return { ...hostile(...what), hangs: true }
 }
 
 /** Does something once it has read a request, and again after each further one. */
