@@ -1,202 +1,181 @@
-// The ledger of a simulated broker: what was sent, what its triggers are owed, and what became of it, over all lives of
-// the process. It knows nothing of how broker, log and box work, only what they promise: what was told to be stored
-// ends, for each trigger that it matches, delivered, dead-lettered, in the box, or still waits.
+// What a simulated broker does with what its channel hands over: tried by whom, when and how often, and where it ended. The
+// ledger of the channel (./ledger.ts) says what has to come until it is settled; this one, that it is settled only once
+// it has ended: delivered, with its reply stored, in the dead-letter sink, or in the box, over all lives of the process.
 
-import type { DeadLetter } from '@sluice/channel'
+import type { TriggerConfig, TriggerName } from '@sluice/broker'
+import type { DeadLetter, Delivery } from '@sluice/channel'
 import type { Outcome } from '@sluice/delivery'
-import { type Event } from '@sluice/event'
+import type { Event } from '@sluice/event'
+import type { Ledger } from './ledger.ts'
 
-/** One event, from outside or a reply. */
-export interface Sent {
-  readonly id: string
-  readonly type: string
-  readonly key: string
-  /** The order of those from outside; a reply is in no order. */
-  readonly number: number | undefined
-  /** `open`: nobody was told yet. `unknown`: the process ended before anybody was. */
-  status: 'open' | 'stored' | 'refused' | 'unknown'
-  /** A reply that somebody was sent, or that stands in the box: it is stored, whether that was told or not. */
-  isSeen: boolean
-}
+export type Place = 'subscriber' | 'sink'
 
 /** Where an event ended: in the sink, in the box, or at the subscriber, with a reply or without. */
-type End = 'sink' | 'box' | { readonly reply: Sent | undefined }
+type End = 'sink' | 'box' | { readonly reply: string | undefined }
 
-/** What a trigger is owed of one event. */
-interface Owed {
-  readonly sent: Sent
-  /** It has to end; otherwise it may. */
-  must: boolean
-  /** `tried`: no more by this process, unless it is parked. */
-  state: 'waiting' | 'under way' | 'tried' | 'parked' | 'ended'
-  /** Since when. */
-  at: number
-  /** With `parked`: not before; `undefined` where that may be forgotten. */
-  due: number | undefined
-  /** Of the last one that was answered. */
-  attempt: number
-  /** Tries made, and when that was told to the channel. */
-  readonly tries: { readonly made: number; readonly at: number }[]
+/** What becomes of one event from its hand-over on. */
+interface Tried {
+  readonly attempt: number
+  readonly handedAt: number
+  /** Now, or before; or it was given up, when it might be. */
+  wasTried: boolean
+  isUnderWay: boolean
   readonly ends: End[]
 }
 
+/** A trigger from when it is declared until it is removed. */
 export interface Trigger {
   readonly name: string
-  readonly types: string
-  readonly order: 'none' | 'key'
-  /** It is known to the channel for certain: whatever matches from then on is for it. */
-  isCertain: boolean
+  /** Tells apart those that had the name one after the other. */
+  readonly number: number
+  config: TriggerConfig
   isPaused: boolean
-  readonly owed: Map<string, Owed>
+  /** When that began. */
+  pausedAt: number
+  isGone: boolean
+  readonly tried: Map<string, Tried>
 }
 
+/** Since it was last seen that the channel was about to fill up, in ms: what was given up then may still come to its end. */
+const RELIEF_MS = 1000
+
 export class BrokerLedger {
-  readonly sent: Map<string, Sent> = new Map()
+  /** The last one of each name. */
   readonly triggers: Map<string, Trigger> = new Map()
   /** `trigger event` of what the box said it has, and nobody has taken out. */
   readonly boxed: Set<string> = new Set()
-  /** What is wrong, the first of it. */
-  problem = ''
-  life = 0
   attempts = 0
-  /** What was told to the channel so long ago is saved, where the disk works. */
-  savedAfterMs = 400
-  readonly #now: () => number
-  readonly #faultyUntil: () => number
-  readonly #said: (what: string) => void
+  readonly ledger: Ledger
+  /** Whether events may be given up untried: wanted, and the channel is about to fill up. */
+  mayGiveUp: () => boolean = () => false
+  /** When they last might. */
+  #gaveUpAt = -Infinity
+  readonly #names = new WeakMap<TriggerName, Trigger>()
+  /** Events that subscribers have answered with. */
+  readonly #replies = new Set<string>()
+  /** Replies whose hops were used up: they are in the box. */
+  readonly #loops = new Set<string>()
   #purging = 0
-  /** When each life ended. */
-  readonly #ends: number[] = []
 
-  constructor(now: () => number, faultyUntil: () => number, said: (what: string) => void) {
-    this.#now = now
-    this.#faultyUntil = faultyUntil
-    this.#said = said
+  constructor(ledger: Ledger) {
+    this.ledger = ledger
   }
 
-  wrong(what: string): void {
-    if (this.problem === '') this.#said(`!! ${what}`)
-    this.problem ||= what
+  /** The trigger that the broker means: the same object is the same one. */
+  named(name: TriggerName): Trigger {
+    let trigger = this.#names.get(name)
+    if (trigger === undefined) this.#names.set(name, (trigger = this.triggers.get(name.id)!))
+    return trigger
   }
 
-  // --- Events come ---
+  replied(id: string): void {
+    this.#replies.add(id)
+  }
 
-  send(id: string, type: string, key: string, number?: number): Sent {
-    const sent: Sent = { id, type, key, number, status: 'open', isSeen: false }
-    this.sent.set(id, sent)
-    for (const trigger of this.triggers.values()) {
-      if (trigger.types.includes(type)) this.#owe(trigger, sent, trigger.isCertain)
+  // --- What comes from the channel ---
+
+  /** Returns who hears that it settles. */
+  handed(id: string, { event, attempt }: Delivery): () => void {
+    const all = this.triggers.get(id)?.tried
+    const wasTried = attempt > 1 || all?.get(event.id)?.wasTried === true
+    const handedAt = this.ledger.world.clock.monotonic()
+    const tried: Tried = { attempt, handedAt, wasTried, isUnderWay: false, ends: [] }
+    this.look()
+    all?.set(event.id, tried)
+    return () => {
+      if (!this.#hasEnded(tried)) this.ledger.wrong(`${id} settles ${event.id}, which has not ended`)
     }
-    return sent
   }
 
-  #owe(trigger: Trigger, sent: Sent, must: boolean): Owed {
-    const tries = [{ made: 0, at: -Infinity }]
-    const owed: Owed = { sent, must, state: 'waiting', at: this.#now(), due: undefined, attempt: 0, tries, ends: [] }
-    trigger.owed.set(sent.id, owed)
-    return owed
+  /** Whether it is where it may stay: and where that is at its subscriber, so is the answer. */
+  #hasEnded({ ends }: Tried): boolean {
+    return ends.some((end) => {
+      if (end === 'sink' || end === 'box' || end.reply === undefined) return true
+      return this.ledger.sent.get(end.reply)?.status === 'stored' || this.#loops.has(end.reply)
+    })
   }
 
-  /** The broker says that it is stored. */
-  accepted(id: string): void {
-    const sent = this.sent.get(id)
-    if (sent === undefined) return this.wrong(`${id} was stored, which nobody sent`)
-    sent.status = 'stored'
-    for (const { name } of this.triggers.values()) this.boxed.delete(`${name} ${id}`) // a reply out of the box
-  }
+  // --- Attempts ---
 
-  /** Whoever sent it was told that it is not stored. */
-  refused(sent: Sent): void {
-    if (sent.status === 'open') sent.status = 'refused'
-  }
-
-  // --- They go ---
-
-  /** An attempt begins, at the subscriber or the dead-letter sink. */
-  began(trigger: Trigger, event: Event, at: 'subscriber' | 'sink'): void {
+  /** An attempt begins. */
+  began(trigger: Trigger, event: Event, at: Place): void {
     this.attempts++
     const { id } = event
     const where = `${trigger.name} tries ${id} at its ${at}`
-    const sent = this.sent.get(id)
-    if (sent === undefined) return this.wrong(`${where}, which nobody sent`)
-    if (!trigger.types.includes(event.type) || event.type !== sent.type) this.wrong(`${where}, which is not for it`)
-    sent.isSeen = true
-    if (trigger.isPaused) this.wrong(`${where} while it is paused`)
+    if (trigger.isPaused) this.ledger.wrong(`${where} while it is paused`)
+    if (trigger.isGone) this.ledger.wrong(`${where} after it was removed`)
     if (isRedriven(event)) return
-    const owed = trigger.owed.get(id) ?? this.#owe(trigger, sent, false)
-    const sinceMs = this.#now() - owed.at
-    if (owed.state === 'under way') this.wrong(`${where} while it is tried`)
-    if (owed.state === 'ended') this.wrong(`${where} after it ended ${sinceMs} ms ago`)
-    if (owed.state === 'tried' && at === 'subscriber') this.wrong(`${where} again, ${sinceMs} ms after its answer`)
-    if (owed.state === 'parked' && owed.due !== undefined && this.#now() < owed.due - 0.001) {
-      this.wrong(`${where} ${owed.due - this.#now()} ms before it is due`)
-    }
-    if (trigger.order === 'key') this.#checkOrder(trigger, sent, where)
-    owed.state = 'under way'
-  }
-
-  #checkOrder({ owed }: Trigger, { id, key, number }: Sent, where: string): void {
-    if (number === undefined) return
-    for (const { sent, must, state } of owed.values()) {
-      if (sent.key !== key || !must || state === 'ended' || sent.status !== 'stored' || sent.id === id) continue
-      if (sent.number !== undefined && sent.number < number) this.wrong(`${where} before ${sent.id} of the same key`)
-    }
+    const tried = trigger.tried.get(id)
+    if (tried === undefined) return this.ledger.wrong(`${where}, which it was not handed`)
+    if (tried.isUnderWay) this.ledger.wrong(`${where} while it is tried`)
+    if (this.#hasEnded(tried)) this.ledger.wrong(`${where} after it ended`)
+    tried.isUnderWay = true
+    if (at === 'sink') this.#checkTried(tried, where)
+    tried.wasTried = true
   }
 
   /** The subscriber or the sink has answered. */
-  answered(trigger: Trigger, event: Event, at: 'subscriber' | 'sink', { verdict, reply }: Outcome): void {
-    const owed = trigger.owed.get(event.id)
-    if (verdict !== 'delivered' || owed === undefined) return
-    owed.ends.push(at === 'sink' ? 'sink' : { reply: reply && this.sent.get(reply.id) })
+  answered(trigger: Trigger, event: Event, at: Place, { verdict, reply }: Outcome): void {
+    if (verdict !== 'delivered' || this.#isFromBox(event)) return
+    trigger.tried.get(event.id)?.ends.push(at === 'sink' ? 'sink' : { reply: reply?.id })
   }
 
   /** The broker says how the attempt ended. */
-  attempted(trigger: Trigger, event: Event, at: 'subscriber' | 'sink', attempt: number): void {
-    if (isRedriven(event)) return
-    const owed = trigger.owed.get(event.id)!
-    owed.state = 'tried'
-    owed.at = this.#now()
-    if (at === 'sink') return
-    owed.attempt = attempt
-    const most = Math.max(...owed.tries.map(({ made }) => made)) + 1
-    const least = this.#saved(owed.tries) + 1
-    if (attempt >= least && attempt <= most) return
-    this.wrong(`${trigger.name} made attempt ${attempt} of ${event.id}, and it is the ${least}th to ${most}th`)
-  }
-
-  parked(trigger: Trigger, event: Event, delayMs: number): void {
-    if (isRedriven(event)) return
-    const now = this.#now()
-    const owed = trigger.owed.get(event.id)!
-    owed.tries.push({ made: owed.attempt, at: now })
-    Object.assign(owed, { state: 'parked', at: now, due: now + delayMs })
+  attempted(trigger: Trigger, event: Event, at: Place, attempt: number): void {
+    const tried = trigger.tried.get(event.id)
+    if (isRedriven(event) || tried === undefined) return
+    tried.isUnderWay = false
+    if (at === 'sink' || attempt === tried.attempt) return
+    this.ledger.wrong(`${trigger.name} made attempt ${attempt} of ${event.id}, and it is the ${tried.attempt}th`)
   }
 
   /** The broker says that the subscriber has it, and its reply is stored. */
   settled(trigger: Trigger, event: Event): void {
-    const { id } = event
-    if (isRedriven(event)) return void this.boxed.delete(`${trigger.name} ${id}`)
-    this.#end(trigger.owed.get(id)!, `${trigger.name} settles ${id}`)
+    if (isRedriven(event)) this.boxed.delete(`${trigger.name} ${event.id}`)
   }
 
   /** The broker says that the dead-letter sink or the box has it. */
   deadLettered(trigger: Trigger, event: Event, into: 'sink' | 'box', isLoop: boolean): void {
     const where = `${trigger.name} ${event.id}`
-    if (isLoop) this.sent.get(event.id)!.isSeen = true
-    const owed = isLoop ? undefined : trigger.owed.get(event.id)
-    if (into === 'box') owed?.ends.push('box')
+    const tried = isLoop ? undefined : trigger.tried.get(event.id)
+    if (isLoop) this.#loops.add(event.id)
+    if (into === 'box' && !this.#isFromBox(event)) tried?.ends.push('box')
     if (isRedriven(event)) return
     if (into === 'box' && this.#purging === 0) this.boxed.add(where)
-    if (owed !== undefined) this.#end(owed, `${where} goes to the ${into}`)
+    if (tried !== undefined) this.#checkTried(tried, `${where} goes to the ${into}`)
+    this.#checkPaused(trigger, `${where} goes to the ${into}`)
   }
 
-  #end(owed: Owed, where: string): void {
-    owed.state = 'ended'
-    owed.at = this.#now()
-    if (!hasEnded(owed)) this.wrong(`${where} before that is stored`)
+  /** What was under way ends, and what ends is stored; after that nothing happens to a trigger that is paused. */
+  #checkPaused({ isPaused, pausedAt, config }: Trigger, where: string): void {
+    const { clock, trouble, savedAfterMs } = this.ledger.world
+    const isLong = clock.monotonic() > Math.max(pausedAt, trouble.until) + config.route.policy.timeoutMs + savedAfterMs
+    if (isPaused && isLong) this.ledger.wrong(`${where} while it is paused`)
+  }
+
+  #checkTried({ wasTried, handedAt }: Tried, where: string): void {
+    this.look()
+    if (!wasTried && this.#gaveUpAt < handedAt - RELIEF_MS) this.ledger.wrong(`${where} untried`)
+  }
+
+  /** It came out of the box to this trigger alone; a reply comes by the channel then, to all. */
+  #isFromBox(event: Event): boolean {
+    return isRedriven(event) && !this.#loops.has(event.id)
+  }
+
+  // --- Room ---
+
+  /** Somebody looks whether there is room. */
+  look(): void {
+    if (this.mayGiveUp()) this.#gaveUpAt = this.ledger.world.clock.monotonic()
   }
 
   // --- The box ---
+
+  /** A reply that was in the box is stored. */
+  routed(id: string): void {
+    for (const name of this.triggers.keys()) this.boxed.delete(`${name} ${id}`)
+  }
 
   /** Whatever is in the box goes; what comes meanwhile may. */
   purge(): void {
@@ -212,75 +191,23 @@ export class BrokerLedger {
   found(entries: readonly DeadLetter[]): void {
     const found = new Set<string>()
     for (const { triggerId, event, reason } of entries) {
-      const trigger = this.triggers.get(triggerId)
-      const sent = this.sent.get(event.id)
-      if (trigger === undefined || sent === undefined) return this.wrong(`the box has ${event.id}, which nobody sent`)
+      const isSent = this.ledger.sent.has(event.id) || this.#replies.has(event.id)
+      if (!this.triggers.has(triggerId) || !isSent) this.ledger.wrong(`the box has ${event.id}, which nobody sent`)
       found.add(`${triggerId} ${event.id}`)
-      sent.isSeen = true
-      if (reason !== 'loop') trigger.owed.get(event.id)?.ends.push('box')
+      if (reason === 'loop') this.#loops.add(event.id)
     }
-    for (const each of this.boxed) if (!found.has(each)) this.wrong(`the box lacks ${each}`)
+    for (const each of this.boxed) if (!found.has(each)) this.ledger.wrong(`the box lacks ${each}`)
   }
 
-  // --- Lives ---
-
-  /** The process ended. What happened up to `savedUntil` was saved by closing its broker. */
-  end(savedUntil: number): void {
-    this.#ends.push(this.#now())
+  /** The process ended. */
+  end(): void {
     this.#purging = 0
-    this.life++
-    for (const sent of this.sent.values()) if (sent.status === 'open') sent.status = 'unknown'
+    this.#gaveUpAt = -Infinity
     for (const trigger of this.triggers.values()) {
-      for (const owed of trigger.owed.values()) this.#forget(owed, savedUntil)
+      trigger.isPaused = false
+      trigger.tried.clear()
     }
   }
-
-  #forget(owed: Owed, savedUntil: number): void {
-    if (owed.sent.status !== 'stored') owed.must = false
-    const isUnsaved = owed.at > savedUntil && this.#isUnsaved(owed.at)
-    if (owed.state === 'ended') {
-      if (!isUnsaved) return
-      owed.must = false // it has ended
-    } else if (owed.state === 'parked' && !isUnsaved) return
-    owed.state = 'waiting'
-    owed.due = undefined
-  }
-
-  /** The least number of tries that has to be known by now. */
-  #saved(tries: Owed['tries']): number {
-    let least = Infinity
-    for (const { made, at } of tries.toReversed()) {
-      least = Math.min(least, made)
-      if (!this.#isUnsaved(at)) break
-    }
-    return least
-  }
-
-  /** Whether what happened then may be forgotten: it had not been saved when its life ended. */
-  #isUnsaved(time: number): boolean {
-    const end = this.#ends.find((each) => each >= time)
-    if (end === undefined) return false
-    return end - time < this.savedAfterMs || time < this.#faultyUntil() + this.savedAfterMs
-  }
-
-  // --- In the end ---
-
-  /** What has to have ended by now, and has not. */
-  *missing(): Generator<string> {
-    for (const { name, owed } of this.triggers.values()) {
-      for (const each of owed.values()) {
-        if (each.must && each.sent.status === 'stored' && !hasEnded(each)) yield `${name} ${each.sent.id}`
-      }
-    }
-  }
-}
-
-/** Whether it is where it may stay: and where that is at its subscriber, so is the answer. */
-function hasEnded({ ends }: Owed): boolean {
-  return ends.some((end) => {
-    if (end === 'sink' || end === 'box' || end.reply === undefined) return true
-    return end.reply.status === 'stored' || end.reply.isSeen
-  })
 }
 
 /** It came out of the box: a dead letter, or a reply that is routed after all. */

@@ -3,11 +3,11 @@
 // It prints the seed and the last operations of the first run that went wrong, or of every one, and ends with status 1.
 
 import { parseArgs } from 'node:util'
-import { simulate } from '../../channels/log/test/simulation/run.ts'
 import { simulateBroker } from './broker-run.ts'
+import { simulateLog } from './log-run.ts'
 
 const USAGE = 'pnpm simulate [--seeds N] [--from N] [--of log|broker] [--all] [--history N]\n'
-const RUNS = { log: simulate, broker: simulateBroker }
+const RUNS = { log: simulateLog, broker: simulateBroker }
 const values = readArguments()
 const from = numberOf(values.from)
 const to = from + numberOf(values.seeds)

@@ -22,6 +22,8 @@ export class Trouble {
   until: number = -Infinity
   /** When it works. */
   readonly latencyMs: number
+  /** Called as it begins to fail. */
+  began: () => void = () => {}
   readonly #options: TroubleOptions
   #faults: (() => void)[] = []
 
@@ -52,6 +54,7 @@ export class Trouble {
       this.#faults.push(this.disk.fail({ error, path, times, after, ...(operation !== undefined && { operation }) }))
     }
     this.until = Infinity
+    this.began()
   }
 
   #operation(error: string): DiskOperation | undefined {

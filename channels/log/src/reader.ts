@@ -8,6 +8,7 @@ import { readEvent } from './entry.ts'
 import type { Indexes } from './indexes.ts'
 import type { Appended } from './publication.ts'
 import type { SegmentIndex } from './segment-index.ts'
+import { closed } from './refusals.ts'
 import { Shelf } from './shelf.ts'
 
 /** A frame in the log. */
@@ -211,6 +212,7 @@ export class Reader {
         if (filter === undefined || filter.matches(event)) found.push({ position: String(seq), time, event })
       }
     }
+    if (this.isClosed) throw closed() // or what was not read would be taken for not being there
     return found
   }
 }

@@ -69,6 +69,17 @@ test('an open says how much is left to deliver, each event once for each subscri
   expect(last.recovery.toDeliver).toEqual({ events: 7, bound: 'atMost' })
 })
 
+test('a read that the end of the log interrupts says so, and not that there is no more', async () => {
+  const disk = quickDisk()
+  const log = await openTestLog(disk)
+  await log.publish('a1', 'a2')
+  await log.close()
+  const next = await openTestLog(disk)
+  const read = expect(next.channel.read({})).rejects.toMatchObject({ code: 'SLUICE_CHANNEL_UNAVAILABLE' })
+  await next.close()
+  await read
+})
+
 test('where an entry of the progress is damaged, who stood in it is not taken for one that stood still (fault 16)', async () => {
   const disk = quickDisk()
   const log = await openTestLog(disk)

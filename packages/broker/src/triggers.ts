@@ -82,6 +82,10 @@ export interface TriggersContext extends Omit<DispatchContext, 'trigger' | 'repl
 export class Triggers {
   readonly #context: TriggersContext
   readonly #running = new Map<string, RunningTrigger>()
+  /** Those whose subscription is being opened. */
+  readonly #opening = new Map<string, Dispatch>()
+  /** How many removals of each id were asked for and had no turn yet. */
+  readonly #leaving = new Map<string, number>()
   /** The last change of each trigger that is not done yet. */
   readonly #changes = new Map<string, Promise<unknown>>()
 
@@ -123,7 +127,10 @@ export class Triggers {
     )
     const { id, filter, start, order, window, paused } = config
     const spec = { id, name: config.name, filter, start, order, window, paused }
-    const subscription = await channel.subscribe(spec, (delivery) => dispatch.deliver(delivery))
+    if (this.#leaving.has(id)) dispatch.stop('removed') // it is opened only so that its removal finds it
+    this.#opening.set(id, dispatch)
+    const opened = channel.subscribe(spec, (delivery) => dispatch.deliver(delivery))
+    const subscription = await opened.finally(() => this.#opening.delete(id))
     subscription.onLoss((loss) => observer.lost(name, loss))
     running = { name, config, dispatch, subscription, redrive: undefined, relieving: undefined, isLeaving: false }
     this.#running.set(id, running)
@@ -153,7 +160,12 @@ export class Triggers {
   remove(id: string, forgetting?: Forgetting): Promise<void> {
     const known = this.#running.get(id)
     if (known !== undefined) stop(known, 'removed') // at once, even while the channel is still busy with a change
+    this.#opening.get(id)?.stop('removed')
+    this.#leaving.set(id, (this.#leaving.get(id) ?? 0) + 1)
     return this.#inTurn(id, async () => {
+      const left = this.#leaving.get(id)! - 1
+      if (left > 0) this.#leaving.set(id, left)
+      else this.#leaving.delete(id)
       const running = this.#running.get(id)
       if (running !== undefined) await this.#remove(running, forgetting)
     })

@@ -158,6 +158,28 @@ describe('a removal', () => {
     expect({ discarded, ...channel.usage() }).toMatchObject({ discarded: 3, bytes: 0 })
   })
 
+  test.each(['before it is opened', 'while it is being opened'])(
+    'of a trigger %s leaves nothing of it to deliver (fault 44)',
+    async (when) => {
+      let discarded = 0
+      const { broker, channel, network } = openScene({ observer: { discarded: (_, events) => (discarded += events) } })
+      const subscribe = channel.subscribe.bind(channel)
+      let removed: Promise<void> | undefined
+      channel.subscribe = async (spec, deliver) => {
+        const subscription = await subscribe(spec, deliver)
+        removed ??= broker.removeTrigger('uid-billing')
+        await channel.publish([event({ id: '1' })], { lane: 'ingress' })
+        return subscription
+      }
+      const set = broker.setTrigger(trigger('billing'))
+      if (when === 'before it is opened') removed = broker.removeTrigger('uid-billing')
+      await set
+      await removed
+      expect({ sent: network.sent, discarded }).toEqual({ sent: 0, discarded: 1 })
+      expect(channel.usage()).toMatchObject({ events: 0, bytes: 0 })
+    },
+  )
+
   test('that the channel refuses can be asked for again; nothing is delivered meanwhile', async () => {
     const { broker, channel, network } = openScene()
     await broker.setTrigger(trigger('billing'))

@@ -62,7 +62,8 @@ export interface Channel {
 
   /**
    * Reads stored events in order, touching no subscription. Rejects with `SLUICE_CHANNEL_UNSUPPORTED`
-   * unless `capabilities.browse`.
+   * unless `capabilities.browse`, and with `SLUICE_CHANNEL_UNAVAILABLE` where the channel is closed before all of it is
+   * read.
    */
   read(range: ReadRange): Promise<StoredEvent[]>
 

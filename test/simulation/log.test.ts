@@ -1,9 +1,15 @@
-// The first seeds of the simulation, with every run of the tests; `pnpm simulate` runs as many as one likes.
+// The first seeds of the log's simulation, with every run of the tests; ./simulate.ts runs as many as one likes.
 
 import { expect, test } from 'vitest'
-import { simulate } from './simulation/run.ts'
+import { simulateLog } from './log-run.ts'
 
 const SEEDS = 500
+
+test('a seed is the same course each time', async () => {
+  const { history } = await simulateLog(3)
+  expect(history.length).toBeGreaterThan(50)
+  expect((await simulateLog(3)).history).toEqual(history)
+})
 
 test(
   'whatever the disk does, and whenever process or power end, the log keeps its contract (faults 1, 3, 4, 9, 10, 11, 12, 13, 59)',
@@ -12,7 +18,7 @@ test(
     let lives = 0
     let deliveries = 0
     for (let seed = 1; seed <= SEEDS; seed++) {
-      const run = await simulate(seed)
+      const run = await simulateLog(seed)
       lives += run.lives
       deliveries += run.deliveries
       if (run.problem === '') continue
