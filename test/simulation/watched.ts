@@ -155,7 +155,7 @@ export class WatchedChannel implements Channel {
     Object.assign(subscriber, { state: 'leaving', isCertain: false })
     try {
       const removed = await this.#channel.remove(id)
-      if (!this.isPast) ledger.subscribers.delete(id)
+      if (!this.isPast && ledger.subscribers.get(id) === subscriber) ledger.subscribers.delete(id)
       return removed
     } catch (error) {
       if (this.isPast) throw error

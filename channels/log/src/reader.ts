@@ -57,9 +57,9 @@ export class Reader {
     this.#waiting.clear()
   }
 
-  /** The first sequence number that is stored. */
+  /** The first sequence number that is stored, or is about to be. */
   get first(): number {
-    return this.#store.segments[0]?.first ?? this.#store.next
+    return this.#store.segments[0]?.first ?? this.#store.last + 1
   }
 
   /** The segment that has `seq`, or would have it: the last one that begins at or before it, else the first. */
@@ -191,7 +191,8 @@ export class Reader {
         if (index!.offset(seq) > 0 && index!.time(seq) >= time) return seq
       }
     }
-    return this.#store.next
+    // What is being written has no index yet, and came just now.
+    return time > this.#clock.now() ? this.#store.next : this.#store.last + 1
   }
 
   /** As {@link Channel.read} of the contract. */

@@ -69,6 +69,26 @@ test('an open says how much is left to deliver, each event once for each subscri
   expect(last.recovery.toDeliver).toEqual({ events: 7, bound: 'atMost' })
 })
 
+test.each(['an empty log', 'a log with events'])(
+  'who begins at the earliest event, or at a time, gets what is being stored at that moment too: %s',
+  async (what) => {
+    const log = await openTestLog(quickDisk())
+    if (what !== 'an empty log') await log.publish('a1', 'a2')
+    const before = what === 'an empty log' ? [] : ['a1', 'a2']
+    await log.pass(100)
+    const time = log.clock.now()
+    const published = log.publish('a3', 'a4')
+    const [earliest, since] = await Promise.all([
+      receive(log, 's', { start: 'earliest' }),
+      receive(log, 't', { start: { time } }),
+    ])
+    await published
+    await log.pass(100)
+    expect(earliest.ids).toEqual([...before, 'a3', 'a4'])
+    expect(since.ids).toEqual(['a3', 'a4'])
+  },
+)
+
 test('a read that the end of the log interrupts says so, and not that there is no more', async () => {
   const disk = quickDisk()
   const log = await openTestLog(disk)
