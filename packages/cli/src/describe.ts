@@ -2,7 +2,16 @@
 // them; then what runs: where its events go and by which policy, what waits, what went wrong last, and what its channel can do.
 
 import { stringify } from 'yaml'
-import { findKind, groupOf, type Condition, type DeliverySpec, type Resource } from '@sluice/resource'
+import {
+  BROKER_DEFAULTS,
+  deliveryOf,
+  findKind,
+  groupOf,
+  isBroker,
+  type Condition,
+  type DeliverySpec,
+  type Resource,
+} from '@sluice/resource'
 import { clientOf, jsonOf, reach, whyRefused, type Client } from './client.ts'
 import { asRecord, destinationText, referenceText, textOf, urlOf } from './columns.ts'
 import { EXIT, exitWith } from './exit.ts'
@@ -59,7 +68,7 @@ const SECTIONS: Readonly<Record<string, Sections>> = {
     return [
       section('Address', { URL: urlOf(resource) || 'none yet' }),
       section('Delivery', {
-        'Triggers without their own': policyText(spec?.['delivery']),
+        'Triggers without their own': policyText(await brokerDelivery(client, resource)),
         'Dead letters': textOf(status?.['deadLetterSinkUri']) || 'the dead-letter box of this Broker',
       }),
       ...(running === undefined ? [] : channelLines(running).map(([title, values]) => section(title, values))),
@@ -181,10 +190,21 @@ async function policyOwner(client: Client, { kind, metadata, spec }: Resource): 
     owner,
   )
   if (ownerKind === undefined) return 'the default'
-  return hasAny((await ask<Resource>(client, pathOf(ownerKind, metadata.namespace, name)))?.spec)
-    ? `${owner} ${name}`
-    : 'the default'
+  const hub = await ask<Resource>(client, pathOf(ownerKind, metadata.namespace, name))
+  if (hasAny(hub?.spec)) return `${owner} ${name}`
+  const isDefaulted = hub !== undefined && (await brokerDelivery(client, hub)) !== undefined
+  return isDefaulted ? `ConfigMap ${BROKER_DEFAULTS.namespace}/${BROKER_DEFAULTS.name}` : 'the default'
 }
+
+/** What holds for the triggers of a Broker that have no delivery of their own. */
+async function brokerDelivery(client: Client, hub: Resource): Promise<DeliverySpec | undefined> {
+  if (!isBroker(hub)) return undefined
+  const { namespace, name } = BROKER_DEFAULTS
+  const defaults = hub.spec.delivery === undefined ? await ask<Resource>(client, pathOf(CONFIG_MAP, namespace, name)) : undefined // prettier-ignore
+  return deliveryOf(hub, () => defaults)
+}
+
+const CONFIG_MAP = findKind('', 'ConfigMap')!
 
 function hasAny(spec: Resource['spec']): boolean {
   return Object.keys(asRecord(spec?.['delivery'])).length > 0

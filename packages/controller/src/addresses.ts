@@ -4,6 +4,7 @@
 // a Broker, or a Subscription of a channel; both are called trigger where it makes no difference.
 
 import {
+  deliveryOf,
   groupOf,
   isBroker,
   isChannel,
@@ -14,6 +15,7 @@ import {
   resourceKey,
   type Broker,
   type ChannelResource,
+  type DeliverySpec,
   type Destination,
   type Identity,
   type Resolved,
@@ -118,6 +120,11 @@ export class Addresses {
       if (other !== undefined && isHub(other)) return other
     }
     return undefined
+  }
+
+  /** How it has events delivered, where its triggers don't say so. */
+  deliveryOf(hub: Hub): DeliverySpec | undefined {
+    return deliveryOf(hub, (identity) => this.find(identity))
   }
 
   urlOf(hub: Hub): string {

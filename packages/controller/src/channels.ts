@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   brokerChannel,
-  channelConfigOf,
+  channelConfigsOf,
   ingressSettings,
   isBroker,
   keyOf,
@@ -90,9 +90,8 @@ export function channelChanges(
     const before = open(pathOf(hub))
     const after = channelSettings(hub, find, byDefault).kind
     if (before === undefined || after === 'none' || before === after) return []
-    const config = channelConfigOf(hub)
-    const configMap = config && declared.find(({ resource }) => keyOf(resource) === resourceKey(config))
-    const place = configMap ?? written
+    const configs = channelConfigsOf(hub, find).map(resourceKey)
+    const place = declared.find(({ resource }) => configs.includes(keyOf(resource))) ?? written
     const { file, line, column } = locate?.(place, []) ?? place.origin ?? { file: 'files', line: 0, column: 0 }
     return [
       {
@@ -119,7 +118,11 @@ function isConfigMap({ apiVersion, kind }: Resource): boolean {
 }
 
 /** What a commit changes, by itself, by its ConfigMap or by the Secret of its tokens; removed ones too. `hubs`: all there are. */
-export function hubsConcerned({ added, updated, removed }: Change, hubs: () => Resource[]): Hub[] {
+export function hubsConcerned(
+  { added, updated, removed }: Change,
+  hubs: () => Resource[],
+  find: (identity: Identity) => Resource | undefined,
+): Hub[] {
   const written = updated.filter(({ before, after }) => before.status === after.status).map(({ after }) => after)
   const all = [...removed, ...added, ...written]
   const concerned = all.filter(isHub)
@@ -128,10 +131,9 @@ export function hubsConcerned({ added, updated, removed }: Change, hubs: () => R
   const known = new Set(concerned.map(keyOf))
   const naming = hubs().filter((hub): hub is Hub => {
     if (!isHub(hub) || known.has(keyOf(hub))) return false
-    const config = channelConfigOf(hub)
     const { tokenSecret: name } = ingressSettings(hub)
-    const secret = name && { ...SECRETS, namespace: hub.metadata.namespace, name }
-    return [config, secret].some((each) => typeof each === 'object' && named.has(resourceKey(each)))
+    const secrets = name ? [{ ...SECRETS, namespace: hub.metadata.namespace, name }] : []
+    return [...channelConfigsOf(hub, find), ...secrets].some((each) => named.has(resourceKey(each)))
   })
   return [...concerned, ...naming]
 }

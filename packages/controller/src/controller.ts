@@ -260,7 +260,7 @@ class RunningController implements Controller {
   #committed(change: Change): void {
     const changes = changesOf(this.#plans.take(change))
     const find = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
-    for (const hub of hubsConcerned(change, () => this.#hubs())) {
+    for (const hub of hubsConcerned(change, () => this.#hubs(), find)) {
       const isThere = this.#addresses.get(keyOf(hub)) !== undefined
       const channel = channelSettings(hub, find, this.#channelByDefault)
       const identity = { ...hub.metadata, kind: hub.kind }

@@ -45,7 +45,7 @@ export class StatusWriting {
     const hub = addresses.hubAt(path)
     if (hub === undefined) return false
     const declared = brokers.get(path)
-    const sink = hub.spec.delivery?.deadLetterSink
+    const sink = addresses.deliveryOf(hub)?.deadLetterSink
     const deadLetterSink = sink && addresses.resolve(sink, hub.metadata.namespace, 'deadLetterSink')
     const full = declared?.broker && whyFull(declared.broker)
     const state = declared?.state ?? { state: 'opening' }

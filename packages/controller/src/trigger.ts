@@ -64,7 +64,11 @@ export function planTrigger(trigger: AnyTrigger, sources: PlanSources): TriggerP
   const hub = addresses.hubOf(trigger)
   const { spec } = trigger
   const own = receiverSettings(trigger)
-  const { policy, deadLetterSink } = effectiveDelivery(spec.delivery, hub?.spec?.delivery, own.signing !== undefined)
+  const { policy, deadLetterSink } = effectiveDelivery(
+    spec.delivery,
+    hub && addresses.deliveryOf(hub),
+    own.signing !== undefined,
+  )
   const ofSink = spec.delivery?.deadLetterSink === undefined ? hub && receiverSettings(hub) : own
   const access: { [role in Role]?: PlannedAccess | undefined } = {}
   const resolve = (role: Role, destination: Destination | undefined, shown: Shown): Resolved | undefined => {

@@ -10,7 +10,17 @@ import {
   TEMPLATE_KEY,
   type TemplateChannel,
 } from './channel-template.ts'
-import { BROKER_CLASS, configOf, isBroker, isKnatives, type Broker } from './kinds/broker.ts'
+import { BROKER_DEFAULTS, brokerDefaults, type BrokerDefaults } from './broker-defaults.ts'
+import type { DeliverySpec } from './ducks.ts'
+import {
+  BROKER_CLASS,
+  BROKER_CLASS_DEFAULT,
+  classOf,
+  configOf,
+  isBroker,
+  isKnatives,
+  type Broker,
+} from './kinds/broker.ts'
 import type { ChannelResource } from './kinds/channel.ts'
 import { logChannelLimits } from './log-bounds.ts'
 import { natsServers, NATS_BROKER_CLASS, type NatsSettings } from './nats-channel.ts'
@@ -24,10 +34,39 @@ export type BrokerChannel =
   | Exclude<TemplateChannel, { readonly kind: 'NatsJetStreamChannel' }>
   | { readonly kind: 'NatsJetStreamChannel'; readonly nats: NatsSettings }
 
-/** The ConfigMap that decides which channel it is, there or not; `undefined`: it says so itself. */
-export function channelConfigOf(hub: Broker | ChannelResource): Identity | undefined {
-  if (isBroker(hub)) return configOf(hub) ?? BROKER_DEFAULT
-  return hub.kind === 'Channel' && hub.spec.channelTemplate === undefined ? CHANNEL_DEFAULT : undefined
+/** The ConfigMaps that decide which channel it is, there or not, the one that it stands in first; none: it says so itself. */
+export function channelConfigsOf(
+  hub: Broker | ChannelResource,
+  find: (identity: Identity) => Resource | undefined,
+): readonly Identity[] {
+  if (isBroker(hub)) {
+    const own = configOf(hub)
+    return own === undefined ? [defaultConfigOf(hub, find), BROKER_DEFAULTS] : [own]
+  }
+  return hub.kind === 'Channel' && hub.spec.channelTemplate === undefined ? [CHANNEL_DEFAULT] : []
+}
+
+/**
+ * How a Broker or a channel has events delivered: a Broker that says nothing of it does what config-br-defaults says.
+ * `find`: of the resources that are there.
+ */
+export function deliveryOf(
+  hub: Broker | ChannelResource,
+  find: (identity: Identity) => Resource | undefined,
+): DeliverySpec | undefined {
+  if (hub.spec.delivery !== undefined || !isBroker(hub)) return hub.spec.delivery
+  return defaultsOf(hub, find).delivery
+}
+
+function defaultsOf(broker: Broker, find: (identity: Identity) => Resource | undefined): BrokerDefaults {
+  const { namespace } = broker.metadata
+  return brokerDefaults({ namespace, brokerClass: classOf(broker) }, find(BROKER_DEFAULTS))
+}
+
+/** Of a Broker that names none. */
+function defaultConfigOf(broker: Broker, find: (identity: Identity) => Resource | undefined): Identity {
+  const isOurs = classOf(broker) === BROKER_CLASS_DEFAULT
+  return (isOurs ? defaultsOf(broker, find).config : undefined) ?? BROKER_DEFAULT
 }
 
 /** What a Broker asks for. `find`: of the resources that are there. */
@@ -35,18 +74,20 @@ export function brokerChannel(broker: Broker, find: (identity: Identity) => Reso
   if (broker.metadata.annotations[BROKER_CLASS] === NATS_BROKER_CLASS) {
     return served({ kind: 'NatsJetStreamChannel', stream: {} }, 'broker', find)
   }
-  const config = configOf(broker) ?? BROKER_DEFAULT
+  const own = configOf(broker)
+  const config = own ?? defaultConfigOf(broker, find)
   const title = nameOf(config)
+  const where = own === undefined ? nameOf(BROKER_DEFAULTS) : 'spec.config'
   if (config.group !== '' || config.kind !== 'ConfigMap') {
-    return none(`spec.config names ${title}. A channel stands in a ConfigMap of v1, under ${TEMPLATE_KEY}.`)
+    return none(`${where} names ${title}. A channel stands in a ConfigMap of v1, under ${TEMPLATE_KEY}.`)
   }
   const configMap = find(config)
   if (configMap === undefined) {
     if (isKnatives(config)) return { kind: 'default' }
-    return none(`${title}, which spec.config names, does not exist. Add it, or take spec.config out.`)
+    return none(`${title}, which ${where} names, does not exist. Add it, or take ${where} out.`)
   }
   const found = templateIn(configMap)
-  if (found === undefined) return none(`${title}, which spec.config names, has no ${TEMPLATE_KEY}. ${KNOWN_CHANNELS}`)
+  if (found === undefined) return none(`${title}, which ${where} names, has no ${TEMPLATE_KEY}. ${KNOWN_CHANNELS}`)
   return served(channelIn(found.text, title), 'channel', find)
 }
 

@@ -38,6 +38,14 @@ export const BROKER_CLASS = 'eventing.knative.dev/broker.class'
 /** The class of a Broker that names none (spec 8). */
 export const BROKER_CLASS_DEFAULT = 'MTChannelBasedBroker'
 
+/** Those that there are, the default first. */
+export const BROKER_CLASSES: readonly string[] = [BROKER_CLASS_DEFAULT, NATS_BROKER_CLASS]
+
+/** The class of a Broker. */
+export function classOf({ metadata }: Broker): string {
+  return metadata.annotations[BROKER_CLASS] || BROKER_CLASS_DEFAULT
+}
+
 /** The ConfigMap that a Broker's channel stands in, where it names one. Another class's config is none of a channel. */
 export function configOf({ metadata, spec }: Broker): Identity | undefined {
   const { config } = spec

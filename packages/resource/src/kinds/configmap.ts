@@ -1,9 +1,11 @@
 // core v1 ConfigMap: kept for those who point to one, such as a Broker for its channel.
 
+import { checkBrokerDefaults } from '../broker-defaults.ts'
 import { checkTemplate } from '../channel-template.ts'
 import { AGE } from '../columns.ts'
 import type { Column, Kind } from '../kind.ts'
 import { isRecord, type Resource } from '../resource.ts'
+import { BROKER_CLASSES } from './broker.ts'
 
 /** How many keys it has. */
 export const dataColumn: Column = {
@@ -40,5 +42,8 @@ export const configMap: Kind = {
     immutable: { type: 'boolean', description: 'Kept; of no meaning here.' },
   },
   columns: [dataColumn, AGE],
-  validate: checkTemplate,
+  validate(draft, report) {
+    checkTemplate(draft, report)
+    checkBrokerDefaults(draft, BROKER_CLASSES, report)
+  },
 }
