@@ -63,7 +63,7 @@ type Sections = (client: Client, resource: Resource) => Promise<string[]> | stri
 
 const SECTIONS: Readonly<Record<string, Sections>> = {
   async Broker(client, resource) {
-    const { metadata, spec, status } = resource
+    const { metadata, status } = resource
     const running = await ask<ChannelAnswer>(client, `/sluice/v1/brokers/${metadata.namespace}/${metadata.name}`)
     return [
       section('Address', { URL: urlOf(resource) || 'none yet' }),

@@ -108,12 +108,14 @@ function takenMark(channel: Resource, takenBy: Resource): Mark {
 function madeOf({ metadata }: Resource, { madeOf: kind }: ChannelFacts): { channel?: object } {
   const { namespace, name } = metadata
   if (kind === 'none') return {}
-  const backing =
-    kind === 'log'
-      ? { apiVersion: 'messaging.sluice.dev/v1alpha1', kind: 'LogChannel' }
-      : { apiVersion: 'messaging.knative.dev/v1', kind: 'InMemoryChannel' }
-  return { channel: { ...backing, namespace, name } }
+  return { channel: { ...BACKING[kind], namespace, name } }
 }
+
+const BACKING = {
+  log: { apiVersion: 'messaging.sluice.dev/v1alpha1', kind: 'LogChannel' },
+  memory: { apiVersion: 'messaging.knative.dev/v1', kind: 'InMemoryChannel' },
+  nats: { apiVersion: 'messaging.knative.dev/v1alpha1', kind: 'NatsJetStreamChannel' },
+} as const satisfies Record<ChannelKind, object>
 
 /** As Knative's `status.subscribers` (spec 86: nobody else writes it). */
 function subscriberOf({ metadata, status: its }: Resource): object {

@@ -72,6 +72,8 @@ function kindOf(written: Record<string, unknown>, report: Report): Kind | undefi
     return undefined
   }
   const group = groupOf(apiVersion)
+  const moved = movedKind(apiVersion, name, report)
+  if (moved !== undefined) return moved
   const kind = findKind(group, name) ?? respell(group, name, report) ?? unknownKind(group, name, report)
   if (kind === undefined) return undefined
   const [stored] = kind.versions
@@ -98,6 +100,19 @@ function kindOf(written: Record<string, unknown>, report: Report): Kind | undefi
 const HINTS: Record<string, string> = {
   apiVersion: 'Say group and version, such as eventing.knative.dev/v1.',
   kind: 'Say what it is, such as Broker or Trigger.',
+}
+
+/** Of a group that it left (KNATIVE.md 1.10). */
+function movedKind(apiVersion: string, name: string, report: Report): Kind | undefined {
+  const kind = kinds.find((each) => each.formerly === apiVersion && each.kind === name)
+  if (kind === undefined) return undefined
+  report({
+    severity: 'warning',
+    code: 'SLUICE_RESOURCE_OLD_FORM',
+    path: ['apiVersion'],
+    message: `A ${name} is of ${apiVersionOf(kind.group, kind.versions[0]!)} today; that of ${apiVersion} was taken as one.`,
+  })
+  return kind
 }
 
 /** `broker` and `APIServerSource` stand in Knative's own documents (KNATIVE.md 5.1, 6). */

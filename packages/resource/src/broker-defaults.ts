@@ -86,8 +86,7 @@ function defaultsIn(configMap: Resource): Defaults {
   if (defaults === undefined) {
     const text = textOf(configMap)
     const value: unknown = text === undefined ? undefined : [...readDocuments(text)][0]?.value
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked when it came, see below
-    parsed.set(configMap, (defaults = isRecord(value) ? (value as Defaults) : {}))
+    parsed.set(configMap, (defaults = isRecord(value) ? value : {})) // checked when it came, see below
   }
   return defaults
 }
@@ -156,7 +155,7 @@ export function checkBrokerDefaults(configMap: Draft, known: readonly string[], 
   const findings = schemaFindings(TEXT, whole)
   for (const finding of findings) placed(finding)
   if (findings.length > 0) return
-  const { clusterDefault, namespaceDefaults = {} } = value as Defaults
+  const { clusterDefault, namespaceDefaults = {} }: Defaults = value
   checkDefault(clusterDefault, ['clusterDefault'], known, placed)
   for (const [namespace, each] of Object.entries(namespaceDefaults)) {
     checkDefault(each, ['namespaceDefaults', namespace], known, placed)

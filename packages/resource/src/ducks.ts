@@ -297,7 +297,8 @@ export function convertDestination(value: unknown, path: Path, version: string, 
   if (!isRecord(value)) return value
   const { apiVersion, kind, name, namespace, dnsName, ...rest } = value
   if (typeof dnsName === 'string') return { ...rest, uri: `http://${dnsName}` }
-  if (rest['ref'] !== undefined || kind === undefined || name === undefined) return value
+  if (rest['ref'] !== undefined) return { ...value, ref: movedReference(rest['ref']) }
+  if (kind === undefined || name === undefined) return value
   if (version === 'v1') {
     report({
       severity: 'warning',
@@ -316,9 +317,16 @@ export function convertDestination(value: unknown, path: Path, version: string, 
     ...(namespace !== undefined && { namespace }),
   }
   return {
-    ref: { ...ref, ...unknown },
+    ref: movedReference({ ...ref, ...unknown }),
     ...(uri !== undefined && { uri }),
     ...(CACerts !== undefined && { CACerts }),
     ...(audience !== undefined && { audience }),
   }
+}
+
+/** A reference to a Channel of the first releases' group, as one to a Channel of today (KNATIVE.md 1.10). */
+export function movedReference(reference: unknown): unknown {
+  if (!isRecord(reference) || reference['kind'] !== 'Channel') return reference
+  const isFirst = /^(eventing|channels)\.knative\.dev\//.test(String(reference['apiVersion']))
+  return isFirst ? { ...reference, apiVersion: 'messaging.knative.dev/v1' } : reference
 }

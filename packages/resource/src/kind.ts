@@ -37,6 +37,8 @@ export interface Kind {
   readonly namespaced: boolean
   /** The versions that are taken, the stored one first. Empty: any version is taken and kept as it was written. */
   readonly versions: readonly [string, ...string[]] | readonly []
+  /** `group/version` that it had in earlier days: taken from files as what it is today, with a warning. */
+  readonly formerly?: string
   /** The versions that the API offers it in, where `versions` is empty. Default `v1`. */
   readonly served?: readonly string[]
   /** One sentence; it opens the kind's JSON Schema. */

@@ -1,7 +1,14 @@
 // What the spec of every source has (KNATIVE.md 1.0, SourceSpec): where its events go, and what is set on them.
 
 import { parseTemplate } from '@sluice/source'
-import { checkDestination, defaultNamespace, destinationSchema, referenceOf, type Destination } from './ducks.ts'
+import {
+  checkDestination,
+  defaultNamespace,
+  destinationSchema,
+  movedReference,
+  referenceOf,
+  type Destination,
+} from './ducks.ts'
 import type { Draft, JsonSchema, Kind, Reference, Report } from './kind.ts'
 import { pathText, type Path } from './problem.ts'
 import { isRecord, type Resource } from './resource.ts'
@@ -65,6 +72,7 @@ const CORE: ReadonlySet<string> = new Set(['specversion', 'id', 'source', 'type'
 export function convertSink({ spec }: Draft, _version: string, report: Report): void {
   if (!isRecord(spec) || !isRecord(spec['sink'])) return
   const { apiVersion, kind, name, namespace, ...rest } = spec['sink']
+  if (rest['ref'] !== undefined) rest['ref'] = spec['sink']['ref'] = movedReference(rest['ref'])
   if (rest['ref'] !== undefined || kind === undefined || name === undefined) return
   const ref = {
     kind,
@@ -72,7 +80,7 @@ export function convertSink({ spec }: Draft, _version: string, report: Report): 
     ...(apiVersion !== undefined && { apiVersion }),
     ...(namespace !== undefined && { namespace }),
   }
-  spec['sink'] = { ref, ...rest }
+  spec['sink'] = { ref: movedReference(ref), ...rest }
   report({
     severity: 'warning',
     code: 'SLUICE_RESOURCE_OLD_FORM',

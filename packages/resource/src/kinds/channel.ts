@@ -8,6 +8,7 @@ import type { Draft, JsonSchema, Kind, Reference, Report } from '../kind.ts'
 import { INGRESS_ANNOTATIONS, tokenSecretReference } from './ingress-annotations.ts'
 import { groupOf, isRecord, type Resource } from '../resource.ts'
 import { HUB_RECEIVER_ANNOTATIONS, secretReferences } from './receiver-annotations.ts'
+import { convertFirstChannel, FIRST_FORM } from './first-forms.ts'
 
 /** The spec of a channel that is stored, as far as all kinds of them have it. */
 export interface ChannelSpec {
@@ -89,6 +90,7 @@ export const channel: Kind = {
   categories: ['all', 'knative', 'messaging', 'channel'],
   namespaced: true,
   versions: ['v1', 'v1beta1', 'v1alpha1'],
+  formerly: FIRST_FORM,
   description: 'A Channel takes events at its address and hands each to every Subscription that it has.',
   run: true,
   naming: 'subdomain',
@@ -120,6 +122,7 @@ export const channel: Kind = {
     shown: CHANNEL_CONDITIONS_SHOWN,
   },
   ...CHANNEL_RULES,
+  convert: convertFirstChannel,
 }
 
 /** The kind InMemoryChannel: what it holds is gone with the process. */

@@ -11,8 +11,6 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
   'eventing.knative.dev/EventTransform': ['v1alpha1'],
   'eventing.knative.dev/RequestReply': ['v1alpha1'],
   'eventing.knative.dev/KafkaSink': ['v1alpha1'],
-  'eventing.knative.dev/Channel': ['v1alpha1'],
-  'eventing.knative.dev/Subscription': ['v1alpha1'],
   'eventing.knative.dev/ClusterChannelProvisioner': ['v1alpha1'],
   'messaging.knative.dev': ['v1', 'v1beta1', 'v1alpha1'],
   'messaging.knative.dev/NatsJetStreamChannel': ['v1alpha1'],
@@ -42,8 +40,6 @@ const eventing: Kind[] = [
     EventTransform: 'eventtransforms',
     RequestReply: 'requestreplies rr',
     KafkaSink: 'kafkasinks',
-    Channel: 'channels ch',
-    Subscription: 'subscriptions sub',
   }),
   ...kept('eventing.knative.dev', [], { ClusterChannelProvisioner: 'clusterchannelprovisioners ccp' }, false),
   ...kept('messaging.knative.dev', [...KNATIVE, 'messaging'], {

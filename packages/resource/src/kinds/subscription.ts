@@ -11,6 +11,7 @@ import {
   defaultNamespace,
   DELIVERY_SCHEMA,
   destinationSchema,
+  movedReference,
   REFERENCE_SCHEMA,
   referenceOf,
   type DeliverySpec,
@@ -21,6 +22,7 @@ import type { Draft, JsonSchema, Kind, Reference, Report } from '../kind.ts'
 import { groupOf, isRecord, type Resource } from '../resource.ts'
 import { isChannelKind } from './channel.ts'
 import { checkHandshake, secretReferences } from './receiver-annotations.ts'
+import { convertFirstSubscription, FIRST_FORM } from './first-forms.ts'
 import { checkWindow, SUBSCRIPTION_ANNOTATIONS } from './trigger-annotations.ts'
 
 /** The spec of a Subscription that is stored. */
@@ -68,6 +70,7 @@ export const subscription: Kind = {
   categories: ['all', 'knative', 'messaging'],
   namespaced: true,
   versions: ['v1', 'v1beta1', 'v1alpha1'],
+  formerly: FIRST_FORM,
   description:
     'A Subscription hands every event of a channel to a subscriber, and its replies to where they are wanted.',
   run: true,
@@ -88,13 +91,16 @@ export const subscription: Kind = {
 }
 
 /** Old shapes (KNATIVE.md 1.10): bare references, and `reply.channel`. */
-function convertSubscription({ spec }: Draft, version: string, report: Report): void {
+function convertSubscription(draft: Draft, version: string, report: Report): void {
+  const { spec } = draft
   if (!isRecord(spec)) return
+  convertFirstSubscription(draft, version)
+  spec['channel'] = movedReference(spec['channel'])
   spec['subscriber'] = convertDestination(spec['subscriber'], ['spec', 'subscriber'], version, report)
   const reply = spec['reply']
   const bare = isRecord(reply) && isRecord(reply['channel']) ? reply['channel'] : reply
   spec['reply'] = convertDestination(bare, ['spec', 'reply'], version, report)
-  for (const field of ['subscriber', 'reply']) if (spec[field] === undefined) delete spec[field]
+  for (const field of ['channel', 'subscriber', 'reply']) if (spec[field] === undefined) delete spec[field]
 }
 
 function defaultSubscription({ spec, metadata }: Draft): void {

@@ -81,10 +81,10 @@ export const SUBSCRIPTION_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> 
 export const TRIGGER_ANNOTATIONS: Readonly<Record<string, AnnotationRule>> = {
   ...DELIVERY_ANNOTATIONS,
   ...TRIGGER_RECEIVER_ANNOTATIONS,
-  'eventing.knative.dev/injection': choice('Knative: whether a missing default Broker is made.', [
-    'enabled',
-    'disabled',
-  ]),
+  'eventing.knative.dev/injection': {
+    ...choice('Knative: whether a missing default Broker is made.', ['enabled', 'disabled']),
+    notYet: (value) => (value === 'enabled' ? 'warning' : undefined),
+  },
   'knative.dev/dependency': {
     description: 'Knative: an object, as JSON, that has to be Ready before the Trigger is.',
     refuse: (value) =>
