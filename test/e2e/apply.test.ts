@@ -110,3 +110,15 @@ test('get -w shows what is there, then each change; its table grows by a row', a
   watching.process.kill()
   await watching.exited
 })
+
+test('files of Knative’s first releases are applied as what they are today, again and again', async () => {
+  const file = fileOf(`apiVersion: eventing.knative.dev/v1alpha1
+kind: Channel
+metadata: {name: old}
+spec: {provisioner: {apiVersion: eventing.knative.dev/v1alpha1, kind: ClusterChannelProvisioner, name: in-memory-channel}}
+`)
+  expect((await run('apply', '-f', file)).stdout).toBe('channel.messaging.knative.dev/old created\n')
+  expect((await run('apply', '-f', file)).stdout).toBe('channel.messaging.knative.dev/old unchanged\n')
+  expect((await run('diff', '-f', file)).code).toBe(0)
+  expect((await run('delete', '-f', file)).stdout).toContain('deleted')
+})

@@ -84,6 +84,7 @@ describe('is refused', () => {
     ['?filter=type', 400, /NAME=VALUE/],
     ['?filter=Type=a', 400, /Type/],
     ['?broker=nobody', 404, /no Broker nobody/],
+    ['?broker=default/orders', 400, /write namespace=default&broker=orders/],
     ['?form=earliest', 400, /from, to, limit, filter/],
   ])('%s: %i', async (query, status, message) => {
     const answer = await fetch(`${sluice.api}/sluice/v1/events${query}`)

@@ -43,7 +43,6 @@ test.each([
   ],
   ['one address twice', 2, ['--listen', '127.0.0.1:7', '--api', '127.0.0.1:7'], /both 127\.0\.0\.1:7/],
   ['a folder that is not there', 1, ['nowhere'], /no such file/],
-  ['a folder without files', 1, [folderOf({})], /nothing to run/],
   ['mistakes in the files', 1, [folderOf({ 'a.yaml': 'a: [', 'b.yaml': broker('B') })], /2 errors in the files/],
   ['mistakes, and no log', 1, ['--log-level', 'silent', folderOf({ 'a.yaml': broker('B') })], /1 error in the files/],
   ['a file for --data', 1, ['--data', import.meta.filename, folderOf({ 'a.yaml': broker() })], /no folder/],

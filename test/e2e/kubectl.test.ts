@@ -19,6 +19,15 @@ spec:
   subscriber: {uri: "${NOWHERE}"}
 ${more}`
 
+const HELLO = `apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: hello-display}
+spec:
+  broker: default
+  filter: {attributes: {type: greeting}}
+  subscriber: {ref: {apiVersion: v1, kind: Service, name: hello-display}}
+`
+
 describe.skipIf(!HAS_KUBECTL)('kubectl (skipped: it is not on the PATH)', () => {
   let sluice: Sluice
   let run: Kubectl
@@ -215,6 +224,62 @@ describe.skipIf(!HAS_KUBECTL)('what kubectl has applied (skipped: it is not on t
     await taker.received(2)
     expect((await again(['delete', '-f', files])).code).toBe(0)
     expect(readdirSync(join(data, 'data', 'resources'))).toEqual([])
+  })
+
+  test('Knative’s getting-started, step by step: what runs, and where it says what to do instead', async () => {
+    const sluice = await startSluice({})
+    const run = kubectl(sluice.api)
+    const inside = (yaml: string): Promise<Ran> => run(['-n', 'event-example', 'apply', '-f', '-'], { input: yaml })
+    expect((await run(['create', 'namespace', 'event-example'])).stdout).toBe('namespace/event-example created\n')
+    expect((await inside(broker())).stdout).toBe('broker.eventing.knative.dev/default created\n')
+    const workload = await inside(`apiVersion: apps/v1
+kind: Deployment
+metadata: {name: hello-display}
+spec: {template: {spec: {containers: [{name: event-display, image: event_display}]}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hello-display}
+spec: {selector: {app: hello-display}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: curl}
+spec: {containers: [{name: curl, image: curl}]}
+`)
+    expect(workload.code).toBe(0)
+    expect(workload.stderr).toMatch(
+      /Deployment of apps\/v1 is kept and shown.*Run its container yourself.*ExternalName/,
+    )
+    expect((await inside(HELLO)).stdout).toBe('trigger.eventing.knative.dev/hello-display created\n')
+    expect((await run(['-n', 'event-example', 'get', 'triggers'])).stdout).toMatch(
+      /hello-display +default +http:\/\/hello-display\.event-example\.svc\.cluster\.local +\S+ +True/,
+    )
+    expect((await run(['-n', 'event-example', 'logs', 'curl'])).stderr).toMatch(/Sluice starts no containers/)
+    const event = binary([['ce-type', 'greeting']], '{"msg": "Hello Knative!"}')
+    expect((await exchange(`${sluice.ingress}/event-example/default`, event)).status).toBe(202)
+    const failure = ['-n', 'event-example', 'get', 'trigger', 'hello-display', '-o', 'jsonpath={.status.subscriber.lastFailure}'] // prettier-ignore
+    let why = ''
+    while (why === '') why = (await run(failure)).stdout
+    expect(why).toMatch(/inside of a Kubernetes cluster alone.*type: ExternalName/)
+
+    const taker = await subscriber()
+    const elsewhere = `{type: ExternalName, externalName: 127.0.0.1, ports: [{port: ${taker.port}}]}`
+    await inside(`apiVersion: v1\nkind: Service\nmetadata: {name: hello-display}\nspec: ${elsewhere}\n`)
+    await taker.received(1) // the event that waited
+    expect((await run(['delete', 'namespace', 'event-example'])).code).toBe(0)
+    expect((await run(['-n', 'event-example', 'get', 'brokers,triggers,deployments'])).stdout).toBe('')
+  })
+
+  test('a kind that nobody knows is no broken schema: kubectl says that there is none', async () => {
+    const run = kubectl((await startSluice({})).api)
+    const { code, stderr } = await run(['apply', '-f', '-'], {
+      input: 'apiVersion: example.com/v2\nkind: Machine\nmetadata: {name: m}\n',
+    })
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/no matches for kind "Machine" in version "example\.com\/v2"/),
+    ])
   })
 
   const samples = join(import.meta.dirname, '../../../shared/data/knative')

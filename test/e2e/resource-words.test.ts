@@ -81,6 +81,30 @@ test('what is not there is told, and a slip of the pen gets the nearest word', a
   expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringContaining('Is sluice up running there?')])
 })
 
+const KEPT = `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: billing}
+---
+apiVersion: example.com/v2
+kind: Machine
+metadata: {name: m}
+---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: shop}
+`
+
+test('what is kept and not acted on is shown as well, be its kind known or not', async () => {
+  const kept = await startSluice({ 'kept.yaml': KEPT })
+  const get = async (...words: string[]): Promise<string> =>
+    (await runSluice(['get', ...words, '--server', kept.api])).stdout.replaceAll(/ +\d+s/g, '  1s').replaceAll(/ {2,}/g, '  ') // prettier-ignore
+  expect(await get('deployments')).toBe('NAME  AGE  READY  REASON\nbilling  1s  <unknown>\n')
+  expect(await get('machine', 'm')).toBe('NAME  AGE  READY  REASON\nm  1s  <unknown>\n')
+  expect(await get('machines.example.com', '-o', 'name')).toBe('machine.example.com/m\n')
+  expect(await get('ksvc')).toBe('NAME  AGE  READY  REASON\nshop  1s  <unknown>\n')
+})
+
 describe('describe', () => {
   test('says whose policy holds, what waits, why, and what the channel can do', async () => {
     const { code, stdout } = await run('describe', 'trigger', 'orders')

@@ -17,7 +17,7 @@ import {
   type Reading,
   type Wanted,
 } from './http.ts'
-import { openapiIndex, openapiOf, swagger } from './openapi.ts'
+import { openapiIndex, openapiOf, PROTOBUF_ANSWERED, PROTOBUF_ASKED, PROTOBUF_SWAGGER, swagger } from './openapi.ts'
 import { get, list } from './read.ts'
 import type { Resources } from './resources.ts'
 import { sortedLists } from './sorted.ts'
@@ -76,6 +76,9 @@ export function resourceApi({ resources, clock, version, limits: given }: ApiOpt
     const [pathname, query] = split(request.url ?? '/')
     const steps = pathname.split('/').filter((step) => step !== '')
     const wanted = pathname === '/openapi/v2' ? JSON_WANTED : wantedOf(request.headers.accept)
+    if (pathname === '/openapi/v2' && request.headers.accept?.startsWith(PROTOBUF_ASKED) === true) {
+      return void response.writeHead(200, { 'content-type': PROTOBUF_ANSWERED }).end(PROTOBUF_SWAGGER)
+    }
     const document = documentAt(steps, wanted)
     if (document !== undefined) {
       if (request.method !== 'GET') throw methodNotAllowed(request.method ?? '', pathname)

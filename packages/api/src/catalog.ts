@@ -11,7 +11,7 @@ import {
   type Resource,
   type ResourceStore,
 } from '@sluice/resource'
-import { badRequest, nothingThere } from './errors.ts'
+import { badRequest, noContainers, nothingThere } from './errors.ts'
 
 /** What a path of a resource, or of a list of them, means. */
 export interface Target {
@@ -67,6 +67,7 @@ export class Catalog {
     const kind = this.#byPath.get(`${group}/${version}/${plural}`)
     if (kind === undefined || rest.length > 0 || (isInside && !kind.namespaced)) throw nothingThere(path)
     if (kind.namespaced && !isInside && name !== undefined) throw nothingThere(path)
+    if (kind.group === '' && kind.kind === 'Pod' && WITHIN_PODS.has(subresource ?? '')) throw noContainers(name!)
     const namespace = isInside ? decoded[1] : kind.namespaced ? undefined : ''
     return { kind, version, namespace, name, subresource }
   }
@@ -74,6 +75,9 @@ export class Catalog {
 
 /** What follows the name of a Namespace and is no kind inside of it. */
 const OF_NAMESPACE: ReadonlySet<string> = new Set(['status', 'finalize'])
+
+/** What kubectl logs, attach, exec and port-forward ask for. */
+const WITHIN_PODS: ReadonlySet<string> = new Set(['log', 'attach', 'exec', 'portforward'])
 
 function pathOf({ group, plural }: Kind, version: string): string {
   return `${group}/${version}/${plural}`

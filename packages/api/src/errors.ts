@@ -73,6 +73,16 @@ export function nothingThere(path: string): Refusal {
   )
 }
 
+/** Of a Pod that is kept, and was never started. */
+export function noContainers(name: string): Refusal {
+  const hint = 'Run it yourself, and send events with curl or sluice send.'
+  return new Refusal(
+    404,
+    'NotFound',
+    `Sluice starts no containers, so nothing of pod ${name.slice(0, 63)} runs. ${hint}`,
+  )
+}
+
 export function alreadyExists(kind: Kind, name: string): Refusal {
   return new Refusal(409, 'AlreadyExists', `${titleOf(kind, name)} already exists`, detailsOf(kind, name))
 }

@@ -48,6 +48,25 @@ export function swagger({ groups }: Catalog): object {
   }
 }
 
+/** Of {@link PROTOBUF_SWAGGER}, as clients ask for it and as it is answered. */
+export const PROTOBUF_ASKED = 'application/com.github.proto-openapi.spec.v2'
+export const PROTOBUF_ANSWERED = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
+
+/**
+ * `/openapi/v2` for kubectl, which asks for it as protobuf and takes nothing else, where it has a kind that no version 3
+ * document has: without models, so that it leaves the checking to the server and says itself that there is no such kind.
+ */
+export const PROTOBUF_SWAGGER: Buffer = Buffer.concat([
+  field(1, Buffer.from('2.0')), // swagger
+  field(2, Buffer.concat([field(1, Buffer.from('Sluice')), field(2, Buffer.from('unversioned'))])), // info
+  field(8, Buffer.alloc(0)), // paths
+])
+
+/** A field of bytes, shorter than 128. */
+function field(number: number, bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes])
+}
+
 function pathOf(group: string, version: string): string {
   return group === '' ? `api/${version}` : `apis/${group}/${version}`
 }

@@ -83,7 +83,7 @@ function contentOf(resource: Resource): string {
 export async function remove(words: readonly string[], { filename = [], ...flags }: WriteFlags): Promise<void> {
   const client = clientOf('sluice delete', flags)
   const targets =
-    filename.length > 0 ? await targetsOf(client.word, filename, flags) : namedBy(client.word, words, flags)
+    filename.length > 0 ? await targetsOf(client.word, filename, flags) : await namedBy(client, words, flags.namespace)
   let failed = 0
   for (const { path, title } of targets) {
     const answer = await reach(client, 'DELETE', path)
@@ -108,9 +108,11 @@ async function targetsOf(word: string, paths: readonly string[], { namespace }: 
   return files.toReversed().map(({ path, resource }) => ({ path, title: quoted(resource) }))
 }
 
-function namedBy(word: string, words: readonly string[], { namespace }: ClientFlags): Target[] {
+async function namedBy(client: Client, words: readonly string[], namespace: string): Promise<Target[]> {
+  const { word } = client
   if (words.length === 0) exitWith(EXIT.usage, `${word}: name what is to go: KIND NAME, KIND/NAME, or -f PATH.`)
-  return wantedOf(word, words).map(({ kind, name }) => {
+  const wanted = await wantedOf(client, words)
+  return wanted.map(({ kind, name }) => {
     if (name === undefined) exitWith(EXIT.usage, `${word}: name the ${kind.singular} that is to go.`)
     const title = `${kind.singular}${kind.group === '' ? '' : `.${kind.group}`} ${JSON.stringify(name)}`
     return { path: pathOf(kind, namespace, name), title }
@@ -152,9 +154,9 @@ async function filesOf(word: string, paths: readonly string[], namespace: string
 function inFile(declared: Declared, loaded: Loaded, namespace: string): InFile {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it was admitted
   const written = loaded.written(declared) as unknown as Resource
-  const { status: _status, ...rest } = written
   const { group, kind } = identityOf(declared.resource)
   const known = findKind(group, kind)
+  const { status: _status, ...rest } = known?.formerly === written.apiVersion ? today(declared.resource) : written
   const where = known?.namespaced === false ? {} : { namespace: written.metadata.namespace || namespace }
   const resource = { ...rest, metadata: { ...written.metadata, ...where } }
   const { apiVersion, metadata } = resource
@@ -164,6 +166,13 @@ function inFile(declared: Declared, loaded: Loaded, namespace: string): InFile {
   const { file, line } = declared.origin!
   const path = `${base}${inside}/${plural}/${encodeURIComponent(metadata.name)}`
   return { declared, loaded, resource, path, place: `${file}:${line}` }
+}
+
+/** Of a kind that was in another group once: what the server has no path for. */
+function today({ apiVersion, kind, spec, metadata }: Resource): Resource {
+  const { name, namespace, labels, annotations } = metadata
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what else is there, the server writes
+  return { apiVersion, kind, metadata: { name, namespace, labels, annotations }, spec } as Resource
 }
 
 // --- The server ---

@@ -4,8 +4,8 @@ import { readyCondition, type Condition, type Destination, type Kind, type Resou
 import { ageOf, type Column } from './table.ts'
 
 /** Of a table of that kind. */
-export function columnsOf({ kind }: Kind, allNamespaces: boolean): Column<Resource>[] {
-  const own = BY_KIND[kind] ?? OTHERS
+export function columnsOf({ kind, run }: Kind, allNamespaces: boolean): Column<Resource>[] {
+  const own = (run ? BY_KIND[kind] : undefined) ?? OTHERS // a Service of Knative is none of the core's
   return allNamespaces ? [NAMESPACE, NAME, ...own] : [NAME, ...own]
 }
 

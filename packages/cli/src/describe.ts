@@ -24,7 +24,7 @@ export async function describe(words: readonly string[], flags: ClientFlags): Pr
   const { namespace } = flags
   const client = clientOf('sluice describe', flags)
   const texts: string[] = []
-  for (const { kind, name } of wantedOf(client.word, words)) {
+  for (const { kind, name } of await wantedOf(client, words)) {
     const found =
       name === undefined ? (await list(client, kind, namespace)).items : [await get(client, kind, namespace, name)]
     for (const resource of found) texts.push(await textOfResource(client, resource))

@@ -21,7 +21,7 @@ export interface GetFlags extends ClientFlags {
 export async function getResources(words: readonly string[], flags: GetFlags): Promise<void> {
   const { namespace, allNamespaces = false } = flags
   const client = clientOf('sluice get', flags)
-  const wanted = wantedOf(client.word, words)
+  const wanted = await wantedOf(client, words)
   const of = allNamespaces ? undefined : namespace
   if (flags.watch) return watch(client, wanted, of, flags)
   const found: { kind: Kind; items: readonly Resource[] }[] = []

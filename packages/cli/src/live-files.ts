@@ -131,7 +131,7 @@ class Live implements LiveFiles {
     this.#doubt = undefined
     const { problems, files } = reading
     if (problems.some(isError)) return this.#refuse(problems, count(problems.filter(isError).length, 'error'))
-    if (files.length === 0) return this.#refuse(problems, 'There are no files any more')
+    if (files.length === 0 && reading.removed.length > 0) return this.#refuse(problems, 'There are no files any more')
     await this.#apply(reading)
   }
 

@@ -85,7 +85,6 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
   const sources = await loadSources(options.source, (message) => fail(`sluice up: ${message}`, tell))
   const loaded = await loadFiles(paths)
   report(loaded.problems, tell)
-  if (loaded.files.length === 0) fail(NOTHING_TO_RUN, tell)
   try {
     const running = await start({ paths, loaded, sources, options, guards, log, tell })
     stopOnSignal(running, watchParents) // before anybody is told that it is there
@@ -115,14 +114,6 @@ function report(problems: readonly Problem[], tell: Tell): void {
 function isError({ severity }: Problem): boolean {
   return severity === 'error'
 }
-
-const NOTHING_TO_RUN = `sluice up: there is nothing to run.
-Name the folder or the files of your Brokers and Triggers. The smallest file is
-
-  apiVersion: eventing.knative.dev/v1
-  kind: Broker
-  metadata:
-    name: default`
 
 /** Where it is no folder, it is a slip. */
 function refuseFileAsData(path: string, tell: Tell): void {
@@ -190,7 +181,7 @@ function tellReady(
   process.stdout.write(`sluice ready ingress=${at.ingress} api=${at.api} data=${data}\n`)
   const lines = [`Sluice ${VERSION}: ${files.length} ${files.length === 1 ? 'file' : 'files'} applied.`]
   for (const line of controller.summary()) lines.push(`  ${line}`)
-  for (const line of standstills(controller.store.list())) lines.push(`  ${line}`)
+  for (const line of standstills(controller.store.list(), at.api)) lines.push(`  ${line}`)
   for (const line of cautions(options, guards, base)) lines.push(`  ${line}`)
   const paused = controller.store.list().filter(isPausedByOperation)
   if (paused.length > 0) lines.push(`  Paused by sluice pause: ${few(paused.map(titleOf))}.`)
@@ -202,7 +193,7 @@ function tellReady(
 }
 
 /** What is no mistake, and yet keeps events from going anywhere. */
-function standstills(resources: readonly Resource[]): string[] {
+function standstills(resources: readonly Resource[], api: string): string[] {
   const hubs = resources.filter((resource) => isBroker(resource) || isChannel(resource))
   const takers = resources.filter((resource) => isTrigger(resource) || isSubscription(resource))
   const used = new Set(takers.map(titleOfSource))
@@ -213,7 +204,8 @@ function standstills(resources: readonly Resource[]): string[] {
   const lines: string[] = []
   if (hubs.length === 0)
     lines.push(
-      'No Broker and no Channel is declared, so nothing takes events. Add one to the files, or through the API.',
+      'No Broker and no Channel is declared, so nothing takes events. Add one to the files, or through the API: ' +
+        `kubectl --server ${api} apply -f FILE.`,
     )
   if (idleBrokers.length > 0) {
     lines.push(`No Trigger is declared for Broker ${few(idleBrokers)}: what is sent there goes nowhere.`)

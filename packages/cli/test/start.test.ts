@@ -3,29 +3,38 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { broker, trigger } from '../../../test/support/events.ts'
+import { binary, broker, trigger } from '../../../test/support/events.ts'
+import { exchange } from '../../../test/support/exchange.ts'
 import { folderOf, ready, runSluice, startProgram, startSluice } from '../../../test/support/sluice.ts'
 
 const PORTS = ['--listen', '127.0.0.1:0', '--api', '127.0.0.1:0']
 
+test('in a folder without files it starts, says what to do, and takes what the API and the folder bring', async () => {
+  const empty = folderOf({ 'README.md': 'no YAML' })
+  const sluice = await ready(startProgram(['up', empty, ...PORTS]), empty)
+  await sluice.stderr.until(/There are no \.yaml, \.yml or \.json files in it\. Is it the right folder\?/)
+  const [, said] = await sluice.stderr.until(
+    /nothing takes events\. Add one to the files, or through the API: (.*)\.\n/,
+  )
+  expect(said).toBe(`kubectl --server ${sluice.api} apply -f FILE`)
+  const file = join(folderOf({ 'b.yaml': broker('by-api') }), 'b.yaml')
+  expect((await runSluice(['apply', '-f', file, '--server', sluice.api])).code).toBe(0)
+  writeFileSync(join(empty, 'notes.txt'), 'still no YAML')
+  writeFileSync(join(empty, 'broker.yaml'), broker())
+  await sluice.stderr.until(/The files have changed: 1 added/)
+  for (const name of ['default', 'by-api']) {
+    expect((await exchange(`${sluice.ingress}/default/${name}`, binary())).status).toBe(202)
+  }
+  expect(sluice.stderr.soFar()).not.toContain('no files any more')
+  expect(await (await fetch(`${sluice.api}/readyz`)).text()).toBe('ready\n')
+})
+
 describe('it does not start, and says what to do', () => {
-  test('where there are no files: 1, with the smallest one that there could be', async () => {
-    const empty = folderOf({ 'README.md': 'no YAML' })
-    const ran = await runSluice(['up', empty, ...PORTS])
-    expect(ran).toMatchObject({ code: 1, stdout: '' })
-    expect(ran.stderr).toMatch(/There are no \.yaml, \.yml or \.json files in it.*\n.*there is nothing to run/)
-    expect(ran.stderr).toContain(empty)
-
-    const [, yaml] = ran.stderr.split('The smallest file is\n')
-    writeFileSync(join(empty, 'broker.yaml'), yaml!)
-    expect(await runSluice(['validate', empty])).toMatchObject({ code: 0, stdout: '1 file, 1 resource: valid\n' })
-  })
-
   test('where the folder is not there: 1, and that is told, not that it is empty', async () => {
     const ran = await runSluice(['up', 'nowhere', ...PORTS])
     expect(ran).toMatchObject({ code: 1, stdout: '' })
     expect(ran.stderr).toContain('There is no such file or folder')
-    expect(ran.stderr).not.toContain('smallest')
+    expect(ran.stderr).not.toContain('There are no')
   })
 
   test('where --data is a file: 1', async () => {
@@ -49,10 +58,10 @@ describe('it does not start, and says what to do', () => {
   })
 
   test('with --log-format json all of that is JSON too', async () => {
-    const ran = await runSluice(['up', folderOf({}), ...PORTS, '--log-format', 'json'])
+    const ran = await runSluice(['up', folderOf({}), 'nowhere', ...PORTS, '--log-format', 'json'])
     expect(ran.code).toBe(1)
     const levels = ran.stderr.trimEnd().split('\n').map((line) => (JSON.parse(line) as { level: number }).level) // prettier-ignore
-    expect(levels).toEqual([40, 50])
+    expect(levels).toEqual([40, 50, 50])
   })
 })
 

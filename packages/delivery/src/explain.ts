@@ -27,7 +27,9 @@ export function explain(error: Error, origin: string): Explanation {
     const words = `${origin} answered 101 Switching Protocols, which nobody asked for`
     return { verdict: 'dead', status: 101, words, pressure: false }
   }
-  const advice = ADVICE[code] ?? (isTls(code) ? TLS_ADVICE : isNoHttp(error) ? NOT_HTTP : undefined)
+  const advice =
+    (isClusterName(code, origin) ? CLUSTER_NAME : ADVICE[code]) ??
+    (isTls(code) ? TLS_ADVICE : isNoHttp(error) ? NOT_HTTP : undefined)
   const maybe = origin.startsWith('https:') && advice === CLOSED ? `; or ${WANTS_CERTIFICATE}` : ''
   const words = `${origin}: ${said}${advice === undefined ? '' : `: ${advice}${maybe}`}`
   return { verdict: 'retry', status: 0, words, pressure: !PROTOCOL_ERRORS.has(code) }
@@ -47,6 +49,15 @@ const TLS_ADVICE =
 const WANTS_CERTIFICATE = 'the subscriber wants a client certificate from somebody that it trusts'
 const CLOSED = 'the subscriber closed the connection before it answered'
 const NOT_HTTP = 'what listens there does not speak HTTP/1.1; check scheme and port'
+
+/** Knative's tutorials, run outside of a cluster. */
+const CLUSTER_NAME =
+  'that name is known inside of a Kubernetes cluster alone; elsewhere declare the Service with ' +
+  'type: ExternalName, externalName: 127.0.0.1 and ports: [{port: 9000}], or give a uri'
+
+function isClusterName(code: string, origin: string): boolean {
+  return (code === 'ENOTFOUND' || code === 'EAI_AGAIN') && /\.svc(\.cluster\.local)?(:\d+)?$/.test(origin)
+}
 
 const ADVICE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there; start the subscriber, or check host and port',

@@ -92,6 +92,7 @@ function kindOf(written: Record<string, unknown>, report: Report): Kind | undefi
       code: 'SLUICE_RESOURCE_NOT_RUN',
       path: ['kind'],
       message: `${kind.kind} of ${apiVersion} is kept and shown, but not acted on by this version.`,
+      ...(kind.instead !== undefined && { hint: kind.instead }),
     })
   }
   return kind

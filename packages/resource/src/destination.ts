@@ -2,7 +2,8 @@
 
 import type { Destination, KReference } from './ducks.ts'
 import { findKind } from './kinds/index.ts'
-import { groupOf, isRecord, type Identity, type Resource } from './resource.ts'
+import { mappedUrl, REFERENCE_MAPPING } from './reference-mapping.ts'
+import { apiVersionOf, groupOf, isRecord, type Identity, type Resource } from './resource.ts'
 
 /** What the DNS names of Services end in; Kubernetes' own default. */
 export const CLUSTER_SUFFIX = 'svc.cluster.local'
@@ -26,9 +27,10 @@ export type Resolved =
   | { readonly url?: undefined; readonly caCerts?: undefined; readonly reason: string; readonly message: string }
 
 /**
- * The URL that events for this destination go to. A ref: the object's `status.address.url` (spec 41), or that of the
- * kind's own making, such as the DNS name of a Service (spec 42); with a uri beside it, that relative to it (spec 43).
- * A uri alone: itself. CACerts of the destination win over those of the object's address (KNATIVE.md 1.0).
+ * The URL that events for this destination go to. A ref: what config-kreference-mapping says of its kind, else the object's
+ * `status.address.url` (spec 41), or that of the kind's own making, such as the DNS name of a Service (spec 42); with a uri
+ * beside it, that relative to it (spec 43). A uri alone: itself. CACerts of the destination win over those of the object's
+ * address (KNATIVE.md 1.0).
  */
 export function resolveDestination(
   destination: Destination | undefined,
@@ -71,18 +73,21 @@ function urlOf(
   const resource = lookup(identity)
   const said = resource === undefined ? undefined : addressOf(resource, ref.address)
   const kind = findKind(group, ref.kind)
-  const url = said?.url ?? kind?.address?.(identity, resource, clusterSuffix)
-  if (url !== undefined && isHttpUrl(url)) return { url, caCerts: said?.caCerts }
+  const apiVersion = ref.apiVersion ?? resource?.apiVersion ?? apiVersionOf(group, 'v1')
+  const mapped = mappedUrl({ ...identity, apiVersion }, lookup(REFERENCE_MAPPING), resource?.metadata.uid)
+  const url = mapped ?? said?.url ?? kind?.address?.(identity, resource, clusterSuffix)
+  if (url !== undefined && isHttpUrl(url)) return { url, caCerts: mapped === undefined ? said?.caCerts : undefined }
   const name = `${identity.namespace}/${identity.name}`
   if (resource === undefined) {
     const plural = `${kind?.plural ?? `${ref.kind.toLowerCase()}s`}${group === '' ? '' : `.${group}`}`
     return { message: `failed to get object ${name}: ${plural} ${JSON.stringify(ref.name)} not found` }
   }
   const which = ref.address === undefined ? 'address' : `address with name ${JSON.stringify(ref.address)}`
+  const hint = kind?.instead === undefined ? '' : `. Nothing runs it here. ${kind.instead.replace(/\.$/, '')}`
   return {
     message:
       url === undefined
-        ? `${which} not set for ${ref.kind} ${name}`
+        ? `${which} not set for ${ref.kind} ${name}${hint}`
         : `hostname missing in address of ${ref.kind} ${name}`,
   }
 }

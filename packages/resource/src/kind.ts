@@ -45,6 +45,8 @@ export interface Kind {
   readonly description: string
   /** Whether this version acts on it. One that isn't is kept and shown, with a warning. */
   readonly run: boolean
+  /** Of one that isn't acted on: what to do instead. */
+  readonly instead?: string
   /** The rule for its names. `path`: whatever stands in a URL path, as Kubernetes has it for RBAC. */
   readonly naming: 'label' | 'subdomain' | 'path'
   /** Its values are secrets, and stay out of messages. */

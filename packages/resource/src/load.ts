@@ -4,7 +4,17 @@
 
 import { readFiles, type Found, type KnownTexts } from './files.ts'
 import { readParts, type PartResource, type Parts, type PlacedPart } from './parts.ts'
-import { identityOf, isRecord, nameOf, resourceKey, type Declared, type Identity, type Origin } from './resource.ts'
+import { mappedUrl, REFERENCE_MAPPING } from './reference-mapping.ts'
+import {
+  identityOf,
+  isRecord,
+  keyOf,
+  nameOf,
+  resourceKey,
+  type Declared,
+  type Identity,
+  type Origin,
+} from './resource.ts'
 import { pathText, type Finding, type Path, type Problem } from './problem.ts'
 import { missingReferences, type Names } from './references.ts'
 import { newSight, type Sight } from './sight.ts'
@@ -227,8 +237,11 @@ function namesOf({ seen, resources }: Load): Names {
     add(byKind, resourceKey({ ...identity, name: '' }), identity.name)
     add(byName, resourceKey({ ...identity, namespace: '' }), identity.namespace)
   }
+  const mappingKey = resourceKey(REFERENCE_MAPPING)
+  const mapping = seen.has(mappingKey) ? resources.find(({ resource }) => keyOf(resource) === mappingKey) : undefined
   return {
     has: (key) => seen.has(key),
+    isMapped: (reference) => mappedUrl(reference, mapping?.resource) !== undefined,
     like: (identity) => {
       const names = byKind.get(resourceKey({ ...identity, name: '' })) ?? []
       return names.length > NAMES_COMPARED_MAX ? [] : names

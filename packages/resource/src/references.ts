@@ -4,6 +4,7 @@ import { CLUSTER_SUFFIX } from './destination.ts'
 import { findKind } from './kinds/index.ts'
 import { didYouMean } from './nearest.ts'
 import type { Finding } from './problem.ts'
+import type { MappedReference } from './reference-mapping.ts'
 import { groupOf, nameOf, resourceKey, type Identity, type Resource } from './resource.ts'
 
 /** What a set of files declares. */
@@ -12,6 +13,8 @@ export interface Names {
   readonly has: (key: string) => boolean
   /** Names of that kind in that namespace. */
   readonly like: (identity: Identity) => readonly string[]
+  /** Whether config-kreference-mapping says where it is. */
+  readonly isMapped: (reference: MappedReference) => boolean
   /** Namespaces in which there is one of that kind and name. */
   readonly namespaces: (identity: Identity) => readonly string[]
 }
@@ -21,7 +24,7 @@ export function missingReferences(resource: Resource, names: Names): Finding[] {
   const references = findKind(groupOf(resource.apiVersion), resource.kind)?.references?.(resource) ?? []
   return references.flatMap(({ path, apiVersion, missing, ...identity }) => {
     const group = groupOf(apiVersion)
-    if (names.has(resourceKey({ group, ...identity }))) return []
+    if (names.has(resourceKey({ group, ...identity })) || names.isMapped({ apiVersion, ...identity })) return []
     const url = findKind(group, identity.kind)?.address?.(identity, undefined, CLUSTER_SUFFIX)
     const meant = didYouMean(identity.name, names.like({ group, ...identity }))
     const [elsewhere] = names.namespaces({ group, ...identity })

@@ -4,6 +4,7 @@
 import type { Broker } from '@sluice/broker'
 import type { Controller } from '@sluice/controller'
 import { SluiceError } from '@sluice/event'
+import { invalidQuery } from './query.ts'
 
 /** Which brokers; without either, all. */
 export interface BrokerChoice {
@@ -16,6 +17,7 @@ export interface BrokerChoice {
  * declared, else 404.
  */
 export function brokersOf(controller: Controller, { namespace, broker: name }: BrokerChoice): Broker[] {
+  refusePath(name)
   if (namespace !== undefined && name !== undefined) return [brokerOf(controller, namespace, name)]
   return [...controller.brokers()]
     .filter((each) => namespace === undefined || each.namespace === namespace)
@@ -25,6 +27,7 @@ export function brokersOf(controller: Controller, { namespace, broker: name }: B
 
 /** The one of that name. Throws where it does not run. */
 export function brokerOf(controller: Controller, namespace: string, name: string): Broker {
+  refusePath(name)
   const broker = name.includes(':') ? channelOf(controller, namespace, name) : controller.broker(namespace, name)
   if (broker !== undefined) return broker
   throw (
@@ -35,6 +38,13 @@ export function brokerOf(controller: Controller, namespace: string, name: string
       { status: 404 },
     )
   )
+}
+
+/** As the command takes it, which is not as the API does. */
+function refusePath(name: string | undefined): void {
+  const [namespace = '', own = ''] = name?.split('/', 2).map((step) => step.slice(0, 63)) ?? []
+  if (own === '') return
+  throw invalidQuery('broker', `broker is ${JSON.stringify(`${namespace}/${own}`)}: write namespace=${namespace}&broker=${own}.`) // prettier-ignore
 }
 
 function channelOf(controller: Controller, namespace: string, title: string): Broker | undefined {

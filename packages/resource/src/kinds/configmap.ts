@@ -4,6 +4,7 @@ import { checkBrokerDefaults } from '../broker-defaults.ts'
 import { checkTemplate } from '../channel-template.ts'
 import { AGE } from '../columns.ts'
 import type { Column, Kind } from '../kind.ts'
+import { checkReferenceMapping } from '../reference-mapping.ts'
 import { isRecord, type Resource } from '../resource.ts'
 import { BROKER_CLASSES } from './broker.ts'
 
@@ -45,5 +46,6 @@ export const configMap: Kind = {
   validate(draft, report) {
     checkTemplate(draft, report)
     checkBrokerDefaults(draft, BROKER_CLASSES, report)
+    checkReferenceMapping(draft, report)
   },
 }

@@ -31,6 +31,24 @@ const EVENT_FIELDS = ['name', 'namespace', 'kind', 'uid', 'apiVersion', 'resourc
   .map((field) => `involvedObject.${field}`)
   .concat('reason', 'type', 'reportingComponent', 'source')
 
+/** What to do where a cluster would start something. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  'serving.knative.dev/Service':
+    'Run its container yourself, and say where it is: in the ConfigMap config-kreference-mapping of knative-eventing, Service.v1.serving.knative.dev: http://127.0.0.1:9000/.',
+  ...Object.fromEntries(
+    ['apps/Deployment', 'apps/StatefulSet', 'apps/DaemonSet', 'apps/ReplicaSet', '/Pod'].map((kind) => [
+      kind,
+      'Run its container yourself; its Service leads there with type: ExternalName, externalName: 127.0.0.1 and ports: [{port: 9000}].',
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['SinkBinding', 'ContainerSource'].map((kind) => [
+      `sources.knative.dev/${kind}`,
+      'Run its program yourself, with K_SINK set to the URL of the Broker (kubectl get brokers).',
+    ]),
+  ),
+}
+
 const KNATIVE = ['all', 'knative']
 
 /** Knative's own kinds, and ours to come (KNATIVE.md 1.1 to 1.10, A.1). */
@@ -172,6 +190,7 @@ function kept(group: string, categories: string[], rows: Record<string, string>,
       ...(kind === 'Event' && group === '' && { selectable: EVENT_FIELDS }),
       description: `A ${kind} of ${group === '' ? 'Kubernetes' : group}. Kept, and not acted on by this version.`,
       run: false,
+      ...(INSTEAD[`${group}/${kind}`] !== undefined && { instead: INSTEAD[`${group}/${kind}`]! }),
       naming: 'path',
     }
   })

@@ -1,4 +1,4 @@
-// config-br-defaults: what Brokers do that say nothing themselves, of their namespace, of a class, or of all.
+// Knative's ConfigMaps that say what holds where a resource says nothing: config-br-defaults, config-kreference-mapping.
 
 import { expect, test } from 'vitest'
 import type { Declared } from '@sluice/resource'
@@ -71,4 +71,29 @@ test('the channel of a Broker without config is that of the ConfigMap that the d
   )
   await at.apply(broker(), defaults(text), template('ours', 'infra', 'InMemoryChannel'))
   expect(condition(at.broker(), 'Ready')).toBe('True')
+})
+
+test('a Service of Knative is reached where config-kreference-mapping says, as soon as it says so', async () => {
+  const taker = await subscriber()
+  const at = scene()
+  const ref = { ref: { apiVersion: 'serving.knative.dev/v1', kind: 'Service', name: 'shop' } }
+  const ksvc = declare({ apiVersion: 'serving.knative.dev/v1', kind: 'Service', metadata: { name: 'shop' } })
+  await at.apply(broker(), ksvc, trigger('t', ref))
+  expect(condition(at.trigger('t'), 'SubscriberResolved')).toMatch(/^False/)
+  expect(
+    at
+      .trigger('t')
+      .status!.conditions.map(({ message }) => message)
+      .join('\n'),
+  ).toMatch(/address not set for Service default\/shop\. Nothing runs it here\. .*config-kreference-mapping/)
+  const mapping = declare({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'config-kreference-mapping', namespace: 'knative-eventing' },
+    data: { 'Service.v1.serving.knative.dev': `${taker.url}{{ .Name }}` },
+  })
+  await at.apply(broker(), ksvc, trigger('t', ref), mapping)
+  expect(at.trigger('t').status).toMatchObject({ subscriberUri: `${taker.url}shop` })
+  await at.send('t', '1')
+  await at.until(() => taker.got.length === 1)
 })
