@@ -65,12 +65,12 @@ export class Authorizer {
     const startedMs = clock.monotonic()
     const leftMs = (): number => request.timeoutMs - (clock.monotonic() - startedMs)
     const sendNow = (proof: Proof): void => {
-      if (proof.token === undefined) return send(request, proof, done)
+      if (proof.token === undefined) return send(request, proof, (outcome) => done(scrubbed(outcome, proof)))
       send({ ...request, timeoutMs: Math.max(1, leftMs()) }, proof, (outcome) => {
         // Once: a token that was given a moment ago is not refused for its age (fault 22).
         const isAgain = outcome.status === 401 && this.#mayHelp(proof.token!) && !isSecond && leftMs() > 0
         if (isAgain) this.#send({ ...request, timeoutMs: leftMs() }, access, done, true)
-        else done({ ...outcome, durationMs: clock.monotonic() - startedMs })
+        else done({ ...scrubbed(outcome, proof), durationMs: clock.monotonic() - startedMs })
       })
     }
     let proof: Proof | Promise<Proof>
@@ -153,6 +153,36 @@ export class Authorizer {
     this.#tokens.refused(client, origin, text)
     return !isFresh
   }
+}
+
+/**
+ * Some receivers write back what they were shown, in the body of a failure or the address of a redirect. That is kept for
+ * people and in dead letters, so what we know to be secret is taken out of it (threats 7, 23).
+ */
+function scrubbed(outcome: Outcome, { headers }: Proof): Outcome {
+  if (outcome.verdict === 'delivered') return outcome
+  let error = outcome.error
+  let body = outcome.response?.toString('latin1')
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] === 'webhook-request-origin') continue
+    for (const secret of secretsIn(headers[i + 1]!)) {
+      error = error.replaceAll(secret, HIDDEN)
+      body = body?.replaceAll(secret, HIDDEN)
+    }
+  }
+  return { ...outcome, error, response: body === undefined ? undefined : Buffer.from(body, 'latin1') }
+}
+
+const HIDDEN = '(hidden)'
+/** What is shorter stands in other texts by chance. */
+const SECRET_CHARACTERS_MIN = 4
+
+/** A header's value, what stands behind its scheme, and the password in that. Longest first. */
+function secretsIn(value: string): string[] {
+  const [scheme, credential = ''] = value.split(' ', 2)
+  const decoded = scheme === 'Basic' ? Buffer.from(credential, 'base64').toString('latin1') : ''
+  const password = decoded.slice(decoded.indexOf(':') + 1)
+  return [value, credential, decoded, password].filter((secret) => secret.length >= SECRET_CHARACTERS_MIN)
 }
 
 /** What the receiver is to be shown can't be had: as where there is no connection, so that few tries are used up. */

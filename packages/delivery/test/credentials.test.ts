@@ -90,3 +90,22 @@ describe('threat 9: what no header can carry is refused, and not shown', () => {
     expect(make).not.toThrow('hunter2')
   })
 })
+
+test('threat 23: a receiver that writes back what it was shown puts it into no failure', async () => {
+  const { url } = await subscriber((response, { headers }) =>
+    response.writeHead(302, { location: `http://x/?${headers.authorization}` }).end(JSON.stringify(headers)),
+  )
+  for (const [credential, secrets] of [
+    [bearerCredential('hunter2-token'), ['hunter2-token']],
+    [
+      basicCredential('sluice', 'hunter2-pass'),
+      ['hunter2-pass', Buffer.from('sluice:hunter2-pass').toString('base64')],
+    ],
+    [headerCredential('x-key', 'hunter2-key'), ['hunter2-key']],
+  ] as const) {
+    const outcome = await attempt(testDeliverer(), url, { target: at(url, { credentials: () => [credential] }) })
+    const said = `${outcome.error} ${outcome.response!.toString()}`
+    for (const secret of secrets) expect(said).not.toContain(secret)
+    expect(said).toContain('(hidden)')
+  }
+})
