@@ -48,7 +48,7 @@ export function isPlain({ caCerts, credentials, signing, webhookOrigin }: Access
 }
 
 /** Why a Secret that it names is not there, or is not of a sort that can be shown, in words; `undefined`: all are. */
-export function missingSecret({ namespace, credentials, signing }: AccessSpec, secrets: Secrets): string | undefined {
+function missingSecret({ namespace, credentials, signing }: AccessSpec, secrets: Secrets): string | undefined {
   for (const name of credentials) {
     const secret = secrets.describe(namespace, name)
     if (secret === undefined) return `There is no Secret ${namespace}/${name}`
@@ -69,8 +69,21 @@ export function missingSecret({ namespace, credentials, signing }: AccessSpec, s
     : undefined
 }
 
-/** What deliveries are made with. */
-export function accessOf(spec: AccessSpec, secrets: Secrets): Access {
+/**
+ * How a receiver is spoken to; or why it can't be, in words, where nothing but an apply can change that. A file that can't be
+ * read now may be there at the next attempt.
+ */
+export function planAccess(spec: AccessSpec, secrets: Secrets): PlannedAccess | string {
+  const missing = missingSecret(spec, secrets)
+  if (missing !== undefined) return missing
+  const access = accessOf(spec, secrets)
+  const problem = accessProblem(access)
+  const names = spec.signing === undefined ? spec.credentials : [...spec.credentials, spec.signing]
+  const isForGood = names.every((name) => secrets.describe(spec.namespace, name)?.isFixed === true)
+  return problem !== undefined && isForGood ? problem.replace(/\.$/, '') : { spec, access }
+}
+
+function accessOf(spec: AccessSpec, secrets: Secrets): Access {
   const { namespace, caCerts, signing, webhookOrigin } = spec
   const readers = spec.credentials.map((name) => credentialReader(name, spec, secrets))
   return {

@@ -67,11 +67,15 @@ export class Secrets {
   }
 
   /** What a Secret is, without what it holds; `undefined`: there is none. */
-  describe(namespace: string, name: string): { readonly type: string; readonly keys: readonly string[] } | undefined {
+  describe(namespace: string, name: string): SecretDescription | undefined {
     const secret = this.#store.get(resourceKey({ group: '', kind: 'Secret', namespace, name })) as WrittenSecret
     if (secret === undefined) return undefined
     const { type = 'Opaque', data = {}, stringData = {} } = secret
-    return { type, keys: [...new Set([...Object.keys(data), ...Object.keys(stringData)])] }
+    return {
+      type,
+      keys: [...new Set([...Object.keys(data), ...Object.keys(stringData)])],
+      isFixed: !Object.values(stringData).some((text) => text.startsWith('file:')),
+    }
   }
 
   #isFresh({ file }: Known): boolean {
@@ -102,6 +106,14 @@ export class Secrets {
       throw fail(`its file can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
     }
   }
+}
+
+/** Of {@link Secrets.describe}. */
+export interface SecretDescription {
+  readonly type: string
+  readonly keys: readonly string[]
+  /** Nothing but another apply changes what it holds: it names no file. */
+  readonly isFixed: boolean
 }
 
 type WrittenSecret = { type?: string; stringData?: Record<string, string>; data?: Record<string, string> } | undefined

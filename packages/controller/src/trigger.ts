@@ -15,7 +15,7 @@ import {
   type Resolved,
   type TriggerSettings,
 } from '@sluice/resource'
-import { accessOf, isPlain, missingSecret, type PlannedAccess } from './access.ts'
+import { isPlain, planAccess, type PlannedAccess } from './access.ts'
 import type { Addresses, AnyTrigger } from './addresses.ts'
 import type { Consent, Wish } from './consents.ts'
 import type { Secrets } from './secrets.ts'
@@ -91,9 +91,9 @@ export function planTrigger(trigger: AnyTrigger, sources: PlanSources): TriggerP
     }
     if (isPlain(planned)) return resolved
     for (const name of [...planned.credentials, planned.signing ?? []].flat()) addresses.find(secretOf(namespace, name))
-    const missing = missingSecret(planned, secrets)
-    if (missing !== undefined) return { reason: 'SecretUnavailable', message: missing }
-    access[role] = { spec: planned, access: accessOf(planned, secrets) }
+    const made = planAccess(planned, secrets)
+    if (typeof made === 'string') return { reason: 'SecretUnavailable', message: made }
+    access[role] = made
     return resolved
   }
   const webhookOrigin = own.handshake === 'off' ? undefined : (own.webhookOrigin ?? addresses.host)

@@ -156,33 +156,39 @@ export class Authorizer {
 }
 
 /**
- * Some receivers write back what they were shown, in the body of a failure or the address of a redirect. That is kept for
- * people and in dead letters, so what we know to be secret is taken out of it (threats 7, 23).
+ * Some receivers write back what they were shown. The body of a failure is kept for people and in dead letters, so what we
+ * know to be secret is taken out of it (threats 7, 23).
  */
 function scrubbed(outcome: Outcome, { headers }: Proof): Outcome {
-  if (outcome.verdict === 'delivered') return outcome
-  let error = outcome.error
-  let body = outcome.response?.toString('latin1')
+  if (outcome.response === undefined) return outcome
+  let text = outcome.response.toString('latin1')
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i] === 'webhook-request-origin') continue
-    for (const secret of secretsIn(headers[i + 1]!)) {
-      error = error.replaceAll(secret, HIDDEN)
-      body = body?.replaceAll(secret, HIDDEN)
-    }
+    for (const secret of secretsIn(headers[i + 1]!)) text = without(secret, text)
   }
-  return { ...outcome, error, response: body === undefined ? undefined : Buffer.from(body, 'latin1') }
+  return { ...outcome, response: Buffer.from(text, 'latin1') }
 }
 
 const HIDDEN = '(hidden)'
 /** What is shorter stands in other texts by chance. */
 const SECRET_CHARACTERS_MIN = 4
 
-/** A header's value, what stands behind its scheme, and the password in that. Longest first. */
+/** Where the text ends within the secret, for no more of it is kept, its beginning goes too. */
+function without(secret: string, text: string): string {
+  const rest = text.replaceAll(secret, HIDDEN)
+  for (let length = secret.length - 1; length >= SECRET_CHARACTERS_MIN; length--) {
+    if (rest.endsWith(secret.slice(0, length))) return rest.slice(0, -length) + HIDDEN
+  }
+  return rest
+}
+
+/** A header's value, what stands behind its scheme, and the password in that; as they are, and as URLs have them. */
 function secretsIn(value: string): string[] {
   const [scheme, credential = ''] = value.split(' ', 2)
   const decoded = scheme === 'Basic' ? Buffer.from(credential, 'base64').toString('latin1') : ''
-  const password = decoded.slice(decoded.indexOf(':') + 1)
-  return [value, credential, decoded, password].filter((secret) => secret.length >= SECRET_CHARACTERS_MIN)
+  const all = [value, credential, decoded, decoded.slice(decoded.indexOf(':') + 1)]
+  const forms = all.flatMap((secret) => [secret, encodeURIComponent(secret)])
+  return forms.filter((secret) => secret.length >= SECRET_CHARACTERS_MIN)
 }
 
 /** What the receiver is to be shown can't be had: as where there is no connection, so that few tries are used up. */

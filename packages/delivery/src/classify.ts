@@ -1,7 +1,7 @@
 // What an answer means (KNATIVE.md 2, DP retry table), and in words. Pure.
 
 import { STATUS_CODES } from 'node:http'
-import type { Receiver } from './access.ts'
+import type { Access, Receiver } from './access.ts'
 import type { Outcome } from './outcome.ts'
 
 /**
@@ -48,7 +48,7 @@ export function answerInWords({ origin, access }: Receiver, status: number, loca
   const reason = STATUS_CODES[status]
   const answered = `${origin} answered ${status}${reason === undefined ? '' : ` ${reason}`}`
   if (status >= 300 && status < 400) {
-    const to = typeof location === 'string' ? ` to ${location.slice(0, LOCATION_CHARACTERS_MAX)}` : ''
+    const to = typeof location === 'string' ? ` to ${shownLocation(location, access)}` : ''
     return `${answered}${to}: redirects are never followed; give the subscriber its final address`
   }
   if (status === 401 || status === 403) {
@@ -63,3 +63,9 @@ export function answerInWords({ origin, access }: Receiver, status: number, loca
 }
 
 const LOCATION_CHARACTERS_MAX = 200
+
+/** Of who was shown credentials, no more than the origin: it may have written them into the rest (threat 23). */
+function shownLocation(location: string, access: Access | undefined): string {
+  if (access?.credentials === undefined) return location.slice(0, LOCATION_CHARACTERS_MAX)
+  return URL.canParse(location) ? new URL(location).origin : 'another path'
+}

@@ -91,21 +91,25 @@ describe('threat 9: what no header can carry is refused, and not shown', () => {
   })
 })
 
-test('threat 23: a receiver that writes back what it was shown puts it into no failure', async () => {
+test.each([
+  ['whole', 0],
+  ['cut off by what is kept of it', 1010],
+])('threat 23: a receiver that writes back what it was shown, %s, puts it into no failure', async (_, before) => {
   const { url } = await subscriber((response, { headers }) =>
-    response.writeHead(302, { location: `http://x/?${headers.authorization}` }).end(JSON.stringify(headers)),
+    response
+      .writeHead(302, { location: `http://elsewhere.example/?${String(headers.authorization)}` })
+      .end('.'.repeat(before) + JSON.stringify(before === 0 ? headers : (headers.authorization ?? headers['x-key']))),
   )
+  const basic = Buffer.from('sluice:hunter2-pass').toString('base64')
   for (const [credential, secrets] of [
-    [bearerCredential('hunter2-token'), ['hunter2-token']],
-    [
-      basicCredential('sluice', 'hunter2-pass'),
-      ['hunter2-pass', Buffer.from('sluice:hunter2-pass').toString('base64')],
-    ],
-    [headerCredential('x-key', 'hunter2-key'), ['hunter2-key']],
+    [bearerCredential('hunter2-token/+='), ['hunter2-', encodeURIComponent('hunter2-token/+=')]],
+    [basicCredential('sluice', 'hunter2-pass'), ['hunter2-', basic, basic.slice(0, 6)]],
+    [headerCredential('x-key', 'hunter2-key'), ['hunter2-']],
   ] as const) {
     const outcome = await attempt(testDeliverer(), url, { target: at(url, { credentials: () => [credential] }) })
     const said = `${outcome.error} ${outcome.response!.toString()}`
     for (const secret of secrets) expect(said).not.toContain(secret)
     expect(said).toContain('(hidden)')
+    expect(outcome.error).toContain('answered 302 Found to http://elsewhere.example: redirects')
   }
 })
