@@ -12,5 +12,5 @@ if (pubsubMissing === undefined) {
     } finally {
       await server.stop()
     }
-  })
+  }, 60_000)
 } else test.skip(`the example of the README (${pubsubMissing})`)
