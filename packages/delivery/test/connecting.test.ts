@@ -131,6 +131,14 @@ describe('fault 25: no way to the subscriber is tried again, and is pressure', (
     expect(outcome.error).toMatch(/127\.0\.0\.1:\d+, connect ECONNREFUSED 127\.0\.0\.2:\d+: nothing listens/)
   })
 
+  test('of three addresses of a name one is left: it is found', async () => {
+    const { url, received } = await subscriber()
+    const gone = ['127.0.0.3', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+    const sender = testDeliverer({ lookup: answers([...gone, LOOPBACK]) })
+    expect(await attempt(sender, named(url))).toMatchObject({ verdict: 'delivered' })
+    expect(received).toHaveLength(1)
+  })
+
   test('the name does not exist', async () => {
     const outcome = await attempt(testDeliverer({ lookup: unknown }), 'http://subscriber.test/')
     expect(outcome).toMatchObject(noWay)
