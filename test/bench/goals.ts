@@ -1,6 +1,7 @@
 // Every goal that the benchmark measures, in the order it runs them. A new goal is a file in goals/ and a line here.
 
 import type { Goal } from './goal.ts'
+import { badSubscribersGoal } from './goals/bad-subscribers.ts'
 import { cesqlGoal } from './goals/cesql.ts'
 import { durableGoal } from './goals/durable.ts'
 import { catchUpManyGoal } from './goals/catch-up-many.ts'
@@ -36,6 +37,7 @@ export const goals: readonly Goal[] = [
   webhookGoal,
   timersGoal,
   catchUpManyGoal,
+  badSubscribersGoal,
 ]
 
 /** Run only where `--only` names them. */

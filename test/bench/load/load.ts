@@ -17,6 +17,8 @@ export interface Load {
   readonly sink: string
   /** Base address of the sink that never answers. */
   readonly dead: string
+  /** Base address of the sink that fails at one event in five. */
+  readonly poisoned: string
   closedLoop(order: Omit<ClosedLoopOrder, 'do'>): Promise<ClosedLoopResult>
   openLoop(order: Omit<OpenLoopOrder, 'do'>): Promise<OpenLoopResult>
   catchUp(order: Omit<CatchUpOrder, 'do'>): Promise<CatchUpResult>
@@ -41,6 +43,7 @@ export async function startLoad(children: Children): Promise<Load> {
     pid: child.pid!,
     sink: ready.sink,
     dead: ready.dead,
+    poisoned: ready.poisoned,
     closedLoop: (order) => give({ do: 'closed', ...order }),
     openLoop: (order) => give({ do: 'open', ...order }),
     catchUp: (order) => give({ do: 'catch-up', ...order }),

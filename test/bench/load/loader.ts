@@ -18,10 +18,14 @@ export interface SinkOrder {
 export type LoadOrder = ClosedLoopOrder | OpenLoopOrder | CatchUpOrder | FloodOrder | SinkOrder
 export type LoadResult = ClosedLoopResult | OpenLoopResult | CatchUpResult | FloodResult | undefined
 
-/** The first message: where the two sinks listen. `dead` reads what it gets and never answers. */
+/**
+ * The first message: where the sinks listen. `dead` reads what it gets and never answers, `poisoned` fails at one event in
+ * five.
+ */
 export interface LoaderReady {
   readonly sink: string
   readonly dead: string
+  readonly poisoned: string
 }
 
 /** Each later message answers one order. */
@@ -29,6 +33,7 @@ export type LoaderAnswer<Result> = { readonly result: Result } | { readonly erro
 
 const sink = await openSink('answer')
 const dead = await openSink('hang')
+const poisoned = await openSink('poison')
 
 process.on('message', (order: LoadOrder) => {
   obey(order).then(
@@ -42,11 +47,11 @@ process.on('uncaughtException', (error) => {
   process.disconnect()
 })
 process.on('disconnect', () => process.exit())
-send({ sink: sink.url, dead: dead.url })
+send({ sink: sink.url, dead: dead.url, poisoned: poisoned.url })
 
 async function obey(order: LoadOrder): Promise<LoadResult> {
   if (order.do === 'closed') return await closedLoop(order, sink)
-  if (order.do === 'open') return await openLoop(order, sink)
+  if (order.do === 'open') return await openLoop(order, order.isPoisoned === true ? poisoned : sink)
   if (order.do === 'catch-up') return await catchUp(order, sink)
   if (order.do === 'flood') return await flood(order, sink)
   const ordered = order.which === 'sink' ? sink : dead

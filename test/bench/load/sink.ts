@@ -5,8 +5,14 @@ import { createServer, type Socket } from 'node:net'
 import { listenOnLoopback } from '../listen.ts'
 import { eventNumberOf, MessageReader, subscriberOf, type MessageListener } from './message.ts'
 
-/** What a sink does with a delivery once it has read it: 200 without a body, a 503, or never an answer. */
-export type SinkMode = 'answer' | 'refuse' | 'hang'
+/**
+ * What a sink does with a delivery once it has read it: 200 without a body, a 503, never an answer, or a 500 to each event
+ * whose number is a multiple of {@link POISON_OF}, and 200 to the others.
+ */
+export type SinkMode = 'answer' | 'refuse' | 'hang' | 'poison'
+
+/** One event in so many is poison. */
+export const POISON_OF = 5
 
 /** A running sink. Its subscribers are the paths `/0`, `/1`, ... below `url`. */
 export interface Sink {
@@ -24,6 +30,7 @@ export interface Sink {
 }
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'
+const FAILED = 'HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n'
 const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n'
 
 /** Opens a sink on a free port of the loopback. */
@@ -86,9 +93,12 @@ class SinkConnection implements MessageListener {
   end(): void {
     const sink = this.#sink
     sink.deliveries++
-    if (sink.mode === 'answer') this.#socket.write(OK, 'latin1')
+    const isPoison = sink.mode === 'poison' && this.#eventNumber % POISON_OF === 0
+    const isTaken = sink.mode === 'answer' || (sink.mode === 'poison' && !isPoison)
+    if (isTaken) this.#socket.write(OK, 'latin1')
+    else if (isPoison) this.#socket.write(FAILED, 'latin1')
     else if (sink.mode === 'refuse') this.#socket.write(UNAVAILABLE, 'latin1')
     if (!this.#intact || this.#bytes !== sink.expected.length) sink.damaged++
-    else if (sink.mode === 'answer') sink.onDelivery(this.#eventNumber, this.#subscriber)
+    else if (isTaken) sink.onDelivery(this.#eventNumber, this.#subscriber)
   }
 }
