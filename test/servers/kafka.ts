@@ -9,8 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { Authority } from '../support/certificates.ts'
 import { CACHE, onPath, required } from './find.ts'
 import { freePort, ServerProcess } from './process.ts'
+import type { Proxy } from './proxy.ts'
 
 /** What Maven is told to get. */
 export const KAFKA_POM: string = join(import.meta.dirname, 'kafka-pom.xml')
@@ -58,9 +60,9 @@ export interface KafkaOptions {
   /** Lines for its server.properties. */
   readonly settings?: string
   /** What clients speak to it. Default PLAINTEXT. */
-  readonly protocol?: 'PLAINTEXT' | 'SASL_PLAINTEXT' | 'SSL'
-  /** Where it tells clients that it is, such as a proxy before it. Default: where it is. */
-  readonly advertisedPort?: number
+  readonly protocol?: 'PLAINTEXT' | 'SASL_SSL'
+  /** A proxy before it: clients that come through that are told to come back through it. */
+  readonly proxy?: Proxy
   /** Words for its storage tool, such as `--add-scram`, SETTING. */
   readonly format?: readonly string[]
 }
@@ -71,7 +73,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
   const [port, controllerPort] = [await freePort(), await freePort()]
   const server = new ServerProcess()
   const file = join(folder, 'server.properties')
-  const { protocol = 'PLAINTEXT', advertisedPort = port } = options
+  const { protocol = 'PLAINTEXT', proxy } = options
+  const behindPort = proxy === undefined ? undefined : await freePort()
+  if (behindPort !== undefined) proxy!.to(behindPort)
+  const [behind, advertised] = [`,BEHIND://127.0.0.1:${behindPort}`, `,BEHIND://127.0.0.1:${proxy?.port}`]
   let { settings = '' } = options
 
   async function configure(): Promise<void> {
@@ -80,9 +85,9 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
       `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=CLIENTS://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=CLIENTS://127.0.0.1:${advertisedPort}
-listener.security.protocol.map=CLIENTS:${protocol},CONTROLLER:PLAINTEXT
+listeners=CLIENTS://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${proxy === undefined ? '' : behind}
+advertised.listeners=CLIENTS://127.0.0.1:${port}${proxy === undefined ? '' : advertised}
+listener.security.protocol.map=CLIENTS:${protocol},BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
 log.dirs=${join(folder, 'data')}
@@ -127,6 +132,38 @@ ${settings}
       await server.kill()
       await rm(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** Who may get into a server of {@link guardedKafka}. */
+export const GUARDED = { user: 'app', password: 'app-secret' }
+
+/**
+ * Options of a server that lets nobody in but {@link GUARDED}, by PLAIN or SCRAM, over TLS, with a certificate of `authority`;
+ * its own is of `authority` too.
+ */
+export function guardedKafka(authority: Authority): KafkaOptions {
+  const own = authority.issue('kafka')
+  const oneLine = (pem: string): string => pem.trim().replaceAll('\n', '\\n')
+  const login = (module: string, more = ''): string =>
+    `org.apache.kafka.common.security.${module} required username="admin" password="admin-secret"${more};`
+  const { user, password } = GUARDED
+  const scram = ['SCRAM-SHA-256', 'SCRAM-SHA-512']
+  return {
+    protocol: 'SASL_SSL',
+    settings: `
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.clients.plain.sasl.jaas.config=${login('plain.PlainLoginModule', ` user_admin="admin-secret" user_${user}="${password}"`)}
+listener.name.clients.scram-sha-256.sasl.jaas.config=${login('scram.ScramLoginModule')}
+listener.name.clients.scram-sha-512.sasl.jaas.config=${login('scram.ScramLoginModule')}
+listener.name.clients.ssl.client.auth=required
+listener.name.clients.ssl.keystore.type=PEM
+listener.name.clients.ssl.keystore.key=${oneLine(own.key)}
+listener.name.clients.ssl.keystore.certificate.chain=${oneLine(own.certificate)}
+listener.name.clients.ssl.truststore.type=PEM
+listener.name.clients.ssl.truststore.certificates=${oneLine(authority.certificate)}`,
+    format: scram.flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${user},password=${password}]`]),
   }
 }
 

@@ -52,6 +52,8 @@ const REMOVE_TRIES = 5
 
 export interface ChannelParts {
   readonly kafka: Kafka
+  /** Of members of groups: it is more patient. */
+  readonly patient: Kafka
   readonly admin: Admin
   readonly producer: Producer
   readonly connection: KafkaConnection
@@ -69,6 +71,8 @@ export interface ChannelParts {
 export class KafkaChannel implements Channel {
   readonly capabilities: Capabilities
   readonly kafka: Kafka
+  /** For members of groups. */
+  readonly patient: Kafka
   readonly clock: Clock
   readonly topic: string
   readonly fetchWaitMs: number
@@ -90,6 +94,7 @@ export class KafkaChannel implements Channel {
     this.#parts = parts
     this.capabilities = parts.capabilities
     this.kafka = parts.kafka
+    this.patient = parts.patient
     this.clock = parts.clock
     this.topic = parts.names.topic
     this.fetchWaitMs = parts.fetchWaitMs

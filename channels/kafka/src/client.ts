@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import { channelUnavailable } from '@sluice/channel'
 import { SluiceError } from '@sluice/event'
-import { Kafka, logLevel } from 'kafkajs'
+import { Kafka, logLevel, type RetryOptions } from 'kafkajs'
 
 /** Where the server is, and how to get in. */
 export interface KafkaConnection {
@@ -23,16 +23,22 @@ export interface KafkaConnection {
 /** How long the server may take for an answer; where it has to wait itself, that much longer. */
 const REQUEST_MS = 5000
 const RETRY_AFTER_MS = 1000
-const RETRY = { retries: 4, initialRetryTime: 100, maxRetryTime: 1000 }
+/** Of a request that somebody waits for. */
+const RETRY: RetryOptions = { retries: 4, initialRetryTime: 100, maxRetryTime: 1000 }
+/**
+ * Of members of groups: about a minute, for a server that is started again. Then it is the same member that comes back; a
+ * new one would have to wait until the server believes that the old one is gone.
+ */
+export const MEMBER_RETRY: RetryOptions = { ...RETRY, retries: 60 }
 
 /** `name`: what the server's own logs and metrics call it. */
-export function kafkaClient({ servers, tls, sasl }: KafkaConnection, name: string): Kafka {
+export function kafkaClient({ servers, tls, sasl }: KafkaConnection, name: string, retry: RetryOptions = RETRY): Kafka {
   return new Kafka({
     clientId: name,
     brokers: [...servers],
     connectionTimeout: 3000,
     requestTimeout: REQUEST_MS,
-    retry: RETRY,
+    retry,
     logLevel: logLevel.NOTHING, // what matters comes out of promises and events
     ...(tls !== undefined && { ssl: { ...tls } }),
     ...(sasl !== undefined && {

@@ -2,7 +2,9 @@
 //
 // From: subscription.ts. Next: the server; what comes goes back to subscription.ts.
 
+import { within } from '@sluice/channel'
 import type { Clock, Timer } from '@sluice/clock'
+import { MEMBER_RETRY } from './client.ts'
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 
 /** How long the server waits for a sign of life before others take over. */
@@ -13,6 +15,7 @@ const REBALANCE_MS = 20_000
 /** Of one fetch, and of that from one partition. */
 const FETCH_BYTES_MAX = 4 * 1024 * 1024
 const PARTITION_BYTES_MAX = 512 * 1024
+const COMMIT_MS = 10_000
 const [REBUILD_MS_MIN, REBUILD_MS_MAX] = [200, 5000]
 
 export interface MemberParts {
@@ -74,7 +77,7 @@ export class Member {
       maxWaitTimeInMs: fetchWaitMs,
       metadataMaxAge: 60_000,
       allowAutoTopicCreation: false,
-      retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 1000, restartOnFailure: async () => false },
+      retry: { ...MEMBER_RETRY, restartOnFailure: async () => false },
     })
     this.#consumer = consumer
     this.#commitNow = undefined
@@ -156,7 +159,9 @@ export class Member {
     }))
     if (this.#commitNow !== undefined) return this.#commitNow({ topics: [{ topic, partitions }] })
     if (this.#consumer === undefined) throw new Error('it is not in the group')
-    await this.#consumer.commitOffsets(partitions.map((each) => ({ topic, ...each })))
+    const committing = this.#consumer.commitOffsets(partitions.map((each) => ({ topic, ...each })))
+    committing.catch(() => {})
+    if (!(await within(this.#parts.clock, COMMIT_MS, committing))) throw new Error('its commit has no answer')
   }
 
   /** Leaves the group. */

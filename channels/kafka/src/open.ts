@@ -7,7 +7,7 @@ import { systemClock, type Clock } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import type { Admin } from 'kafkajs'
 import { KafkaChannel } from './channel.ts'
-import { kafkaClient, reasonOf, unavailable, type KafkaConnection } from './client.ts'
+import { kafkaClient, MEMBER_RETRY, reasonOf, unavailable, type KafkaConnection } from './client.ts'
 import type { TopicNames } from './names.ts'
 import { readMetadata } from './progress.ts'
 import { HEADERS_ROOM } from './publishing.ts'
@@ -34,6 +34,7 @@ const BATCH_ROOM = 512
 export async function openKafkaChannel(options: KafkaChannelOptions): Promise<Channel> {
   const { names, topic: settings = {}, clock = systemClock, fetchWaitMs = 1000 } = options
   const kafka = kafkaClient(options, `sluice-${names.topic}`)
+  const patient = kafkaClient(options, `sluice-${names.topic}`, MEMBER_RETRY)
   const admin = kafka.admin()
   const producer = kafka.producer({
     allowAutoTopicCreation: false,
@@ -50,7 +51,20 @@ export async function openKafkaChannel(options: KafkaChannelOptions): Promise<Ch
     await producer.connect()
     const capabilities = capabilitiesOf(topic, options)
     return new KafkaChannel({
-      ...{ kafka, admin, producer, connection: options, names, settings, topic, ends, clock, capabilities, known },
+      ...{
+        kafka,
+        patient,
+        admin,
+        producer,
+        connection: options,
+        names,
+        settings,
+        topic,
+        ends,
+        clock,
+        capabilities,
+        known,
+      },
       fetchWaitMs,
     })
   } catch (error) {

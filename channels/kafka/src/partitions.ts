@@ -52,9 +52,9 @@ export class Partitions {
     this.#channel = channel
     this.#owner = owner
     this.#began.promise.catch(() => {})
-    const { kafka, topic, clock, fetchWaitMs } = channel
+    const { patient, topic, clock, fetchWaitMs } = channel
     this.#member = new Member({
-      ...{ kafka, topic, clock, fetchWaitMs, group: owner.group },
+      ...{ kafka: patient, topic, clock, fetchWaitMs, group: owner.group },
       joined: (partitions) => void this.#joined(partitions),
       leaving: () => this.#leaving(),
       received: (partition, messages, end) => this.#received(partition, messages, end),
@@ -232,6 +232,8 @@ export class Partitions {
   }
 
   tick(): void {
+    const { trouble } = this.#channel.watch
+    if (!this.#hasBegun && trouble !== undefined) this.#began.reject(trouble)
     this.#owner.withheld(this.isOverdue || !this.#isSettledIn)
     if (this.fetching.isChanged) void this.commit().catch(() => {})
   }

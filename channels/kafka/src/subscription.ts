@@ -27,6 +27,7 @@ import { positionOf, type Part, type Taken } from './taken.ts'
 const AHEAD = { events: 4096, bytes: 8 * 1024 * 1024 }
 /** Counted for each event beside its data. */
 const RECORD_OVERHEAD = 256
+const UNTOLD_MAX = 1000
 
 export class KafkaSubscription implements Subscription {
   readonly id: string
@@ -43,6 +44,8 @@ export class KafkaSubscription implements Subscription {
   readonly #queue = new Fifo<Taken>()
   #queueBytes = 0
   readonly #listeners = new Set<(loss: Loss) => void>()
+  /** Found before anybody listened: as it begins, for one. */
+  readonly #untold: Loss[] = []
 
   constructor(channel: KafkaChannel, group: string, spec: SubscriptionSpec, deliver: (delivery: Delivery) => void) {
     this.id = spec.id
@@ -139,6 +142,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   #tell(loss: Loss): void {
+    if (this.#listeners.size === 0 && this.#untold.length < UNTOLD_MAX) this.#untold.push(loss)
     for (const listener of this.#listeners) listener(loss)
   }
 
@@ -257,6 +261,7 @@ export class KafkaSubscription implements Subscription {
 
   onLoss(listener: (loss: Loss) => void): () => void {
     this.#listeners.add(listener)
+    for (const loss of this.#untold.splice(0)) listener(loss)
     return () => this.#listeners.delete(listener)
   }
 
