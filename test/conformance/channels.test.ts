@@ -110,7 +110,7 @@ data:
   default-ch-config: |
     clusterDefault: {apiVersion: messaging.knative.dev/v1, kind: ${kind}}
     namespaceDefaults:
-      other: {apiVersion: messaging.knative.dev/v1, kind: KafkaChannel}
+      other: {apiVersion: messaging.knative.dev/v1, kind: RabbitmqChannel}
 `
 
   test('spec 26: one without a template has that of default-ch-webhook, of its namespace or of all', async () => {
@@ -121,7 +121,7 @@ data:
     const { status } = JSON.parse(await (await fetch(path)).text()) as Awaited<ReturnType<typeof readResource>>
     expect(status?.conditions.find(({ type }) => type === 'Ready')).toMatchObject({
       status: 'False',
-      message: expect.stringContaining('asks for a KafkaChannel') as string,
+      message: expect.stringContaining('asks for a RabbitmqChannel') as string,
     })
   })
 
@@ -129,7 +129,9 @@ data:
     const made = (kind: string, retry = 1): string =>
       channel('ch', `{channelTemplate: {apiVersion: messaging.knative.dev/v1, kind: ${kind}}, delivery: {retry: ${retry}}}`) // prettier-ignore
     const here = await sluiceHere(made('InMemoryChannel'))
-    await expect(here.apply(made('KafkaChannel'))).rejects.toThrow(/Immutable fields changed.*spec\.channelTemplate/s)
+    await expect(here.apply(made('RabbitmqChannel'))).rejects.toThrow(
+      /Immutable fields changed.*spec\.channelTemplate/s,
+    )
     await here.apply(made('InMemoryChannel', 5))
     expect((await readResource(here.api, 'channels', 'ch')).metadata.generation).toBe(2)
   })

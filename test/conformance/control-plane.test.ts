@@ -83,11 +83,11 @@ describe('Broker', () => {
   test('spec 7: a class that is not here is told, and the broker runs on what is here', async () => {
     const annotated = broker().replace(
       '{name: default}',
-      '{name: default, annotations: {eventing.knative.dev/broker.class: Kafka}}',
+      '{name: default, annotations: {eventing.knative.dev/broker.class: RabbitMQBroker}}',
     )
     const ran = await runSluice(['validate', folderOf({ 'a.yaml': annotated })])
     expect(ran.code).toBe(0)
-    expect(ran.stderr).toMatch(/a\.yaml:4:\d+.*warning.*\n.*no Broker class Kafka/)
+    expect(ran.stderr).toMatch(/a\.yaml:4:\d+.*warning.*\n.*no Broker class RabbitMQBroker/)
   })
 
   test('spec 8: one without a class gets the default', async () => {

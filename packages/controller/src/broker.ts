@@ -23,6 +23,7 @@ import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
 import type { Entrance } from './contract.ts'
 import type { HubGate } from './gate.ts'
 import type { TriggerChanges } from './plans.ts'
+import type { Secrets } from './secrets.ts'
 import { Tombstones } from './tombstones.ts'
 import type { TriggerPlan } from './trigger.ts'
 import { Triggers } from './triggers.ts'
@@ -51,6 +52,12 @@ export interface ControllerOptions {
   tokensRequired?: boolean
   /** Sources beside those that Sluice comes with. */
   sources?: readonly SourceDriver[]
+}
+
+/** And what it is given by the controller. */
+export interface BrokerOptions extends ControllerOptions {
+  /** What a server's Secret holds. */
+  secrets: Secrets
 }
 
 /** Is told what concerns the storage of Brokers. */
@@ -98,7 +105,7 @@ export class DeclaredBroker implements Entrance {
   broker: Broker | undefined
   gate: HubGate | undefined
   readonly #identity: BrokerIdentity
-  readonly #options: ControllerOptions
+  readonly #options: BrokerOptions
   readonly #changed: () => void
   readonly #retry: Retry
   readonly #damage = new DamageNoted()
@@ -116,7 +123,7 @@ export class DeclaredBroker implements Entrance {
   #told = ''
 
   /** `changed`: its status, or that of its triggers, is another than before. */
-  constructor(identity: BrokerIdentity, channel: ChannelSettings, options: ControllerOptions, changed: () => void) {
+  constructor(identity: BrokerIdentity, channel: ChannelSettings, options: BrokerOptions, changed: () => void) {
     this.#identity = identity
     this.#channel = channel
     this.#options = options
@@ -171,19 +178,15 @@ export class DeclaredBroker implements Entrance {
   async #open(): Promise<void> {
     const channel = this.#channel
     if (this.#isGone || this.#running !== undefined || channel.kind === 'none') return
-    const { clock, memoryBytes, boxBytes, data, storage: told, drivers } = this.#options
+    const { clock, memoryBytes, boxBytes, data, secrets, storage: told, drivers } = this.#options
     let storage: BrokerStorage
     let tombstones: Tombstones | undefined
     try {
       const open = drivers?.[channel.kind] ?? DRIVERS[channel.kind]
       storage = await open({
-        clock,
         broker: this.#identity,
-        memoryBytes,
-        boxBytes,
-        limits: channel.limits,
-        nats: channel.nats,
-        data,
+        ...{ clock, memoryBytes, boxBytes, data, secrets },
+        ...{ limits: channel.limits, nats: channel.nats, kafka: channel.kafka },
         synced: told?.synced && ((ms) => told.synced!(ms)),
         retrying: told?.retrying && ((what) => told.retrying!(this.name, what)),
         damaged: (problem) => this.#damaged(problem),

@@ -5,7 +5,7 @@
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
 import { hubPath, type Hub } from './addresses.ts'
-import { DeclaredBroker, type ControllerOptions } from './broker.ts'
+import { DeclaredBroker, type BrokerOptions, type ControllerOptions } from './broker.ts'
 import { SluiceError } from '@sluice/event'
 import type { ChannelSettings } from './channels.ts'
 import type { BrokerIdentity } from './data.ts'
@@ -33,7 +33,7 @@ export interface BrokerChange {
 
 /** By their paths (addresses.ts). */
 export class Brokers {
-  readonly #options: ControllerOptions
+  readonly #options: BrokerOptions
   readonly #gates: GateOptions
   readonly #changed: (path: string) => void
   readonly #declared = new Map<string, DeclaredBroker>()
@@ -44,7 +44,7 @@ export class Brokers {
 
   /** `changed`: what the status of this broker says may be another than before. */
   constructor(options: ControllerOptions, gates: GateOptions, changed: (path: string) => void) {
-    this.#options = options
+    this.#options = { ...options, secrets: gates.secrets }
     this.#gates = gates
     this.#changed = changed
   }

@@ -17,6 +17,7 @@ import {
   type Declared,
   type Identity,
   type LogChannelLimits,
+  type KafkaSettings,
   type NatsSettings,
   type Problem,
   type Resource,
@@ -36,6 +37,8 @@ export type ChannelSettings =
       readonly whenFull: WhenFull
       /** Of one at a NATS server. */
       readonly nats?: NatsSettings
+      /** Of one at a Kafka server. */
+      readonly kafka?: KafkaSettings
     }
   /** It asks for what it can't have. `why`: what is wrong, and what to do. */
   | { readonly kind: 'none'; readonly why: string }
@@ -59,6 +62,8 @@ export function channelSettings(
       return { kind: 'memory', limits: {}, whenFull: annotated ?? 'reject' }
     case 'NatsJetStreamChannel':
       return { kind: 'nats', limits: {}, whenFull: annotated ?? 'reject', nats: channel.nats }
+    case 'KafkaChannel':
+      return { kind: 'kafka', limits: {}, whenFull: annotated ?? 'reject', kafka: channel.kafka }
     case 'none':
       return channel
   }
@@ -67,7 +72,8 @@ export function channelSettings(
 /** Whether a channel that was opened as `before` is as `after` says, but for what may change while it is open. */
 export function sameChannel(before: ChannelSettings, after: ChannelSettings): boolean {
   if (before.kind === 'none' || after.kind === 'none') return isDeepStrictEqual(before, after)
-  return before.kind === after.kind && isDeepStrictEqual([before.limits, before.nats], [after.limits, after.nats])
+  const settingsOf = ({ kind, limits, nats, kafka }: typeof before): unknown => [kind, limits, nats, kafka]
+  return isDeepStrictEqual(settingsOf(before), settingsOf(after))
 }
 
 /** Whether any of these keeps something in the data directory: its log, or its dead letters. */
@@ -143,8 +149,8 @@ function isSecret({ apiVersion, kind }: Resource): boolean {
 }
 
 const SECRETS = { group: '', kind: 'Secret' }
-const HAS_DATA: readonly string[] = ['log', 'nats'] satisfies ChannelKind[]
-const CHANNELS = { log: 'a log', memory: 'in memory', nats: 'at a NATS server' } as const
+const HAS_DATA: readonly string[] = ['log', 'nats', 'kafka'] satisfies ChannelKind[]
+const CHANNELS = { log: 'a log', memory: 'in memory', nats: 'at a NATS server', kafka: 'at a Kafka server' } as const
 
 function hubsOf(declared: readonly Declared[]): { hub: Hub; declared: Declared }[] {
   return declared.flatMap((each) => (isHub(each.resource) ? [{ hub: each.resource, declared: each }] : []))

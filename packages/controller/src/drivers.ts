@@ -3,9 +3,11 @@
 import { diskBox, memoryBox, type DiskBoxOptions } from '@sluice/broker'
 import type { Channel, DeadLetterBox, Lag } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
-import type { LogChannelLimits, NatsSettings } from '@sluice/resource'
+import type { KafkaSettings, LogChannelLimits, NatsSettings } from '@sluice/resource'
 import type { Disk, Problem } from '@sluice/segments'
 import type { BrokerIdentity, DataDirectory } from './data.ts'
+import { kafkaAccess } from './kafka-access.ts'
+import type { Secrets } from './secrets.ts'
 
 /** What a driver is told to open. */
 export interface StorageSettings {
@@ -20,6 +22,9 @@ export interface StorageSettings {
   readonly limits: LogChannelLimits
   /** Of one at a NATS server. */
   readonly nats: NatsSettings | undefined
+  /** Of one at a Kafka server. */
+  readonly kafka: KafkaSettings | undefined
+  readonly secrets: Secrets
   /** Where a log keeps its files. */
   readonly data: DataDirectory | undefined
   /** One write and sync took so many ms. */
@@ -72,13 +77,13 @@ export interface StorageProblem {
 export type OpenStorage = (settings: StorageSettings) => Promise<BrokerStorage>
 
 /** The channels that a Broker may have. */
-export type ChannelKind = 'log' | 'memory' | 'nats'
+export type ChannelKind = 'log' | 'memory' | 'nats' | 'kafka'
 
 /** How storage is opened, by the driver's name. */
 export type Drivers = Readonly<Record<ChannelKind, OpenStorage>>
 
 /** Those that Sluice comes with. */
-export const DRIVERS: Drivers = { memory: openInMemory, log: openLog, nats: openNats }
+export const DRIVERS: Drivers = { memory: openInMemory, log: openLog, nats: openNats, kafka: openKafka }
 
 async function openInMemory({ clock, memoryBytes, boxBytes }: StorageSettings): Promise<BrokerStorage> {
   const { memoryChannel } = await import('@sluice/channel-memory')
@@ -147,21 +152,47 @@ export async function openLogIn(folder: string, settings: LogSettings): Promise<
 /** At a NATS server; the dead letters are kept here, on disk where there is a data directory. */
 async function openNats({ nats, data, broker, ...settings }: StorageSettings): Promise<BrokerStorage> {
   const { openNatsChannel, brokerNames, channelNames } = await import('@sluice/channel-nats')
-  const { clock, boxBytes } = settings
   const { servers, stream, ackWaitMs, names } = nats!
-  const { kind, namespace, name } = broker
-  // Knative calls the channel of a Broker so.
-  const channelName = kind === 'Broker' ? `${name}-kne-trigger` : name
+  const { namespace, name } = broker
   const channel = await openNatsChannel({
-    ...{ servers, stream, clock },
-    names: names === 'broker' ? brokerNames(namespace, name) : channelNames(namespace, channelName),
+    ...{ servers, stream, clock: settings.clock },
+    names: names === 'broker' ? brokerNames(namespace, name) : channelNames(namespace, channelName(broker)),
     ...(ackWaitMs !== undefined && { ackWaitMs }),
   })
+  return { channel, box: await boxBeside(channel, { data, broker, ...settings }) }
+}
+
+/** At a Kafka server; the dead letters are kept here, as of NATS. */
+async function openKafka({ kafka, secrets, broker, ...settings }: StorageSettings): Promise<BrokerStorage> {
+  const { openKafkaChannel, brokerNames, channelNames } = await import('@sluice/channel-kafka')
+  const { servers, names, externalTopic, topic, secret } = kafka!
+  const { namespace, name } = broker
+  const channel = await openKafkaChannel({
+    servers,
+    clock: settings.clock,
+    topic: { ...topic, isGiven: externalTopic !== undefined },
+    names:
+      names === 'broker' ? brokerNames(namespace, name, externalTopic) : channelNames(namespace, channelName(broker)),
+    ...(secret !== undefined && kafkaAccess(secret, secrets)),
+  })
+  return { channel, box: await boxBeside(channel, { broker, ...settings }) }
+}
+
+/** Knative calls the channel of a Broker so. */
+function channelName({ kind, name }: BrokerIdentity): string {
+  return kind === 'Broker' ? `${name}-kne-trigger` : name
+}
+
+/** The dead letters of a channel at a server: on disk where there is a data directory. */
+async function boxBeside(
+  channel: Channel,
+  { data, broker, ...settings }: Pick<StorageSettings, 'data' | 'broker'> & LogSettings,
+): Promise<DeadLetterBox> {
+  const { clock, boxBytes } = settings
+  if (data === undefined) return memoryBox({ clock, ...(boxBytes !== undefined && { bytesMax: boxBytes }) })
   try {
-    if (data === undefined)
-      return { channel, box: memoryBox({ clock, ...(boxBytes !== undefined && { bytesMax: boxBytes }) }) }
     const { box } = await diskBox(boxOptions(`${await data.makeBrokerFolder(broker)}/dead-letters`, settings))
-    return { channel, box }
+    return box
   } catch (error) {
     await channel.close({ deadlineMs: 0 })
     throw error

@@ -124,7 +124,7 @@ describe('a second apply', () => {
     const running = config(here, 't')
     const problems = await here.refused(
       broker('default', { config: { apiVersion: 'v1', kind: 'ConfigMap', name: 'new' } }),
-      broker('other', {}, { 'eventing.knative.dev/broker.class': 'Kafka' }),
+      broker('other', {}, { 'eventing.knative.dev/broker.class': 'RabbitMQBroker' }),
       trigger('t', NOWHERE, { broker: 'other' }),
       trigger('new', NOWHERE),
     )

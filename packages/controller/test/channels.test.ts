@@ -10,7 +10,7 @@ import { broker, condition, conditionOf, declare, scene, trigger, type Scene } f
 const NOWHERE = 'http://127.0.0.1:9/'
 const LOG = 'apiVersion: messaging.sluice.dev/v1alpha1\nkind: LogChannel\n'
 const MEMORY = 'apiVersion: messaging.knative.dev/v1\nkind: InMemoryChannel\n'
-const KAFKA = 'apiVersion: messaging.knative.dev/v1beta1\nkind: KafkaChannel\n'
+const RABBIT = 'apiVersion: messaging.knative.dev/v1beta1\nkind: RabbitmqChannel\n'
 
 function configMap(template: string): Declared {
   const data = { 'channel-template-spec': template }
@@ -64,7 +64,7 @@ test('whether a log is needed is known before anything is opened', () => {
 
 describe('a Broker that asks for what it can’t have', () => {
   test.each([
-    ['a channel that is not known', [configMap(KAFKA)], /asks for a KafkaChannel .*Known are LogChannel/],
+    ['a channel that is not known', [configMap(RABBIT)], /asks for a RabbitmqChannel .*Known are LogChannel/],
     ['a ConfigMap that is not there', [], /ConfigMap default\/channel, which spec\.config names, does not exist/],
   ])('%s is not Ready, says so to everybody, and opens nothing', async (_what, more, why) => {
     const here = channels()
@@ -142,7 +142,7 @@ describe('a Broker that runs', () => {
   test('goes on where its ConfigMap asks for what it can’t have now, or is gone, and says so', async () => {
     const here = channels()
     await here.apply(configured(), configMap(LOG))
-    for (const more of [[configMap(KAFKA)], []]) {
+    for (const more of [[configMap(RABBIT)], []]) {
       await here.apply(configured(), ...more)
       expect(condition(here.broker(), 'Ready')).toBe('True')
       expect(conditionOf(here.broker(), 'ChannelConfigured').message).toMatch(

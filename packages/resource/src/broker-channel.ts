@@ -22,6 +22,14 @@ import {
   type Broker,
 } from './kinds/broker.ts'
 import type { ChannelResource } from './kinds/channel.ts'
+import {
+  EXTERNAL_TOPIC,
+  KAFKA_BROKER_CLASS,
+  KAFKA_BROKER_CONFIG,
+  kafkaBroker,
+  kafkaChannelServer,
+  type KafkaSettings,
+} from './kafka-channel.ts'
 import { logChannelLimits } from './log-bounds.ts'
 import { natsServers, NATS_BROKER_CLASS, type NatsSettings } from './nats-channel.ts'
 import { identityOf, isRecord, nameOf, type Identity, type Resource } from './resource.ts'
@@ -31,8 +39,9 @@ import { readDocuments } from './yaml.ts'
 export type BrokerChannel =
   /** It names none: that of the process, `--channel`. */
   | { readonly kind: 'default' }
-  | Exclude<TemplateChannel, { readonly kind: 'NatsJetStreamChannel' }>
+  | Exclude<TemplateChannel, { readonly kind: 'NatsJetStreamChannel' | 'KafkaChannel' }>
   | { readonly kind: 'NatsJetStreamChannel'; readonly nats: NatsSettings }
+  | { readonly kind: 'KafkaChannel'; readonly kafka: KafkaSettings }
 
 /** The ConfigMaps that decide which channel it is, there or not, the one that it stands in first; none: it says so itself. */
 export function channelConfigsOf(
@@ -65,8 +74,9 @@ function defaultsOf(broker: Broker, find: (identity: Identity) => Resource | und
 
 /** Of a Broker that names none. */
 function defaultConfigOf(broker: Broker, find: (identity: Identity) => Resource | undefined): Identity {
-  const isOurs = classOf(broker) === BROKER_CLASS_DEFAULT
-  return (isOurs ? defaultsOf(broker, find).config : undefined) ?? BROKER_DEFAULT
+  const isOurs = classOf(broker) === BROKER_CLASS_DEFAULT || isOfKafka(broker)
+  const byDefault = isOfKafka(broker) ? KAFKA_BROKER_CONFIG : BROKER_DEFAULT
+  return (isOurs ? defaultsOf(broker, find).config : undefined) ?? byDefault
 }
 
 /** What a Broker asks for. `find`: of the resources that are there. */
@@ -76,6 +86,10 @@ export function brokerChannel(broker: Broker, find: (identity: Identity) => Reso
   }
   const own = configOf(broker)
   const config = own ?? defaultConfigOf(broker, find)
+  if (isOfKafka(broker)) {
+    const kafka = kafkaBroker(config, broker.metadata.annotations[EXTERNAL_TOPIC], find)
+    return 'why' in kafka ? none(kafka.why) : { kind: 'KafkaChannel', kafka }
+  }
   const title = nameOf(config)
   const where = own === undefined ? nameOf(BROKER_DEFAULTS) : 'spec.config'
   if (config.group !== '' || config.kind !== 'ConfigMap') {
@@ -89,6 +103,10 @@ export function brokerChannel(broker: Broker, find: (identity: Identity) => Reso
   const found = templateIn(configMap)
   if (found === undefined) return none(`${title}, which ${where} names, has no ${TEMPLATE_KEY}. ${KNOWN_CHANNELS}`)
   return served(channelIn(found.text, title), 'channel', find)
+}
+
+function isOfKafka(broker: Broker): boolean {
+  return classOf(broker) === KAFKA_BROKER_CLASS
 }
 
 /** What a channel that is a resource of its own is made of. `find`: as of {@link brokerChannel}. */
@@ -115,6 +133,12 @@ function served(
   names: NatsSettings['names'],
   find: (identity: Identity) => Resource | undefined,
 ): BrokerChannel {
+  if (channel.kind === 'KafkaChannel') {
+    const server = kafkaChannelServer(find)
+    return 'why' in server
+      ? none(server.why)
+      : { kind: 'KafkaChannel', kafka: { ...server, names: 'channel', topic: channel.topic } }
+  }
   if (channel.kind !== 'NatsJetStreamChannel') return channel
   const servers = natsServers(find)
   if ('why' in servers) return none(servers.why)

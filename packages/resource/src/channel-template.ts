@@ -4,6 +4,7 @@
 
 import type { Draft, Kind, Report } from './kind.ts'
 import { checkLogBounds, LOG_CHANNEL, LOG_PROPERTIES, logChannelLimits, type LogChannelLimits } from './log-bounds.ts'
+import { KAFKA_CHANNEL, kafkaTemplate, type KafkaSettings } from './kafka-channel.ts'
 import { NATS_CHANNEL, natsTemplate, type NatsSettings } from './nats-channel.ts'
 import { apiVersionOf, groupOf, isRecord } from './resource.ts'
 import { schemaFindings, show } from './schema.ts'
@@ -14,6 +15,7 @@ export type TemplateChannel =
   | { readonly kind: 'LogChannel'; readonly limits: LogChannelLimits }
   | { readonly kind: 'InMemoryChannel' }
   | ({ readonly kind: 'NatsJetStreamChannel' } & Pick<NatsSettings, 'stream' | 'ackWaitMs'>)
+  | ({ readonly kind: 'KafkaChannel' } & Pick<KafkaSettings, 'topic'>)
   /** What can't be had. `why`: what is wrong, and what to do. */
   | { readonly kind: 'none'; readonly why: string }
 
@@ -28,8 +30,9 @@ const LOG: Kind = {
 /** What a template may ask for, in words. */
 export const KNOWN_CHANNELS: string =
   `Known are ${LOG.kind} of ${apiVersionOf(LOG.group, 'v1alpha1')}, on disk, ` +
-  `${IN_MEMORY.kind} of ${apiVersionOf(IN_MEMORY.group, 'v1')}, gone with the process, and ` +
-  `${NATS_CHANNEL.kind} of ${apiVersionOf(NATS_CHANNEL.group, 'v1alpha1')}, at a NATS server.`
+  `${IN_MEMORY.kind} of ${apiVersionOf(IN_MEMORY.group, 'v1')}, gone with the process, ` +
+  `${NATS_CHANNEL.kind} of ${apiVersionOf(NATS_CHANNEL.group, 'v1alpha1')}, at a NATS server, and ` +
+  `${KAFKA_CHANNEL.kind} of ${apiVersionOf(KAFKA_CHANNEL.group, 'v1')}, at a Kafka server.`
 
 /** Of a ConfigMap: its template, and the key under which it stands. */
 export function templateIn({ data }: { readonly [field: string]: unknown }): { key: string; text: string } | undefined {
@@ -56,6 +59,7 @@ export function channelOf(template: Readonly<Record<string, unknown>>, title: st
     return { kind: 'LogChannel', limits: logChannelLimits(isRecord(spec) ? spec : undefined) }
   }
   if (isKind(template, NATS_CHANNEL)) return { kind: 'NatsJetStreamChannel', ...natsTemplate(spec) }
+  if (isKind(template, KAFKA_CHANNEL)) return { kind: 'KafkaChannel', ...kafkaTemplate(spec) }
   const asked = `a ${show(kind)} of ${show(apiVersion)}`
   return { kind: 'none', why: `${title} asks for ${asked}, which this version doesn't have. ${KNOWN_CHANNELS}` }
 }
@@ -97,6 +101,7 @@ export function checkTemplateObject(
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') return // the schema says so
   if (isKind(template, LOG)) return checkLog(template, report)
   if (isKind(template, NATS_CHANNEL)) return checkSchema(NATS_CHANNEL, template, report)
+  if (isKind(template, KAFKA_CHANNEL)) return checkSchema(KAFKA_CHANNEL, template, report)
   if (isKind(template, IN_MEMORY)) return warnOfSettings(template['spec'], owner, report)
   const whose = owner === 'Broker' ? 'a Broker that names it' : 'the Channel'
   report({
@@ -109,7 +114,11 @@ export function checkTemplateObject(
 }
 
 function checkSchema(kind: Kind, template: Record<string, unknown>, report: Report): void {
-  for (const finding of schemaFindings(kind, { ...template, metadata: NO_METADATA })) report(finding)
+  const versions: readonly string[] = kind.versions
+  const isServed = versions.some((version) => template['apiVersion'] === apiVersionOf(kind.group, version))
+  // Their specs are the same in every version.
+  const apiVersion = isServed ? apiVersionOf(kind.group, versions[0]!) : template['apiVersion']
+  for (const finding of schemaFindings(kind, { ...template, apiVersion, metadata: NO_METADATA })) report(finding)
 }
 
 function checkLog(template: Record<string, unknown>, report: Report): void {

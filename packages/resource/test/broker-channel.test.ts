@@ -54,7 +54,7 @@ test.each(['v1', 'v1beta1', 'v1alpha1'])('an InMemoryChannel of %s is one in mem
 
 test('Knative’s older key is taken as well, and the present one before it', async () => {
   expect(await channelOf(configMap(LOG, 'channelTemplateSpec'), CONFIG)).toMatchObject({ kind: 'LogChannel' })
-  const both = `${configMap(LOG)}  channelTemplateSpec: "kind: KafkaChannel"\n`
+  const both = `${configMap(LOG)}  channelTemplateSpec: "kind: RabbitmqChannel"\n`
   expect(await channelOf(both, CONFIG)).toMatchObject({ kind: 'LogChannel' })
 })
 
@@ -82,9 +82,9 @@ describe('in words, what it can’t have', () => {
     ],
     [
       'asks for one that this version lacks',
-      configMap('apiVersion: messaging.knative.dev/v1beta1\nkind: KafkaChannel'),
+      configMap('apiVersion: messaging.knative.dev/v1beta1\nkind: RabbitmqChannel'),
       CONFIG,
-      /^ConfigMap default\/c asks for a KafkaChannel of messaging\.knative\.dev\/v1beta1, which this version doesn't have\. Known are/,
+      /^ConfigMap default\/c asks for a RabbitmqChannel of messaging\.knative\.dev\/v1beta1, which this version doesn't have\. Known are/,
     ],
   ])('as its config %s', async (_what, more, config, why) => {
     expect(await channelOf(more, config)).toEqual({ kind: 'none', why: expect.stringMatching(why) as string })
@@ -99,6 +99,6 @@ test('a ConfigMap that Knative comes with, and that nobody has in files, is that
 })
 
 test('the config of another class is none of a channel', async () => {
-  const annotations = '{eventing.knative.dev/broker.class: Kafka}'
+  const annotations = '{eventing.knative.dev/broker.class: RabbitMQBroker}'
   expect(await channelOf('', CONFIG, annotations)).toEqual({ kind: 'default' })
 })

@@ -27,9 +27,9 @@ describe('defaults', () => {
 
   test('spec 7: the class that a Broker names stays, and one that is not ours is a warning', async () => {
     const { resources, problems } = await load(
-      'apiVersion: eventing.knative.dev/v1\nkind: Broker\nmetadata:\n  name: b\n  annotations: {eventing.knative.dev/broker.class: Kafka}\n',
+      'apiVersion: eventing.knative.dev/v1\nkind: Broker\nmetadata:\n  name: b\n  annotations: {eventing.knative.dev/broker.class: RabbitMQBroker}\n',
     )
-    expect(resources[0]?.resource.metadata.annotations['eventing.knative.dev/broker.class']).toBe('Kafka')
+    expect(resources[0]?.resource.metadata.annotations['eventing.knative.dev/broker.class']).toBe('RabbitMQBroker')
     expect(problems.map(({ severity, code }) => [severity, code])).toEqual([
       ['warning', 'SLUICE_RESOURCE_CHANNEL_IGNORED'],
     ])

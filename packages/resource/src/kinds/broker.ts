@@ -13,6 +13,7 @@ import type { DeliverySpec, KReference } from '../ducks.ts'
 import type { Draft, Kind, Reference, Report } from '../kind.ts'
 import { INGRESS_ANNOTATIONS, tokenSecretReference } from './ingress-annotations.ts'
 import { HUB_RECEIVER_ANNOTATIONS, secretReferences } from './receiver-annotations.ts'
+import { EXTERNAL_TOPIC, KAFKA_BROKER_CLASS } from '../kafka-channel.ts'
 import { NATS_BROKER_CLASS } from '../nats-channel.ts'
 import type { Path } from '../problem.ts'
 import { apiVersionOf, groupOf, isRecord, type Identity, type Resource } from '../resource.ts'
@@ -49,7 +50,7 @@ export function classOf({ metadata }: Broker): string {
 /** The ConfigMap that a Broker's channel stands in, where it names one. Another class's config is none of a channel. */
 export function configOf({ metadata, spec }: Broker): Identity | undefined {
   const { config } = spec
-  if (config === undefined || !isOurClass(metadata.annotations[BROKER_CLASS])) return undefined
+  if (config === undefined || !hasConfig(metadata.annotations[BROKER_CLASS])) return undefined
   const { apiVersion = '', group = groupOf(apiVersion), kind, namespace = metadata.namespace, name } = config
   return { group, kind, namespace, name }
 }
@@ -57,6 +58,10 @@ export function configOf({ metadata, spec }: Broker): Identity | undefined {
 /** A ConfigMap that Knative comes with: people's files point there, and don't hold it. */
 export function isKnatives({ namespace }: Identity): boolean {
   return namespace === 'knative-eventing'
+}
+
+function hasConfig(brokerClass: string | undefined): boolean {
+  return isOurClass(brokerClass) || brokerClass === KAFKA_BROKER_CLASS
 }
 
 function isOurClass(brokerClass: string = BROKER_CLASS_DEFAULT): boolean {
@@ -101,6 +106,10 @@ export const broker: Kind = {
       description: 'The stream, consumers and ingress of a NatsJetStreamBroker, as JSON.',
       refuse: () => undefined,
       notYet: () => 'error', // its limits would not hold
+    },
+    [EXTERNAL_TOPIC]: {
+      description: 'The topic that a Broker of class Kafka uses. It has to be there.',
+      refuse: (value) => (/^[A-Za-z0-9._-]{1,249}$/.test(value) ? undefined : 'the name of a topic'),
     },
     'sluice.dev/deletion-policy': {
       ...choice('Whether topics at a server go when the Broker goes.', ['keep', 'delete']),
@@ -148,16 +157,16 @@ function referencesOf(resource: Resource): Reference[] {
   const missing = 'The Broker will not be Ready until it exists.'
   const config = configOf(resource)
   return [
-    ...(config === undefined ? [] : [configReference(config, missing)]),
+    ...(config === undefined ? [] : [configReference(config, resource.metadata.annotations[BROKER_CLASS], missing)]),
     ...tokenSecretReference(resource),
     ...referenceOf(sink, ['spec', 'delivery', 'deadLetterSink'], namespace, missing),
     ...secretReferences(resource),
   ]
 }
 
-function configReference({ group, ...named }: Identity, missing: string): Reference {
+function configReference({ group, ...named }: Identity, brokerClass: string | undefined, missing: string): Reference {
   const knatives = 'It comes with Knative; here the Broker has the channel of --channel.'
-  const isThere = isKnatives({ group, ...named })
+  const isThere = isKnatives({ group, ...named }) && isOurClass(brokerClass)
   return {
     path: ['spec', 'config'],
     apiVersion: apiVersionOf(group, 'v1'),
@@ -195,14 +204,14 @@ function validateBroker(draft: Draft, report: Report): void {
   const brokerClass = metadata.annotations[BROKER_CLASS]
   const ignored = (path: Path, at: 'key' | 'value', message: string): void =>
     report({ severity: 'warning', code: 'SLUICE_RESOURCE_CHANNEL_IGNORED', path, at, message })
-  if (!isOurClass(brokerClass) && brokerClass !== NATS_BROKER_CLASS) {
+  if (!hasConfig(brokerClass) && brokerClass !== NATS_BROKER_CLASS) {
     const message = `This version has no Broker class ${brokerClass}; this Broker gets the channel of --channel.`
     ignored(['metadata', 'annotations', BROKER_CLASS], 'value', message)
   }
   if (!isRecord(spec)) return
   checkReference(spec['config'], ['spec', 'config'], report)
   checkDelivery(spec['delivery'], ['spec', 'delivery'], report)
-  if (spec['config'] !== undefined && !isOurClass(brokerClass)) {
+  if (spec['config'] !== undefined && !hasConfig(brokerClass)) {
     ignored(['spec', 'config'], 'key', `spec.config is not acted on: it is that of the class ${brokerClass}.`)
   }
 }
