@@ -180,5 +180,7 @@ async function firstRecord(client: InstanceType<typeof Kafka>, topic: string): P
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   await consumer.run({ autoCommit: false, eachMessage: async ({ message }) => found.resolve(message) })
-  return found.promise.finally(() => consumer.disconnect())
+  const record = await found.promise
+  await consumer.disconnect()
+  return record
 }

@@ -6,7 +6,7 @@ import type { Channel, ChannelState, Delivery, Loss, PublishResult } from '@slui
 import { brokerNames, openKafkaChannel, type KafkaChannelOptions, type TopicNames } from '@sluice/channel-kafka'
 import { newEvent, type Event } from '@sluice/event'
 import { compileAttributes } from '@sluice/filter'
-import { Kafka, logLevel, type Admin } from 'kafkajs'
+import kafkajs, { Kafka, logLevel, type Admin } from 'kafkajs'
 import { kafkaProgramMissing, startKafka, type KafkaServer } from '../../../test/servers/kafka.ts'
 import { startProxy, type Proxy } from '../../../test/servers/proxy.ts'
 
@@ -93,8 +93,8 @@ describe.skipIf(kafkaProgramMissing !== undefined)(`a Kafka server in trouble ${
     await Promise.all(channels.splice(0).map((channel) => channel.close({ deadlineMs: 0 })))
   })
   /** Each test has a topic of its own. */
-  const fault = (name: string, run: () => Promise<void>): void =>
-    void test(
+  function fault(name: string, run: () => Promise<void>): void {
+    test(
       name,
       () => {
         names = brokerNames('default', `faults-${++topics}`)
@@ -102,6 +102,7 @@ describe.skipIf(kafkaProgramMissing !== undefined)(`a Kafka server in trouble ${
       },
       90_000,
     )
+  }
 
   fault(
     'fault 52: killed, publishes fail with 503 and the state says why; back again, all that was stored is delivered',
@@ -299,7 +300,10 @@ describe.skipIf(kafkaProgramMissing !== undefined)(`a Kafka server in trouble ${
       expect(results[0]).toMatchObject({ stored: false, error: { status: 413, retryable: false } })
       expect(results[1]!.stored).toBe(true)
       const configEntries = [{ name: 'max.message.bytes', value: '20000' }]
-      await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: names.topic, configEntries }] })
+      await admin.alterConfigs({
+        validateOnly: false,
+        resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: names.topic, configEntries }],
+      })
       const smaller = [
         ...events(3, Buffer.alloc(15_000)),
         ...events(1, Buffer.alloc(50_000)),

@@ -115,6 +115,7 @@ const BACKING = {
   log: { apiVersion: 'messaging.sluice.dev/v1alpha1', kind: 'LogChannel' },
   memory: { apiVersion: 'messaging.knative.dev/v1', kind: 'InMemoryChannel' },
   nats: { apiVersion: 'messaging.knative.dev/v1alpha1', kind: 'NatsJetStreamChannel' },
+  kafka: { apiVersion: 'messaging.knative.dev/v1', kind: 'KafkaChannel' },
 } as const satisfies Record<ChannelKind, object>
 
 /** As Knative's `status.subscribers` (spec 86: nobody else writes it). */
