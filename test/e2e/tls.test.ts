@@ -9,7 +9,9 @@ import { describe, expect, test } from 'vitest'
 import { broker } from '../support/events.ts'
 import { authority, type Issued } from '../support/certificates.ts'
 import { HAS_KUBECTL, kubectl } from '../support/kubectl.ts'
+import { readResource } from '../support/ops.ts'
 import { folderOf, runSluice, startSluice, type Sluice } from '../support/sluice.ts'
+import { ceHeaders, subscriber } from '../support/subscriber.ts'
 
 const CA = authority()
 const TOKEN = 'canary-token-0a44'
@@ -200,3 +202,93 @@ describe('threat 20: listeners that speak TLS', () => {
     expect(named.stderr.soFar()).not.toContain('is not for')
   })
 })
+
+test('from Broker to Broker to channel, events go by TLS, trust what the addresses say, and show the tokens that are asked for', async () => {
+  const first = chainOf('first')
+  const folder = folderOf({ 'tls.crt': first.certificate, 'tls.key': first.key })
+  const taker = await subscriber()
+  const sluice = await startSluice({ 'a.yaml': chain(taker.url) }, [
+    ...['--tls-cert-file', join(folder, 'tls.crt')],
+    ...['--tls-key-file', join(folder, 'tls.key')],
+  ])
+  const send = async (id: string, token: string, ca: string): Promise<number> => {
+    const agent = new Agent({ ca })
+    const headers = {
+      'ce-specversion': '1.0',
+      'ce-id': id,
+      'ce-source': '/s',
+      'ce-type': 't',
+      authorization: `Bearer ${token}`,
+    }
+    const sent = request(sluice.broker, { method: 'POST', headers, agent }).end()
+    const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+    response.resume()
+    agent.destroy()
+    return response.statusCode ?? 0
+  }
+  expect(await send('1', 'canary-a', first.certificate)).toBe(202)
+  expect(ceHeaders(await taker.next())['id']).toBe('1')
+
+  const second = chainOf('second')
+  for (const [name, text] of [
+    ['tls.crt', second.certificate],
+    ['tls.key', second.key],
+  ] as const) {
+    writeFileSync(join(folder, name), text)
+  }
+  sluice.process.kill('SIGHUP')
+  await sluice.stderr.until(/is another, and holds/)
+  expect(await send('2', 'canary-a', second.certificate)).toBe(202)
+  const taken = await taker.next()
+  expect(ceHeaders(taken)['id']).toBe('2')
+  expect(JSON.stringify(taken)).not.toContain('canary') // who is behind gets no token of ours
+  const status = JSON.stringify(await readResource(sluice.api, 'brokers', 'default'))
+  expect(status).toContain(`"CACerts":${JSON.stringify(second.root)}`)
+})
+
+/** A certificate with its authority behind it. */
+function chainOf(name: string): Issued & { readonly root: string } {
+  const itself = authority(`${name} CA`)
+  const { certificate, key } = itself.issue(name)
+  return { certificate: certificate + itself.certificate, key, root: itself.certificate }
+}
+
+/** Broker default sends to Broker second, whose dead letters go to a channel, and that to `url`; each asks for a token of its own. */
+function chain(url: string): string {
+  const secret = (name: string): string =>
+    `---\napiVersion: v1\nkind: Secret\nmetadata: {name: ${name}}\nstringData: {token: canary-${name}}\n`
+  const asking = (secretName: string): string => `annotations: {sluice.dev/ingress-token-secret: ${secretName}}`
+  return `${secret('a')}${secret('b')}${secret('c')}---
+apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: default, ${asking('a')}}
+---
+apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: second, ${asking('b')}}
+---
+apiVersion: messaging.knative.dev/v1
+kind: InMemoryChannel
+metadata: {name: dead, ${asking('c')}}
+---
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: on}
+spec: {broker: default, subscriber: {ref: {apiVersion: eventing.knative.dev/v1, kind: Broker, name: second}}}
+---
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: fails}
+spec:
+  broker: second
+  subscriber: {uri: 'http://127.0.0.1:9/'}
+  delivery: {retry: 0, deadLetterSink: {ref: {apiVersion: messaging.knative.dev/v1, kind: InMemoryChannel, name: dead}}}
+---
+apiVersion: messaging.knative.dev/v1
+kind: Subscription
+metadata: {name: end}
+spec:
+  channel: {apiVersion: messaging.knative.dev/v1, kind: InMemoryChannel, name: dead}
+  subscriber: {uri: '${url}'}
+`
+}

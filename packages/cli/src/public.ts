@@ -1,6 +1,7 @@
 // What guards the listeners of `sluice up`: tokens and certificates. Refused is what strangers could reach and nothing would
 // keep them from (DESIGN "Safe by default").
 
+import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Clock } from '@sluice/clock'
 import {
@@ -117,12 +118,10 @@ export function cautions(
   base: string,
 ): string[] {
   const lines: string[] = []
-  const { hostname, protocol } = new URL(base)
-  const leaf = protocol === 'https:' ? certificates.ingress?.now.leaf : undefined
-  const host = hostname.replace(/^\[|\]$/g, '')
-  if (leaf !== undefined && (isIP(host) ? leaf.checkIP(host) : leaf.checkHost(host)) === undefined) {
+  const leaf = certificates.ingress?.now.leaf
+  if (leaf !== undefined && base.startsWith('https:') && !isFor(leaf, base)) {
     lines.push(
-      `The certificate of the ingress is not for ${host}, which is in the addresses of Brokers: --public-url names another (${namesOf(leaf.subjectAltName)}).`,
+      `The certificate of the ingress is not for ${hostOf(base)}, which is in the addresses of Brokers: --public-url names another (${namesOf(leaf.subjectAltName)}).`,
     )
   }
   if (!isLoopback(listen) && certificates.ingress === undefined && !publicUrl?.startsWith('https:')) {
@@ -132,6 +131,20 @@ export function cautions(
     lines.push('Tokens come to the API without TLS, for all on the way to read: see --api-tls-cert-file.')
   }
   return lines
+}
+
+/** Who vouches for where Brokers are reached, where that is this process and it is no one whom all trust anyway. */
+export function caCertsOf({ ingress }: Guards['certificates'], base: string): string | undefined {
+  return ingress !== undefined && isFor(ingress.now.leaf, base) ? ingress.now.caCerts : undefined
+}
+
+function isFor(leaf: X509Certificate, base: string): boolean {
+  const host = hostOf(base)
+  return (isIP(host) ? leaf.checkIP(host) : leaf.checkHost(host)) !== undefined
+}
+
+function hostOf(base: string): string {
+  return new URL(base).hostname.replace(/^\[|\]$/g, '')
 }
 
 function namesOf(names: string | undefined): string {

@@ -33,7 +33,7 @@ import { keepUp, type LiveFiles } from './live-files.ts'
 import { openLog } from './log.ts'
 import { loadSources } from './own-sources.ts'
 import { noteParents } from './parents.ts'
-import { cautions, guardsOf, type Guards, type PublicFlags } from './public.ts'
+import { caCertsOf, cautions, guardsOf, type Guards, type PublicFlags } from './public.ts'
 import { fail, tellMachines, tellPeople, type Tell } from './tell.ts'
 import { VERSION } from './version.ts'
 
@@ -163,6 +163,9 @@ async function start({ paths, loaded, sources, options, guards, log, tell }: Pre
   })
   const at = await server.listen({ ingress: options.listen, api: options.api })
   const base = options.publicUrl?.replace(/\/+$/, '') ?? at.ingress
+  const trust = (): void => controller.trust(caCertsOf(guards.certificates, base))
+  trust()
+  guards.certificates.ingress?.onChange(trust)
   report(await controller.apply(loaded.resources, { base, locate: loaded.locate }), tell)
   const applied = (broken: string | undefined): void => server.setBroken(broken)
   applied(undefined)

@@ -17,6 +17,7 @@ import {
 } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
 import { SECRET_ORIGIN_KEY, SECRET_TYPES } from '@sluice/resource'
+import { tokensOf } from './gate.ts'
 import type { Secrets } from './secrets.ts'
 
 /** What annotations and destinations say of how a receiver is spoken to. Plain data: equal ones are one access. */
@@ -28,6 +29,8 @@ export interface AccessSpec {
   readonly audience: string | undefined
   /** Names of Secrets. */
   readonly credentials: readonly string[]
+  /** The Secret with the tokens of the Broker or channel of this process that it is, where that asks for one. */
+  readonly ingressTokens: { readonly namespace: string; readonly name: string } | undefined
   /** Name of a Secret. */
   readonly signing: string | undefined
   readonly webhookOrigin: string | undefined
@@ -43,8 +46,10 @@ export interface PlannedAccess {
 const SIGNING_KEYS_MAX = 4
 
 /** Whether a receiver is spoken to without anything of this. */
-export function isPlain({ caCerts, credentials, signing, webhookOrigin }: AccessSpec): boolean {
-  return caCerts === undefined && credentials.length === 0 && signing === undefined && webhookOrigin === undefined
+export function isPlain({ credentials, caCerts, ingressTokens, signing, webhookOrigin }: AccessSpec): boolean {
+  return (
+    credentials.length === 0 && [caCerts, ingressTokens, signing, webhookOrigin].every((each) => each === undefined)
+  )
 }
 
 /** Why a Secret that it names is not there, or is not of a sort that can be shown, in words; `undefined`: all are. */
@@ -86,6 +91,7 @@ export function planAccess(spec: AccessSpec, secrets: Secrets): PlannedAccess | 
 function accessOf(spec: AccessSpec, secrets: Secrets): Access {
   const { namespace, caCerts, signing, webhookOrigin } = spec
   const readers = spec.credentials.map((name) => credentialReader(name, spec, secrets))
+  if (spec.ingressTokens !== undefined) readers.push(tokenReader(spec.ingressTokens, secrets))
   return {
     caCerts,
     webhookOrigin,
@@ -125,6 +131,21 @@ function credentialReader(name: string, spec: AccessSpec, secrets: Secrets): () 
     } catch (error) {
       throw unavailable(`Secret ${namespace}/${name}: ${(error as Error).message}`)
     }
+    return last.credential
+  }
+}
+
+/** The first of the tokens that an ingress of this process takes. */
+function tokenReader(
+  { namespace, name }: NonNullable<AccessSpec['ingressTokens']>,
+  secrets: Secrets,
+): () => Credential {
+  let last: { token: Buffer; credential: Credential } | undefined
+  return () => {
+    const { tokens, problems } = tokensOf(namespace, name, secrets)
+    const [token] = tokens
+    if (token === undefined) throw unavailable(problems[0] ?? `Secret ${namespace}/${name} has no values.`)
+    if (last?.token !== token) last = { token, credential: bearerCredential(token.toString()) }
     return last.credential
   }
 }

@@ -6,6 +6,7 @@
 import {
   deliveryOf,
   groupOf,
+  ingressSettings,
   isBroker,
   isChannel,
   isChannelKind,
@@ -59,10 +60,19 @@ export function isAnyTrigger(resource: Resource): resource is AnyTrigger {
   return isTrigger(resource) || isSubscription(resource)
 }
 
+/** Where a hub is reached (KNATIVE.md 1.0). */
+export interface Addressable {
+  readonly name: string
+  readonly url: string
+  readonly CACerts?: string
+}
+
 /** Of the resources of one store. */
 export class Addresses {
   /** Where hubs are reached: `{base}/{namespace}/{name}`, and of channels `{base}/channels/{namespace}/{name}`. */
   base = ''
+  /** Who vouches for that, in PEM, where it is for others to know. */
+  caCerts: string | undefined
   readonly #store: ResourceStore
   #noted: Set<string> | undefined
 
@@ -127,9 +137,24 @@ export class Addresses {
     return deliveryOf(hub, (identity) => this.find(identity))
   }
 
-  urlOf(hub: Hub): string {
+  /** As it stands in its status (spec 21, 48, 61). */
+  addressOf(hub: Hub): Addressable {
     const { namespace, name } = hub.metadata
-    return `${this.base}/${isBroker(hub) ? '' : 'channels/'}${namespace}/${name}`
+    return {
+      name: this.base.slice(0, this.base.indexOf(':')),
+      url: `${this.base}/${isBroker(hub) ? '' : 'channels/'}${namespace}/${name}`,
+      ...(this.caCerts !== undefined && { CACerts: this.caCerts }),
+    }
+  }
+
+  /** The Secret with the tokens of the hub that a destination names, where that asks for one. */
+  tokenSecretOf({ ref, uri = '' }: Destination, namespace: string): Identity | undefined {
+    if (ref === undefined || uri !== '') return undefined
+    const { apiVersion, kind, name, group = groupOf(apiVersion ?? '') } = ref
+    const hub = this.find({ group, kind, namespace: ref.namespace ?? namespace, name })
+    const secret = hub !== undefined && isHub(hub) ? ingressSettings(hub).tokenSecret : undefined
+    if (secret === undefined) return undefined
+    return { group: '', kind: 'Secret', namespace: hub!.metadata.namespace, name: secret }
   }
 
   resolve(destination: Destination, namespace: string, role: 'subscriber' | 'deadLetterSink'): Resolved {
@@ -141,9 +166,20 @@ export class Addresses {
     const resource = this.find(identity)
     if (resource === undefined || !isHub(resource)) return resource
     if (this.addressTakenBy(resource) !== undefined) return resource
-    const status = { ...resource.status, address: { url: this.urlOf(resource) } } as Status
+    const status = { ...resource.status, address: this.addressOf(resource) } as unknown as Status
     return { ...resource, status }
   }
+}
+
+/** Of channels, whose kinds share their addresses: the paths that have this one's now, or have it no longer. */
+export function pathsOfAddress({ kind, metadata: { namespace, name } }: Hub): string[] {
+  if (kind === BROKERS.kind) return []
+  return CHANNELS.map((each) => hubPath(each.kind, namespace, name))
+}
+
+/** Whether it is of a channel. */
+export function isChannelPath(path: string): boolean {
+  return path.split('/').length > 2
 }
 
 /** What a hub is known by: `namespace/name` of a Broker, `Kind/namespace/name` of a channel. */

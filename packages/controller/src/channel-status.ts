@@ -17,6 +17,7 @@ import {
   type Status,
   type Subscription,
 } from '@sluice/resource'
+import type { Addressable } from './addresses.ts'
 import type { BrokerState } from './broker.ts'
 import type { ChannelKind } from './drivers.ts'
 import {
@@ -42,7 +43,7 @@ import type { TriggerPlan } from './trigger.ts'
 
 /** What a channel's status is computed from, beside itself. */
 export interface ChannelFacts {
-  readonly url: string
+  readonly address: Addressable
   readonly state: BrokerState
   readonly deadLetterSink: Resolved | undefined
   readonly warnings: BrokerWarnings
@@ -62,7 +63,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 /** Of the generation that stands there (spec 83). */
 export function channelStatus(channel: ChannelResource, facts: ChannelFacts): Status {
-  const { url, state, deadLetterSink, warnings, takenBy, subscriptions } = facts
+  const { address, state, deadLetterSink, warnings, takenBy, subscriptions } = facts
   const { full, damage, otherChannel, tokens } = warnings
   const works = channelMark(state)
   const isOpen = state.state === 'ready' || state.state === 'degraded'
@@ -82,7 +83,7 @@ export function channelStatus(channel: ChannelResource, facts: ChannelFacts): St
       ...tokensWarning(tokens),
     },
     {
-      ...(isAddressed && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 21, 61
+      ...(isAddressed && { address }), // spec 21, 61
       ...(channel.kind === 'Channel' && madeOf(channel, facts)),
       ...sinkUri(deadLetterSink),
       subscribers: subscriptions.map(subscriberOf),

@@ -65,6 +65,11 @@ export interface Controller {
   apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]>
   /** As {@link apply}, of what has changed in the files: what is not named stays as it is, and costs nothing. */
   change(changes: FilesChanges, options: ApplyFiles): Promise<readonly Problem[]>
+  /**
+   * Who vouches for where brokers are reached, in PEM: it stands in their addresses (`CACerts`), and deliveries from one to
+   * another trust it.
+   */
+  trust(caCerts: string | undefined): void
   /** The resource with its status as of now. */
   get(identity: Identity): Resource | undefined
   /** All of a kind, with their statuses as of now. */

@@ -30,11 +30,12 @@ import {
   hubPathOf,
   HUBS,
   isAnyTrigger,
+  isChannelPath,
   isHub,
   pathOf,
+  pathsOfAddress,
   SUBSCRIPTIONS,
   TRIGGERS,
-  type Hub,
 } from './addresses.ts'
 import { ApiResources } from './api-resources.ts'
 import type { ControllerOptions, DeclaredBroker } from './broker.ts'
@@ -181,6 +182,12 @@ class RunningController implements Controller {
     return this.#brokers.channelState(broker)
   }
 
+  trust(caCerts: string | undefined): void {
+    this.#addresses.caCerts = caCerts
+    void this.#begin(changesOf(this.#plans.takeAll()))
+    this.refresh()
+  }
+
   // --- An apply ---
 
   apply(declared: readonly Declared[], options: ApplyFiles): Promise<readonly Problem[]> {
@@ -265,7 +272,7 @@ class RunningController implements Controller {
       const channel = channelSettings(hub, find, this.#channelByDefault)
       const identity = { ...hub.metadata, kind: hub.kind }
       changeOf(changes, pathOf(hub)).declared = isThere ? { identity, channel, hub } : 'removed'
-      this.#markOthersOfName(hub)
+      for (const path of pathsOfAddress(hub)) this.#statuses.markBroker(path)
     }
     for (const { metadata } of change.removed) {
       this.#losses.forget(metadata.uid)
@@ -277,12 +284,6 @@ class RunningController implements Controller {
     }
     if (changes.size > 0) void this.#begin(changes)
     this.sources.committed(change) // after the brokers that they send to
-  }
-
-  /** Channels of another kind have its address now, or have it no longer. */
-  #markOthersOfName({ kind, metadata: { namespace, name } }: Hub): void {
-    if (!CHANNELS.some((each) => each.kind === kind)) return
-    for (const each of CHANNELS) this.#statuses.markBroker(hubPath(each.kind, namespace, name))
   }
 
   #hubs(): Resource[] {
@@ -391,8 +392,4 @@ class RunningController implements Controller {
     this.#statuses.close()
     await this.#brokers.close({ deadlineMs: await this.sources.close(options) }) // their last events are stored
   }
-}
-
-function isChannelPath(path: string): boolean {
-  return path.split('/').length > 2
 }

@@ -89,15 +89,7 @@ export class HubGate implements Gate {
 
   /** Asked for at each request: a Secret, or a file of one, that has changed counts at once. */
   #tokens(): { tokens: Buffer[]; problems: string[] } {
-    const { tokenSecret = '' } = this.settings
-    const { values, problems } = this.#secrets.all(this.#namespace, tokenSecret)
-    const tokens: Buffer[] = []
-    const words = problems.map(({ message }) => message)
-    for (const [key, value] of values) {
-      if (isVisible(value)) tokens.push(value)
-      else words.push(`Key ${key} of Secret ${this.#namespace}/${tokenSecret} is no token: ${NOT_VISIBLE}`)
-    }
-    return { tokens, problems: words }
+    return tokensOf(this.#namespace, this.settings.tokenSecret ?? '', this.#secrets)
   }
 
   consent(origin: string | undefined, rateAsked: string | undefined): string[] {
@@ -131,6 +123,18 @@ export class HubGate implements Gate {
     const what = `The token is none of those that ${this.#title} takes. Nothing was stored.`
     return new SluiceError('SLUICE_TOKEN_INVALID', what, { status: 401 })
   }
+}
+
+/** The tokens that a Secret holds, and what is wrong with those of its values that are none, or can't be had. */
+export function tokensOf(namespace: string, name: string, secrets: Secrets): { tokens: Buffer[]; problems: string[] } {
+  const { values, problems } = secrets.all(namespace, name)
+  const tokens: Buffer[] = []
+  const words = problems.map(({ message }) => message)
+  for (const [key, value] of values) {
+    if (isVisible(value)) tokens.push(value)
+    else words.push(`Key ${key} of Secret ${namespace}/${name} is no token: ${NOT_VISIBLE}`)
+  }
+  return { tokens, problems: words }
 }
 
 /** As Knative's ingress has it (KNATIVE.md 3.1). */

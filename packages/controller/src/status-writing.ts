@@ -51,11 +51,11 @@ export class StatusWriting {
     const state = declared?.state ?? { state: 'opening' }
     const tokens = declared?.gate?.trouble()
     const warnings = { full, damage: declared?.damage, otherChannel: declared?.otherChannel, tokens }
-    const url = addresses.urlOf(hub)
+    const address = addresses.addressOf(hub)
     const status = isBroker(hub)
-      ? brokerStatus(hub, url, state, deadLetterSink, warnings)
+      ? brokerStatus(hub, address, state, deadLetterSink, warnings)
       : channelStatus(hub, {
-          ...{ url, state, deadLetterSink, warnings },
+          ...{ address, state, deadLetterSink, warnings },
           takenBy: addresses.addressTakenBy(hub),
           madeOf: declared?.channelKind ?? 'none',
           subscriptions: plans.ofBroker(path).map(({ trigger }) => store.get(keyOf(trigger)) ?? trigger),

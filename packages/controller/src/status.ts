@@ -18,6 +18,7 @@ import {
   type Status,
   type Trigger,
 } from '@sluice/resource'
+import type { Addressable } from './addresses.ts'
 import type { BrokerState } from './broker.ts'
 import type { OperationNote } from './operation-notes.ts'
 import { waitsForConsent, type TriggerPlan } from './trigger.ts'
@@ -37,7 +38,7 @@ export interface BrokerWarnings {
 /** Of the generation that stands there (spec 83). */
 export function brokerStatus(
   resource: Resource,
-  url: string,
+  address: Addressable,
   state: BrokerState,
   deadLetterSink: Resolved | undefined,
   { full, damage, otherChannel, tokens }: BrokerWarnings,
@@ -60,7 +61,7 @@ export function brokerStatus(
       ...tokensWarning(tokens),
     },
     {
-      ...(isOpen && { address: { name: new URL(url).protocol.slice(0, -1), url } }), // spec 48
+      ...(isOpen && { address }), // spec 48
       ...sinkUri(deadLetterSink),
     },
   )

@@ -86,6 +86,7 @@ export function planTrigger(trigger: AnyTrigger, sources: PlanSources): TriggerP
       caCerts: resolved.caCerts,
       audience: destination.audience,
       credentials: shown.credentials ?? [],
+      ingressTokens: shown.credentials === undefined ? addresses.tokenSecretOf(destination, namespace) : undefined,
       signing: shown.signing,
       webhookOrigin: shown.webhookOrigin,
     }

@@ -114,7 +114,7 @@ describe('without consent nothing is sent, and the trigger says what is missing'
     })
     const spec = {
       ...{ namespace: 'default', origin: 'http://billing', caCerts: undefined, audience: undefined },
-      ...{ credentials: [], signing: undefined, webhookOrigin: 'events.example.com' },
+      ...{ credentials: [], ingressTokens: undefined, signing: undefined, webhookOrigin: 'events.example.com' },
     }
     consents.want('uid', { receiver: target('http://billing/'), spec, perMinute: undefined, isRequired: true })
     for (const second of seconds) {

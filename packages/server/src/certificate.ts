@@ -15,6 +15,8 @@ export interface Certificate {
   readonly key: string
   /** The first of the chain, which names the server. */
   readonly leaf: X509Certificate
+  /** The end of the chain, where that vouches for itself: others have to be told of it. */
+  readonly caCerts: string | undefined
   /** When the leaf ends, in milliseconds since the epoch. */
   readonly notAfterMs: number
 }
@@ -125,7 +127,14 @@ async function readCertificate({ certFile, keyFile }: CertificateFiles): Promise
   const privateKey = parsed(`${keyFile} ${why}`, () => createPrivateKey(key))
   if (!leaf.checkPrivateKey(privateKey)) throw invalid(`the key of ${keyFile} is not that of ${certFile}`)
   parsed(`${certFile} can't be served`, () => createSecureContext({ cert, key }))
-  return { cert, key, leaf, notAfterMs: Date.parse(leaf.validTo) }
+  return { cert, key, leaf, caCerts: selfIssued(cert), notAfterMs: Date.parse(leaf.validTo) }
+}
+
+/** The last certificate of a chain, where it is signed by itself. */
+function selfIssued(chain: string): string | undefined {
+  const last = chain.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)?.at(-1)
+  const root = last && parsed("its chain can't be read", () => new X509Certificate(last))
+  return root && root.checkIssued(root) && root.verify(root.publicKey) ? root.toString() : undefined
 }
 
 function parsed<T>(problem: string, parse: () => T): T {
