@@ -56,6 +56,7 @@ export class Publisher {
       ...parts,
       server: 'Kafka',
       lanes: parts.partitions,
+      together: true,
       batchMax: { events: Infinity, bytes: parts.batchBytesMax - BATCH_OVERHEAD },
       place: (event) => this.#place(event),
       send: (batches) => this.#send(batches),

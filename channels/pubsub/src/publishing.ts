@@ -1,5 +1,5 @@
-// Publishing: an event becomes a message with its key as ordering key; what has gathered for a key goes as one batch, and
-// many keys go at once (packages/channel/src/lanes.ts). Hot path.
+// Publishing: an event becomes a message with its key as ordering key. The service takes one key in a request, so what has
+// gathered for a key goes as one batch, and many keys go at once (packages/channel/src/lanes.ts). Hot path.
 //
 // From: channel.ts. Next: the server, by the client's publisher.
 
@@ -18,7 +18,7 @@ import { encodePubsub, type Event, type PubsubMessage, type SluiceError } from '
 import { isTooLarge, ONCE, reasonOf, type Clients } from './client.ts'
 
 /** Keys that go at once. */
-const LANES = 64
+const LANES = 256
 /** The service's: messages of a request, and bytes, of which some are for what stands beside the messages. */
 const REQUEST_MAX = { events: 1000, bytes: 9 * 1024 * 1024 }
 /** The service's longest ordering key. */
@@ -52,9 +52,10 @@ export class Publisher {
       ...parts,
       server: 'Google Pub/Sub',
       lanes: LANES,
+      together: false,
       batchMax: REQUEST_MAX,
       place: (event) => this.#place(event),
-      send: async (batches) => void (await Promise.all(batches.map((batch) => this.#send(batch)))),
+      send: ([batch]) => this.#send(batch!),
     })
   }
 

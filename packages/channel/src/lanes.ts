@@ -29,6 +29,8 @@ export interface LanesParts<Message> {
   readonly troubled: (why: string) => SluiceError
   /** What is sent of an event, or why it can't be. */
   readonly place: (event: Event) => Placed<Message> | SluiceError
+  /** Whether what gathered in several lanes is sent at once, and these wait for each other; else each lane by itself. */
+  readonly together: boolean
   /** Sends batches of different lanes, and calls {@link Lanes.answer} for every message of them. Never rejects. */
   readonly send: (batches: readonly (readonly Waiting<Message>[])[]) => Promise<void>
 }
@@ -131,19 +133,20 @@ export class Lanes<Message> {
   }
 
   #flush(): void {
-    const batches: Waiting<Message>[][] = []
-    const lanes: Lane<Message>[] = []
+    const going: { lane: Lane<Message>; batch: Waiting<Message>[] }[] = []
     for (const lane of this.#lanes) {
-      if (lane.isBusy) continue
-      const batch = this.#take(lane)
-      if (batch.length === 0) continue
-      lane.isBusy = true
-      lanes.push(lane)
-      batches.push(batch)
+      const batch = lane.isBusy ? [] : this.#take(lane)
+      if (batch.length > 0) going.push({ lane, batch })
     }
-    if (batches.length === 0) return
-    void this.#parts.send(batches).then(() => {
-      for (const lane of lanes) lane.isBusy = false
+    if (going.length === 0) return
+    if (this.#parts.together) this.#send(going)
+    else for (const each of going) this.#send([each])
+  }
+
+  #send(going: readonly { lane: Lane<Message>; batch: Waiting<Message>[] }[]): void {
+    for (const { lane } of going) lane.isBusy = true
+    void this.#parts.send(going.map(({ batch }) => batch)).then(() => {
+      for (const { lane } of going) lane.isBusy = false
       this.#flush()
     })
   }

@@ -11,13 +11,19 @@ import { hop, runRounds } from '../rounds.ts'
 
 const TOKENS = 256
 
-const nats: Targets = targetsOf('nats', 'NATS JetStream')
+type Server = 'nats' | 'kafka' | 'pubsub'
+
+const TARGETS: Readonly<Record<Server, Targets>> = {
+  nats: targetsOf('nats', 'NATS JetStream'),
+  kafka: targetsOf('kafka', 'Kafka'),
+  pubsub: targetsOf('pubsub', 'Google Pub/Sub (emulator)'),
+}
 
 export const queuesGoal: Goal = {
   id: 'G12',
   what: 'Channels at outside servers, events of 1 KiB published, handed out and settled',
-  targets: Object.values(nats),
-  run: async (context) => await runNats(context),
+  targets: Object.values(TARGETS).flatMap(({ client, one }) => [client, one]),
+  run: async (context) => [...(await runNats(context)), ...(await runKafka(context)), ...(await runPubsub(context))],
 }
 
 interface Targets {
@@ -25,7 +31,7 @@ interface Targets {
   readonly one: Target
 }
 
-function targetsOf(name: string, title: string): Targets {
+function targetsOf(name: Server, title: string): Targets {
   const each = { better: 'higher' } as const
   return {
     client: {
@@ -40,17 +46,41 @@ function targetsOf(name: string, title: string): Targets {
 
 async function runNats(context: Context): Promise<Measure[]> {
   const { natsMissing, startNats } = await import('../../servers/nats.ts')
-  if (natsMissing !== undefined) {
-    context.say(`left out: ${natsMissing}`)
-    return []
-  }
+  if (natsMissing !== undefined) return leftOut(context, natsMissing)
   const server = await startNats()
   try {
     const throughHttp = await measureHop(context, [natsConfig(server.url), ...oneTrigger(`${context.load.sink}/0`)])
-    return await runQueues(context, nats, server.url, { channel: 'nats-channel', client: 'nats-client' }, throughHttp)
+    return await runQueues(context, 'nats', server.url, throughHttp)
   } finally {
     await server.stop()
   }
+}
+
+async function runKafka(context: Context): Promise<Measure[]> {
+  const { kafkaMissing, startKafka } = await import('../../servers/kafka.ts')
+  if (kafkaMissing !== undefined) return leftOut(context, kafkaMissing)
+  const server = await startKafka()
+  try {
+    return await runQueues(context, 'kafka', server.address)
+  } finally {
+    await server.stop()
+  }
+}
+
+async function runPubsub(context: Context): Promise<Measure[]> {
+  const { pubsubMissing, startPubsub } = await import('../../servers/pubsub.ts')
+  if (pubsubMissing !== undefined) return leftOut(context, pubsubMissing)
+  const server = await startPubsub()
+  try {
+    return await runQueues(context, 'pubsub', server.address)
+  } finally {
+    await server.stop()
+  }
+}
+
+function leftOut(context: Context, why: string): Measure[] {
+  context.say(`left out: ${why}`)
+  return []
 }
 
 /** The two ConfigMaps by which every Broker is at that server. */
@@ -80,20 +110,15 @@ async function measureHop(context: Context, resources: string[]): Promise<number
   }
 }
 
-async function runQueues(
-  context: Context,
-  { client, one }: Targets,
-  url: string,
-  names: Readonly<Record<'channel' | 'client', QueueName>>,
-  throughHttp: number,
-): Promise<Measure[]> {
+async function runQueues(context: Context, server: Server, url: string, throughHttp?: number): Promise<Measure[]> {
   const { warmUpMs, measureMs } = context
+  const { client, one } = TARGETS[server]
   const start = (name: QueueName, tokens: number) => (): Promise<Measuring<QueueReading>> =>
     Promise.resolve(startMeasuring(context, './queue.ts', name, url, tokens, warmUpMs, measureMs))
   const contenders = {
-    channel: start(names.channel, TOKENS),
-    client: start(names.client, TOKENS),
-    one: start(names.channel, 1),
+    channel: start(`${server}-channel`, TOKENS),
+    client: start(`${server}-client`, TOKENS),
+    one: start(`${server}-channel`, 1),
   }
   const rounds = await runRounds(context, contenders, ({ reading }) => reading, 'in turn')
   return [
@@ -104,7 +129,7 @@ async function runQueues(
         'client/s': ({ client }) => client.perSecond,
         'channel µs': ({ channel }) => channel.cpuUs,
         'client µs': ({ client }) => client.cpuUs,
-        'through HTTP/s': () => throughHttp,
+        ...(throughHttp !== undefined && { 'through HTTP/s': () => throughHttp }),
       },
     }),
     measureOf(one, rounds, {

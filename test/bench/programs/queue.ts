@@ -20,7 +20,9 @@ let events = 0
 // Each token is two halves: its event is stored, and its event came out and was settled. It goes on once both are done.
 const halves = new Uint8Array(tokens!)
 const queue = await QUEUES[what as QueueName](url!, (token) => half(token))
+const first = Promise.withResolvers<void>()
 for (let token = 0; token < tokens!; token++) publish(token)
+await first.promise // a group of consumers takes its time to form
 await sleep(warmUpMs)
 const begin = { atMs: performance.now(), cpu: process.cpuUsage(), events }
 await sleep(measureMs)
@@ -45,5 +47,6 @@ function half(token: number): void {
   if (++halves[token]! < 2) return
   halves[token] = 0
   events++
+  first.resolve()
   publish(token)
 }
