@@ -41,6 +41,14 @@ export interface Delivery {
   readonly life: number
 }
 
+/** What a sender was answered. */
+export interface Answer {
+  readonly sentMs: number
+  readonly atMs: number
+  /** 0: nothing. */
+  readonly status: number
+}
+
 /** What {@link Ledger.check} found. */
 export interface Verdict {
   readonly acked: number
@@ -69,7 +77,7 @@ export class Ledger {
   /** Events that were answered 202 and have not come to an end yet, by `end` and id. */
   readonly #owed = new Set<string>()
   readonly #kills: { readonly killMs: number; readonly wasTraced: boolean }[] = []
-  readonly #answers: { readonly sentMs: number; readonly atMs: number }[] = []
+  readonly #answers: Answer[] = []
   #acked = 0
   #life = 0
   readonly #violations: string[] = []
@@ -86,7 +94,7 @@ export class Ledger {
 
   /** It was sent at this time, and is answered with this status now, or (0) not at all. */
   answered(sent: Sent, status: number, sentMs: number): void {
-    this.#answers.push({ sentMs, atMs: performance.now() })
+    this.#answers.push({ sentMs, atMs: performance.now(), status })
     const isFirst = !isAcked(sent)
     sent.answers.push(status)
     if (status !== 202 || !isFirst) return this.#tell()
@@ -123,6 +131,11 @@ export class Ledger {
   /** The sinks have read all that the killed process had on its way: what comes from here on is the next one's. */
   isOver(): void {
     this.#life++
+  }
+
+  /** Answers so far, in the order in which they came. */
+  get answers(): readonly Answer[] {
+    return this.#answers
   }
 
   /** Events that were answered 202. */
@@ -320,4 +333,10 @@ export function dataOf({ id, bytes }: Pick<Sent, 'id' | 'bytes'>): Buffer {
 function some(what: string, found: readonly string[]): string[] {
   if (found.length === 0) return []
   return [`${what}: ${found.length} (${found.slice(0, TOLD_MAX).join(', ')}${found.length > TOLD_MAX ? ', ...' : ''})`]
+}
+
+/** How long senders have waited for these answers, in ms: the wait that `share` of them did not exceed. */
+export function waitMs(answers: readonly Answer[], share: number): number {
+  const waits = answers.map(({ sentMs, atMs }) => atMs - sentMs).toSorted((one, other) => one - other)
+  return waits[Math.ceil(share * waits.length) - 1]!
 }

@@ -143,10 +143,10 @@ export class BrokerLedger {
     if (isRedriven(event)) return
     if (into === 'box' && this.#purging === 0) this.boxed.add(where)
     if (tried !== undefined) this.#checkTried(tried, `${where} goes to the ${into}`)
-    this.#checkPaused(trigger, `${where} goes to the ${into}`)
+    if (tried?.wasTried === false) this.#checkPaused(trigger, `${where} goes to the ${into}`)
   }
 
-  /** What was under way ends, and what ends is stored; after that nothing happens to a trigger that is paused. */
+  /** A trigger that is paused gives nothing up; what was about to be before may still be on its way. */
   #checkPaused({ isPaused, pausedAt, config }: Trigger, where: string): void {
     const { clock, trouble, savedAfterMs } = this.ledger.world
     const isLong = clock.monotonic() > Math.max(pausedAt, trouble.until) + config.route.policy.timeoutMs + savedAfterMs

@@ -22,6 +22,8 @@ export class BrokerTriggers {
   readonly #byHost = new Map<string, Trigger>()
   /** Of these, those whose last change was refused: it is asked for again. */
   readonly #refused = new Set<Trigger>()
+  /** Removals of what a process that is gone has left, while they are under way. */
+  readonly #leaving = new Map<string, Promise<void>>()
   /** Where those stood that were removed. */
   readonly #places = new Map<string, Position>()
   #numbers = 0
@@ -44,6 +46,7 @@ export class BrokerTriggers {
 
   /** A process has begun: it sets most of them. */
   begin(broker: Broker): void {
+    this.#leaving.clear()
     for (const trigger of this.#declared.values()) {
       if (this.#world.chance() < 0.9) this.#set(broker, trigger, trigger.config)
     }
@@ -124,7 +127,9 @@ export class BrokerTriggers {
       trigger.isPaused = trigger.config.paused
       for (const { name } of broker.triggers()) this.#ledger.named(name)
     }
-    this.#during(broker.setTrigger(config), `${trigger.name} set`, done, () => this.#refused.add(trigger))
+    const removal = this.#leaving.get(trigger.name)?.catch(() => {})
+    const set = removal === undefined ? broker.setTrigger(config) : removal.then(() => broker.setTrigger(config))
+    this.#during(set, `${trigger.name} set`, done, () => this.#refused.add(trigger))
   }
 
   #pauseOrResume(broker: Broker, trigger: Trigger): void {
@@ -187,14 +192,23 @@ export class BrokerTriggers {
     if (place !== undefined) this.#places.set(name, place)
   }
 
-  /** Nobody runs it: only its channel knows it. Where it was told to go, it is told once more. */
+  /** Nobody runs it: only its channel knows it, and by its id alone. Or its removal was refused, and is asked for again. */
   #removeLeft(broker: Broker, id: string): void {
-    if (broker.status(id) !== undefined) {
-      const again = broker.removeTrigger(id, async (place) => this.#keepPlace(id, place))
-      return this.#during(again, `${id} removed once more`)
-    }
-    this.#keepPlace(id, broker.channel.place!(id))
-    this.#during(broker.channel.remove(id), `${id} is not left`)
+    if (this.#leaving.has(id)) return
+    const removal = this.#forget(broker, id).finally(() => {
+      if (this.#leaving.get(id) === removal) this.#leaving.delete(id)
+    })
+    this.#leaving.set(id, removal)
+    this.#during(removal, `${id} is not left`)
+  }
+
+  async #forget(broker: Broker, id: string): Promise<void> {
+    const forgetting = async (place: Position | undefined): Promise<void> => this.#keepPlace(id, place)
+    await broker.removeTrigger(id, forgetting) // after an opening of it that is under way
+    const { channel } = broker
+    if (![...channel.subscriptions()].includes(id)) return
+    this.#keepPlace(id, channel.place!(id))
+    await channel.remove(id)
   }
 
   /** `resume` is for one that is gone: until then nobody knows where it stood. */
