@@ -11,7 +11,8 @@ import type { LogChannel } from './log.ts'
 import { contains, countIn, endOf, within, type Range } from './ranges.ts'
 import type { SavedCursor } from './saved.ts'
 import type { SegmentIndex } from './segment-index.ts'
-import type { LogSubscription, Ref } from './subscription.ts'
+import type { Ref } from './pending.ts'
+import type { LogSubscription } from './subscription.ts'
 
 /** Entries passed over at once, before others on the event loop have their turn. */
 const STEPS_MAX = 20_000

@@ -40,7 +40,8 @@ import { closed, full, RETRY_AFTER_MS, tooSlow, unstated } from './refusals.ts'
 import { Saving } from './saving.ts'
 import { Space } from './space.ts'
 import { Subscribers, type FoundSubscribers } from './subscribers.ts'
-import type { LogSubscription, Ref } from './subscription.ts'
+import type { Ref } from './pending.ts'
+import type { LogSubscription } from './subscription.ts'
 import type { WallClock } from './wall-clock.ts'
 
 /** What an open has found. */

@@ -16,7 +16,8 @@ import { within } from './ranges.ts'
 import { RETRY_AFTER_MS } from './refusals.ts'
 import { unopenedSaver, type SavedPending, type SavedState, type Saver } from './saved.ts'
 import type { Saving } from './saving.ts'
-import { LogSubscription, type Ref } from './subscription.ts'
+import type { Ref } from './pending.ts'
+import { LogSubscription } from './subscription.ts'
 
 /** What an open has found of them. */
 export interface FoundSubscribers {

@@ -24,18 +24,8 @@ import type { Filter } from '@sluice/filter'
 import type { Segment } from '@sluice/segments'
 import { Cursor } from './cursor.ts'
 import type { LogChannel } from './log.ts'
-import { isIdle, type SavedCursor, type SavedPending, type SavedState, type Saver, type Unsaved } from './saved.ts'
-
-/** An event that the subscription has taken and not settled. */
-export interface Ref extends SavedPending {
-  readonly segment: Segment
-  /** When it was stored, wall-clock ms. */
-  readonly time: number
-  /** Until it is handed out, where it was in memory anyway. */
-  event: Event | undefined
-  /** It stands in the progress. */
-  isSaved: boolean
-}
+import { Pending, type Ref } from './pending.ts'
+import { isIdle, type SavedCursor, type SavedState, type Saver, type Unsaved } from './saved.ts'
 
 const UNTRIED = { tries: 0, isParked: false, due: 0, key: undefined, isSaved: false }
 /** Events that wait in memory for a window that is full, before the subscription falls behind. */
@@ -59,12 +49,7 @@ export class LogSubscription implements Subscription, Saver {
   #aheadBytes = 0
   /** It has something out that was read for it. */
   #isLaggard = false
-  /** Everything taken and not settled, in the order of taking. */
-  readonly #pending = new Set<Ref>()
-  /** A seek has mixed the order of `#pending`: the first is not the oldest. */
-  #isMixed = false
-  readonly #unsaved = new Set<Ref>()
-  #settledSaved: number[] = []
+  readonly #pending = new Pending()
   /** All of it is to be saved, not only what has changed. */
   #savesAll = true
   /** Whoever saves has heard that there is something to save. */
@@ -111,16 +96,12 @@ export class LogSubscription implements Subscription, Saver {
     this.cursor.restore(saved)
     this.#savesAll = false
     const parked: Ref[] = []
+    this.#pending.restore(refs, gone, saved.position)
     for (const ref of refs) {
-      this.#pending.add(ref)
       if (ref.isParked) parked.push(ref)
       else this.#again.push(ref)
     }
-    for (const seq of gone) {
-      this.#settledSaved.push(seq)
-      if (!saved.isRewound) this.tellLoss(seq, seq, 1)
-    }
-    this.#isMixed = refs.some(({ seq }) => seq >= saved.position)
+    for (const seq of gone) if (!saved.isRewound) this.tellLoss(seq, seq, 1)
     this.#savedLowest = this.#lowestNeeded(saved)
     const haveKeys = parked.every(({ key }) => key !== undefined)
     const now = this.#channel.now()
@@ -174,8 +155,7 @@ export class LogSubscription implements Subscription, Saver {
     if (ref === undefined) ref = this.cursor.next()
     else this.#aheadBytes -= ref.bytes
     if (ref === undefined) return undefined
-    this.#pending.add(ref)
-    this.#unsaved.add(ref)
+    this.#pending.take(ref)
     this.changed()
     return ref
   }
@@ -209,15 +189,12 @@ export class LogSubscription implements Subscription, Saver {
     ref.isParked = true
     ref.due = this.#channel.now() + delayMs
     ref.key = this.#order === 'key' ? orderingKey(event) : undefined
-    this.#unsaved.add(ref)
+    this.#pending.changed(ref)
     this.#afterOut()
   }
 
   #forget(ref: Ref): void {
-    this.#pending.delete(ref)
-    if (ref.isSaved) this.#settledSaved.push(ref.seq)
-    this.#unsaved.delete(ref)
-    if (this.#pending.size === 0) this.#isMixed = false
+    this.#pending.settle(ref)
     this.#afterOut()
   }
 
@@ -238,20 +215,15 @@ export class LogSubscription implements Subscription, Saver {
 
   takeUnsaved(): Unsaved {
     const isFull = this.#savesAll
-    const refs = isFull ? this.#pending : this.#unsaved
     const cursor = this.cursor.save(this.#ahead.length, this.#ahead.peek()?.seq)
     const unsaved: Unsaved = {
       number: this.number,
       id: isFull ? this.id : undefined,
       ...cursor,
-      pending: [...refs],
-      settled: isFull ? [] : this.#settledSaved,
+      ...this.#pending.save(isFull),
     }
-    for (const ref of refs) ref.isSaved = true
     this.#savesAll = false
     this.#isChanged = false
-    this.#unsaved.clear()
-    this.#settledSaved = []
     this.#savingLowest = this.#lowestNeeded(cursor)
     return unsaved
   }
@@ -272,7 +244,7 @@ export class LogSubscription implements Subscription, Saver {
 
   /** The lowest sequence number that it still needs. */
   lowest(): number {
-    return this.#lowestTaken(Math.min(this.cursor.lowest, this.#ahead.peek()?.seq ?? Infinity))
+    return this.#pending.lowest(Math.min(this.cursor.lowest, this.#ahead.peek()?.seq ?? Infinity))
   }
 
   /** The same, by what is saved, and up to what was committed then: whoever restarts needs that. */
@@ -281,17 +253,7 @@ export class LogSubscription implements Subscription, Saver {
   }
 
   #lowestNeeded(cursor: SavedCursor): number {
-    return this.#lowestTaken(isIdle(cursor) ? Infinity : cursor.position)
-  }
-
-  /** The lowest of `others` and of what is taken. */
-  #lowestTaken(others: number): number {
-    let lowest = others
-    for (const { seq } of this.#pending) {
-      lowest = Math.min(lowest, seq)
-      if (!this.#isMixed) break // the first one taken is the oldest
-    }
-    return lowest
+    return this.#pending.lowest(isIdle(cursor) ? Infinity : cursor.position)
   }
 
   async update(change: { filter?: Filter; window?: Window; order?: 'none' | 'key' }): Promise<void> {
@@ -321,7 +283,7 @@ export class LogSubscription implements Subscription, Saver {
   async seek(start: Start): Promise<void> {
     const target = await this.#channel.reader.findStart(start)
     for (const ref of this.#takeWaiting()) this.#forget(ref)
-    this.#isMixed = this.#pending.size > 0
+    this.#pending.sought()
     this.cursor.moveTo(
       target,
       Array.from(this.#handover.out(), ({ seq }) => seq),
@@ -341,11 +303,7 @@ export class LogSubscription implements Subscription, Saver {
   lag(): Lag {
     const { waiting, isExact, oldest } = this.cursor
     const events = waiting + this.#ahead.length + this.#pending.size
-    let since = Math.min(oldest ?? Infinity, this.#ahead.peek()?.time ?? Infinity)
-    for (const { time } of this.#pending) {
-      since = Math.min(since, time)
-      if (!this.#isMixed) break
-    }
+    const since = this.#pending.since(Math.min(oldest ?? Infinity, this.#ahead.peek()?.time ?? Infinity))
     return {
       events,
       bound: isExact ? 'exact' : 'atMost',

@@ -7,7 +7,6 @@
 // store refuses until a new file can be made (DESIGN "The log"; a failed sync is never tried again on the same handle).
 
 import { randomInt } from 'node:crypto'
-import type { Timer } from '@sluice/clock'
 import type { SluiceError } from '@sluice/event'
 import type { Batch } from './batch.ts'
 import { Blocks } from './blocks.ts'
@@ -16,6 +15,7 @@ import { Entries } from './entries.ts'
 import { diskFailed } from './explain.ts'
 import type { Found } from './find.ts'
 import { FRAME_HEAD, announcedLength, frameBytes, sealFrame } from './frame.ts'
+import { Outage } from './outage.ts'
 import { quarantine } from './quarantine.ts'
 import { Recent, type Slab } from './recent.ts'
 import { scan, type ScanOptions, type ScanResult } from './scan.ts'
@@ -23,7 +23,6 @@ import { FORMAT, fileName, headFrame, type Segment } from './segment.ts'
 import type { StoreOptions } from './store-options.ts'
 import { SegmentWriter } from './writer.ts'
 
-const RETRY_MS = 1000
 const SALT_MAX = 2 ** 32
 
 export class SegmentStore<Entry> {
@@ -31,8 +30,6 @@ export class SegmentStore<Entry> {
   readonly segments: Segment[]
   /** The buffer that a payload goes into, between {@link begin} and {@link end}. */
   buffer: Buffer = Buffer.alloc(0)
-  /** Why nothing can be stored now. */
-  failure: SluiceError | undefined
   /** Bytes that are appended and not durable yet. */
   pendingBytes = 0
   readonly #options: StoreOptions<Entry>
@@ -41,6 +38,7 @@ export class SegmentStore<Entry> {
   readonly #entries: Entries
   readonly #writer: SegmentWriter
   readonly #damages: Damages
+  readonly #outage: Outage
   /** No longer among the segments, and still on the disk: the oldest first. */
   readonly #removed: Segment[] = []
   #next: number
@@ -54,8 +52,6 @@ export class SegmentStore<Entry> {
   readonly #closed: Batch<Entry>[] = []
   #flushing: Promise<void> | undefined
   #isScheduled = false
-  #retry: Timer | undefined
-  #isClosed = false
 
   /** @param found from ./open.ts: what is there, and the first sequence number that is free */
   constructor(options: StoreOptions<Entry>, found: Omit<Found, 'gaps' | 'unreadable'> & { next: number }) {
@@ -72,6 +68,17 @@ export class SegmentStore<Entry> {
     const { disk, folder, clock, syncMs } = options
     const interval = syncMs === undefined ? undefined : { clock, everyMs: syncMs, failed: this.#syncFailed }
     this.#writer = new SegmentWriter(disk, folder, interval)
+    this.#outage = new Outage({
+      clock,
+      probe: () => this.#writer.prepare(options.segmentBytes.first),
+      failed: (error) => diskFailed(folder, error),
+      changed: (failure) => options.changed?.(failure),
+    })
+  }
+
+  /** Why nothing can be stored now. */
+  get failure(): SluiceError | undefined {
+    return this.#outage.failure
   }
 
   /** The sequence number that the next entry gets. */
@@ -233,7 +240,7 @@ export class SegmentStore<Entry> {
     if (segment.bytes === 0) this.segments.push(segment)
     segment.bytes = slab.base + batch.end
     slab.pins--
-    if (this.failure !== undefined) this.#setFailure(undefined)
+    this.#outage.end()
     this.#committed = batch.first + batch.entries.length - 1
     this.pendingBytes -= batch.end - batch.start - batch.headBytes
     const offsets = batch.at
@@ -275,32 +282,8 @@ export class SegmentStore<Entry> {
 
   #giveUp(batches: readonly Batch<Entry>[], error: unknown): void {
     const failure = diskFailed(this.#options.folder, error)
-    this.#setFailure(failure)
+    this.#outage.begin(failure)
     for (const { entries } of batches) this.#options.failed(entries, failure)
-  }
-
-  #setFailure(failure: SluiceError | undefined): void {
-    this.failure = failure
-    this.#options.changed?.(failure)
-    if (failure === undefined) {
-      this.#retry?.cancel()
-      this.#retry = undefined
-    } else if (!this.#isClosed) {
-      this.#retry ??= this.#options.clock.setTimer(RETRY_MS, () => {
-        this.#retry = undefined
-        void this.#tryAgain()
-      })
-    }
-  }
-
-  async #tryAgain(): Promise<void> {
-    let failure: SluiceError | undefined
-    try {
-      await this.#writer.prepare(this.#options.segmentBytes.first)
-    } catch (error) {
-      failure = diskFailed(this.#options.folder, error)
-    }
-    if (!this.#isClosed && this.failure !== undefined) this.#setFailure(failure)
   }
 
   // --- Reading ---
@@ -363,9 +346,7 @@ export class SegmentStore<Entry> {
   /** Writes what is under way, and closes. */
   async close(): Promise<void> {
     await this.flushed()
-    this.#isClosed = true
-    this.#retry?.cancel()
-    this.#retry = undefined
+    this.#outage.close()
     await this.#writer.close()
     await this.#blocks.close()
   }
