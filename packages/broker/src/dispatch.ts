@@ -186,6 +186,11 @@ export class Dispatch {
       return
     }
     this.lastFailure = outcome.error
+    const { subscriber, policy } = this.#route
+    // CloudEvents WebHook 2.2: who wants no request for a while gets none, whichever event it was that it refused.
+    if (outcome.status === 429 && subscriber.access?.webhookOrigin !== undefined) {
+      this.#lane.hold(Math.min(outcome.retryAfterMs, policy.retryAfterMaxMs))
+    }
     if (outcome.verdict === 'retry' && this.#hasTriesLeft(delivery)) this.#retry(delivery, outcome.retryAfterMs)
     else this.#undeliverable(delivery, failure(outcome, destination, delivery.attempt))
   }

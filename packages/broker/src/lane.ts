@@ -27,9 +27,11 @@ export class Lane<T> {
   readonly #congestion: Congestion
   readonly #options: LaneOptions<T>
   readonly #queue = new Tries<T>()
-  /** For the next probe, or until the rate allows the next attempt. */
+  /** For the next probe, or until the next attempt is allowed. */
   #timer: Timer | undefined
   #rate: Rate | undefined
+  /** Monotonic ms before which nothing starts; 0: now. */
+  #heldUntilMs = 0
   #paused = false
 
   constructor(options: LaneOptions<T>) {
@@ -70,6 +72,11 @@ export class Lane<T> {
     this.#run()
   }
 
+  /** Starts nothing more for so long, whatever waits. */
+  hold(delayMs: number): void {
+    this.#heldUntilMs = Math.max(this.#heldUntilMs, this.#options.clock.monotonic() + delayMs)
+  }
+
   /** Takes everything that is not under way. */
   takeQueued(): T[] {
     return this.#queue.takeAll()
@@ -87,6 +94,7 @@ export class Lane<T> {
   }
 
   #run(): void {
+    if (this.#heldUntilMs > 0 && this.#isHeld()) return
     if (this.#rate !== undefined) return this.#runAtRate(this.#rate)
     const congestion = this.#congestion
     while (!this.#paused && this.#queue.length > 0 && congestion.mayStart(this.#now())) {
@@ -95,6 +103,13 @@ export class Lane<T> {
       this.#start(task)
     }
     if (congestion.state === 'Down') this.#probeLater()
+  }
+
+  #isHeld(): boolean {
+    const leftMs = this.#heldUntilMs - this.#options.clock.monotonic()
+    if (leftMs <= 0) this.#heldUntilMs = 0
+    else if (!this.#paused && this.#queue.length > 0) this.#runLater(leftMs)
+    return leftMs > 0
   }
 
   /** A probe counts as well. What the timer is set for, it finds out when it rings: the target may be down by then. */

@@ -3,6 +3,8 @@
 // A hub is what takes events and hands them out: a Broker, or a channel of any kind. What takes them off it is a Trigger of
 // a Broker, or a Subscription of a channel; both are called trigger where it makes no difference.
 
+import { isIP } from 'node:net'
+import { hostname } from 'node:os'
 import {
   deliveryOf,
   groupOf,
@@ -80,9 +82,10 @@ export class Addresses {
     this.#store = store
   }
 
-  /** The name of where hubs are reached. */
+  /** The DNS name of where hubs are reached; where that is an address, that of this machine. */
   get host(): string {
-    return URL.canParse(this.base) ? new URL(this.base).hostname : 'localhost'
+    const host = URL.canParse(this.base) ? new URL(this.base).hostname : ''
+    return host === '' || host.startsWith('[') || isIP(host) > 0 ? hostname().toLowerCase() : host
   }
 
   find(identity: Identity): Resource | undefined {

@@ -13,6 +13,8 @@ import { broker, condition, conditionOf, event, scene, settle, trigger, type Sce
 const HOUR_MS = 3_600_000
 const REQUIRE = { 'sluice.dev/webhook-handshake': 'require', 'sluice.dev/webhook-origin': 'events.example.com' }
 
+const ALLOWED: Answer = { status: 200, headers: ['WebHook-Allowed-Origin', '*'] }
+
 /** Answers OPTIONS by these headers, and what is delivered by 202. */
 function consenting(...headers: string[]): (request: Received) => Answer {
   return ({ method }) => (method === 'OPTIONS' ? { status: 200, headers } : 202)
@@ -220,6 +222,23 @@ describe('consent is asked for again', () => {
     await settle()
     expect(methods(other)).toBe('OPTIONS')
   })
+})
+
+test('who asks for a pause (429, Retry-After) gets no request at all until it is over', async () => {
+  const busy: Answer = { status: 429, headers: ['Retry-After', '60'] }
+  const to = await subscriber(({ method }, n) => (method === 'OPTIONS' ? ALLOWED : n === 2 ? busy : 202))
+  const run = scene()
+  await run.apply(broker(), t(to.url, { ...REQUIRE, 'sluice.dev/concurrency': '1' }))
+  await run.exchanged(1)
+  for (let i = 0; i < 3; i++) await run.send('order')
+  const lastFailure = (): unknown => (run.trigger('t').status!['subscriber'] as { lastFailure?: string }).lastFailure
+  await run.until(() => String(lastFailure()).includes('429'))
+  run.clock.advance(59_000)
+  await settle()
+  expect(methods(to)).toBe('OPTIONS POST')
+  run.clock.advance(1000)
+  await to.received(5)
+  expect(methods(to)).toBe('OPTIONS POST POST POST POST')
 })
 
 test('a subscriber that consents by the callback is sent events, at the rate that it says, as long as it does', async () => {
