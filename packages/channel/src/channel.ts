@@ -36,7 +36,8 @@ export interface Channel {
    * `SLUICE_CHANNEL_SUBSCRIBED` while the id is open already, with `SLUICE_CHANNEL_UNAVAILABLE` once the channel is
    * closed; then nothing changed.
    *
-   * `deliver` is called synchronously and must not throw; at most `window` deliveries are out at once.
+   * `deliver` is called synchronously and must not throw; at most `window` deliveries are out at once,
+   * of which three quarters at most were released before.
    */
   subscribe(spec: SubscriptionSpec, deliver: (delivery: Delivery) => void): Promise<Subscription>
 
