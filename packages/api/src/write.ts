@@ -3,7 +3,19 @@
 
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { API_SOURCE, identityOf, isRecord, keyOf, type Decide, type Identity, type Resource } from '@sluice/resource'
+import {
+  advisers,
+  API_SOURCE,
+  identityOf,
+  isEventType,
+  isRecord,
+  isTrigger,
+  keyOf,
+  toldAs,
+  type Decide,
+  type Identity,
+  type Resource,
+} from '@sluice/resource'
 import { admitted, fieldValidationOf, objectFor, refusalOf } from './admission.ts'
 import type { Target } from './catalog.ts'
 import {
@@ -238,8 +250,19 @@ async function store(
   const { resource, problems = [] } = await resources.writer.write(identity, decide, { dryRun: isDryRun(query) })
   if (problems.length > 0) throw refusalOf(target, identity.name, problems)
   const answer = formOf(resource!, target, query, wanted, resources.now())
-  send(response, typeof code === 'number' ? code : code(), answer, wanted, warnings)
+  const all = [...warnings, ...adviceOn(resource!, resources)]
+  send(response, typeof code === 'number' ? code : code(), answer, wanted, all)
 }
+
+/** What the EventTypes that there are say about the filter of a Trigger. */
+function adviceOn(resource: Resource, { store }: Resources): string[] {
+  if (!isTrigger(resource)) return []
+  const adviserOf = advisers(store.list(EVENT_TYPES).filter(isEventType))
+  const findings = adviserOf(resource.metadata.namespace, resource.spec.broker)?.(resource) ?? []
+  return findings.map(({ message, hint }) => toldAs(message, hint))
+}
+
+const EVENT_TYPES = { group: 'eventing.knative.dev', kind: 'EventType' }
 
 function isDryRun(query: URLSearchParams): boolean {
   const all = query.getAll('dryRun').filter((value) => value !== '')

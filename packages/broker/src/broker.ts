@@ -15,6 +15,7 @@ import type { Clock } from '@sluice/clock'
 import type { Deliverer } from '@sluice/delivery'
 import { HOPS_UNSET, recordBytes, type Event, type SluiceError } from '@sluice/event'
 import { closeAll } from './closing.ts'
+import { refusedByJudgement, type Judgement } from './judgement.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
 import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
 import { batchTooLarge, draining, DRAINING_RETRY_MS, noRoomForAll, storedInPart } from './refusals.ts'
@@ -47,6 +48,11 @@ export interface BrokerOptions {
    * its sink or the box, so that new ones find room. Default `reject`.
    */
   whenFull?: () => 'reject' | 'deadLetter'
+  /**
+   * Asked of each event from outside, and of each reply that is stored here, before it is: `undefined`, nothing is wrong with
+   * its data. It must not throw. Default: nobody asks.
+   */
+  judge?: ((event: Event) => Judgement | undefined) | undefined
 }
 
 /** A running broker. */
@@ -134,6 +140,7 @@ class RunningBroker implements Broker {
   readonly #arrival: () => string
   readonly #triggers: Triggers
   readonly #relief: Relief | undefined
+  readonly #judge: BrokerOptions['judge']
   /** Bytes of the last event for which there was no room. */
   #wanted = 0
   #closing: Promise<void> | undefined
@@ -149,6 +156,7 @@ class RunningBroker implements Broker {
     this.#clock = clock
     this.#observer = observer
     this.#hopsMax = hopsMax
+    this.#judge = options.judge
     this.#arrival = arrivalTime(clock)
     this.#triggers = new Triggers({
       broker: this,
@@ -191,6 +199,7 @@ class RunningBroker implements Broker {
 
   async accept(events: readonly Event[]): Promise<void> {
     if (this.#closing !== undefined) throw this.#refused(draining(), events.length)
+    if (this.#judge !== undefined) this.#refuseByData(events)
     if (this.kind === 'Broker') this.#stamp(events)
     else for (const event of events) event.hops = this.#hopsMax
     if (events.length > 1) this.#requireRoomForAll(events)
@@ -226,6 +235,21 @@ class RunningBroker implements Broker {
     throw this.#refused(noRoomForAll(this, events.length, retryAfterMs), events.length)
   }
 
+  /** All of a request are judged before any of it is stored. */
+  #refuseByData(events: readonly Event[]): void {
+    for (let i = 0; i < events.length; i++) {
+      const judgement = this.#judgementOn(events[i]!)
+      if (judgement?.isRefused !== true) continue
+      throw this.#refused(refusedByJudgement(judgement, events.length === 1 ? undefined : i), events.length)
+    }
+  }
+
+  #judgementOn(event: Event, trigger?: TriggerName): Judgement | undefined {
+    const judgement = this.#judge?.(event)
+    if (judgement !== undefined) this.#observer.judged(this, event, judgement, trigger)
+    return judgement
+  }
+
   #stamp(events: readonly Event[]): void {
     for (const event of events) {
       const hops = hopsLeft(event, this.#hopsMax)
@@ -246,6 +270,10 @@ class RunningBroker implements Broker {
     // What another producer has put into the channel came through no broker yet.
     const hops = (to.hops === HOPS_UNSET ? this.#hopsMax : to.hops) - 1
     if (hops <= 0) return undefined
+    const judgement = this.#judgementOn(reply, trigger)
+    if (judgement?.isRefused === true) {
+      return Promise.resolve({ stored: false, error: refusedByJudgement(judgement, undefined) })
+    }
     if (reply.headers.length === 0) reply.headers = to.headers
     return this.#route(trigger, reply, hops)
   }

@@ -38,9 +38,15 @@ export function failure(outcome: Outcome, destination: string, attempts: number)
   }
 }
 
-/** Its reply could not be stored, though it was tried often enough (spec 58, 59). */
-export function replyFailure(error: string, destination: string, attempts: number): Failure {
-  return { destination, code: REPLY_NOT_STORED, error, response: undefined, attempts, sinkAttempts: 0 }
+/** Its reply could not be stored, though it was tried often enough (spec 58, 59); or was refused for good, with this code. */
+export function replyFailure(
+  error: string,
+  destination: string,
+  attempts: number,
+  code: number = REPLY_NOT_STORED,
+): Failure {
+  // prettier-ignore
+  return { destination, code, error, response: undefined, attempts, sinkAttempts: 0 }
 }
 
 /** It makes room: see relief.ts. */

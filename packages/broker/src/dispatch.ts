@@ -14,6 +14,7 @@ import type { TargetState } from './congestion.ts'
 import { failure, fullFailure, loopFailure, replyFailure, type Failure } from './dead-letter.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Lane } from './lane.ts'
+import { REFUSED_BY_SCHEMA } from './judgement.ts'
 import type { Observer, TriggerName } from './observer.ts'
 import { Redriven } from './redrive.ts'
 
@@ -205,10 +206,12 @@ export class Dispatch {
     }
     void stored.then((result) => {
       if (result.stored) return this.#settle(delivery)
-      const { message, retryAfterMs = 0 } = result.error
+      const { message, retryAfterMs = 0, code, status } = result.error
       this.lastFailure = `The reply of the subscriber could not be stored: ${message}`
-      if (this.#hasTriesLeft(delivery)) this.#retry(delivery, retryAfterMs)
-      else this.#undeliverable(delivery, replyFailure(this.lastFailure, destination, delivery.attempt))
+      const isRefused = code === REFUSED_BY_SCHEMA // what the subscriber says to the same event next is no better (FL-26)
+      if (!isRefused && this.#hasTriesLeft(delivery)) return this.#retry(delivery, retryAfterMs)
+      const failed = replyFailure(this.lastFailure, destination, delivery.attempt, isRefused ? status : undefined)
+      this.#undeliverable(delivery, failed)
     })
   }
 

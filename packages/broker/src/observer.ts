@@ -5,6 +5,7 @@ import type { Event } from '@sluice/event'
 import type { Loss } from '@sluice/channel'
 import type { Outcome } from '@sluice/delivery'
 import type { TargetState } from './congestion.ts'
+import type { Judgement } from './judgement.ts'
 
 /** A broker, as observers know it. The same object for as long as the broker lives. */
 export interface BrokerName {
@@ -36,6 +37,10 @@ export interface Observer {
   accepted(broker: BrokerName, event: Event, trigger?: TriggerName): void
   /** Not stored, and the sender was told so; `status` is the HTTP status, `events` how many of its request. */
   refused(broker: BrokerName, status: number, events: number): void
+  /**
+   * Its data doesn't keep to its schema, before it is stored or refused for that; with `trigger`, it is a reply of that.
+   */
+  judged(broker: BrokerName, event: Event, judgement: Judgement, trigger?: TriggerName): void
   /** Handed to the trigger for the first time. */
   matched(trigger: TriggerName, event: Event): void
   /**
@@ -68,6 +73,7 @@ export interface Observer {
 export const NO_OBSERVER: Observer = {
   accepted() {},
   refused() {},
+  judged() {},
   matched() {},
   attempted() {},
   parked() {},

@@ -8,7 +8,15 @@ import type { Channel, DeadLetterBox } from '@sluice/channel'
 import { DEFAULT_POLICY, type AttemptRequest, type Deliverer, type Outcome, type Target } from '@sluice/delivery'
 import { Event, type AttributeValue } from '@sluice/event'
 import { compileTrigger, type Filter } from '@sluice/filter'
-import { memoryBox, NO_OBSERVER, openBroker, type Broker, type Observer, type TriggerConfig } from '@sluice/broker'
+import {
+  memoryBox,
+  NO_OBSERVER,
+  openBroker,
+  type Broker,
+  type BrokerOptions,
+  type Observer,
+  type TriggerConfig,
+} from '@sluice/broker'
 
 /** An attempt that no one has answered yet. */
 export interface Attempt {
@@ -132,6 +140,7 @@ export interface SceneOptions {
   hopsMax?: number | undefined
   random?: () => number
   whenFull?: () => 'reject' | 'deadLetter'
+  judge?: NonNullable<BrokerOptions['judge']>
   observer?: Partial<Observer>
   onSend?: (request: AttemptRequest) => void
 }
@@ -172,6 +181,7 @@ export function openScene(options: SceneOptions = {}): Scene {
     random: options.random ?? (() => 0),
     ...(hopsMax !== undefined && { hopsMax }),
     ...(options.whenFull !== undefined && { whenFull: options.whenFull }),
+    ...(options.judge !== undefined && { judge: options.judge }),
   })
   return {
     clock,

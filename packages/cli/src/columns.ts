@@ -1,6 +1,7 @@
 // Which columns a table of resources has: for each kind those of `kn KIND list`, in its words (KNATIVE.md 4.2).
 
 import { readyCondition, type Condition, type Destination, type Kind, type Resource } from '@sluice/resource'
+import { EVENT_TYPE_COLUMNS } from './event-type-words.ts'
 import { ageOf, type Column } from './table.ts'
 
 /** Of a table of that kind. */
@@ -37,12 +38,7 @@ const BY_KIND: Readonly<Record<string, readonly Column<Resource>[]>> = {
     column('DEAD LETTER SINK', ({ spec }) => destinationText(deadLetterSinkOf(spec))),
     ...[READY, REASON],
   ],
-  EventType: [
-    column('TYPE', ({ spec }) => textOf(spec?.['type']) || attributeOf(spec, 'type')),
-    column('SOURCE', ({ spec }) => textOf(spec?.['source']) || attributeOf(spec, 'source')),
-    column('REFERENCE', ({ spec }) => referenceText(spec?.['reference'])),
-    ...[AGE, READY],
-  ],
+  EventType: [...EVENT_TYPE_COLUMNS, READY],
   WebhookSource: [URL, sinkColumn(), AGE, CONDITIONS, READY, REASON],
   PingSource: [
     column('SCHEDULE', ({ spec }) => textOf(spec?.['schedule'])),
@@ -109,13 +105,6 @@ function typeOfChannel({ spec, status }: Resource): string {
 
 function deadLetterSinkOf(spec: Resource['spec']): unknown {
   return asRecord(spec?.['delivery'])['deadLetterSink']
-}
-
-/** Of an EventType v1beta3. */
-function attributeOf(spec: Resource['spec'], name: string): string {
-  const attributes = spec?.['attributes']
-  if (!Array.isArray(attributes)) return ''
-  return textOf(attributes.map(asRecord).find((attribute) => attribute['name'] === name)?.['value'])
 }
 
 function serviceAddress({ spec }: Resource): string {

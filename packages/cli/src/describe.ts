@@ -8,12 +8,14 @@ import {
   findKind,
   groupOf,
   isBroker,
+  SCHEMA_DATA,
   type Condition,
   type DeliverySpec,
   type Resource,
 } from '@sluice/resource'
 import { clientOf, jsonOf, reach, whyRefused, type Client } from './client.ts'
 import { asRecord, destinationText, referenceText, textOf, urlOf } from './columns.ts'
+import { eventTypeSections } from './event-type-words.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
 import { get, list, pathOf, wantedOf } from './resources.ts'
@@ -51,11 +53,13 @@ function headOf({ metadata, apiVersion, kind }: Resource): string {
   })
 }
 
-/** kubectl's own copy of the whole resource: nothing to read. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+/** kubectl's own copy of the whole resource: nothing to read. And what has a section of its own. */
+const NOT_SHOWN: readonly string[] = ['kubectl.kubernetes.io/last-applied-configuration', SCHEMA_DATA]
 
 function pairs(values: Readonly<Record<string, string>> | undefined): string | undefined {
-  const all = Object.entries(values ?? {}).flatMap(([key, value]) => (key === LAST_APPLIED ? [] : [`${key}=${value}`]))
+  const all = Object.entries(values ?? {}).flatMap(([key, value]) =>
+    NOT_SHOWN.includes(key) ? [] : [`${key}=${value}`],
+  )
   return all.length === 0 ? undefined : all.join(', ')
 }
 
@@ -112,15 +116,8 @@ const SECTIONS: Readonly<Record<string, Sections>> = {
       ...shown.map(([title, values]) => section(title, values)),
     ]
   },
-  EventType: (_client, { spec }) => [
-    section('Event', {
-      Type: textOf(spec?.['type']),
-      Source: textOf(spec?.['source']) || undefined,
-      Schema: textOf(spec?.['schema']) || undefined,
-      Description: textOf(spec?.['description']) || undefined,
-      Reference: referenceText(spec?.['reference']) || undefined,
-    }),
-  ],
+  EventType: (_client, resource) =>
+    eventTypeSections(resource).map(([title, of]) => (typeof of === 'string' ? block(title, of) : section(title, of))),
 }
 
 async function channelSections(client: Client, resource: Resource): Promise<string[]> {

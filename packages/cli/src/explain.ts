@@ -26,6 +26,7 @@ interface Answer {
   readonly position?: string
   readonly stored?: string
   readonly accepted?: readonly StepJson[]
+  readonly judged?: readonly StepJson[]
   readonly forgotten?: string
   readonly triggers: readonly Verdict[]
   readonly event?: object
@@ -55,6 +56,9 @@ export interface StepJson {
   readonly at?: 'reply' | 'sink'
   /** Of `parked`. */
   readonly againInMs?: number
+  // Of `judged`.
+  readonly isRefused?: boolean
+  readonly problem?: string
   /** Of `deadLettered`. */
   readonly into?: 'sink' | 'box'
 }
@@ -131,13 +135,25 @@ function explained(answer: Answer): string {
 }
 
 /** Of an event that came in. */
-function eventLines({ id, source, otherSources, stored, position, accepted = [], forgotten, event }: Answer): string[] {
+function eventLines({
+  id,
+  source,
+  otherSources,
+  stored,
+  position,
+  accepted = [],
+  judged = [],
+  forgotten,
+  event,
+}: Answer): string[] {
+  // prettier-ignore
   if (id === undefined) return []
   const where = stored === undefined ? 'not stored any more' : `stored at ${stored}, position ${position}`
   const lines = [`Event ${id} of ${source}: ${where}`]
   if (otherSources !== undefined) lines.push(`Events of ${otherSources.join(', ')} have this id too: --source.`)
   if (event === undefined) lines.push('Its attributes are not known any more.')
   for (const { replyOf } of accepted) if (replyOf !== undefined) lines.push(`It is a reply of Trigger ${replyOf}.`)
+  for (const step of judged) lines.push(stepLine(step))
   if (forgotten !== undefined) lines.push(forgotten)
   return lines.map(printable)
 }
@@ -147,7 +163,20 @@ export function stepLine(step: Omit<StepJson, 'event'>): string {
   return `${step.time.slice(11, 23)}  ${wordsOf(step)}`
 }
 
-function wordsOf({ step, attempt, status, ms, error, reply, at, againInMs, into }: StepJson): string {
+function wordsOf({
+  step,
+  attempt,
+  status,
+  ms,
+  error,
+  reply,
+  at,
+  againInMs,
+  into,
+  isRefused,
+  problem,
+}: StepJson): string {
+  // prettier-ignore
   switch (step) {
     case 'attempted': {
       const where =
@@ -155,6 +184,8 @@ function wordsOf({ step, attempt, status, ms, error, reply, at, againInMs, into 
       const answered = reply === undefined ? '' : `, with the reply ${reply.id} of type ${reply.type}`
       return `attempt ${attempt}${where}: ${error ?? `${status}${answered}`} (${ms} ms)`
     }
+    case 'judged':
+      return `${isRefused ? 'refused' : 'stored all the same'}: ${problem}`
     case 'parked':
       return `tried again in ${againInMs} ms`
     case 'deadLettered':

@@ -3,6 +3,7 @@
 import type { Kind, Resource } from '@sluice/resource'
 import { clientOf, whyUnreachable, type Client } from './client.ts'
 import { columnsOf } from './columns.ts'
+import { untakenText } from './event-type-words.ts'
 import { EXIT, exitWith } from './exit.ts'
 import type { ClientFlags } from './flags.ts'
 import type { Output } from './outputs.ts'
@@ -67,6 +68,8 @@ async function print(
     const columns = columnsOf(kind, allNamespaces && kind.namespaced)
     if (shown.length > 1) columns[columns.findIndex(({ title }) => title === 'NAME')] = FULL_NAME
     await printRows(items, { output, columns, name: nameOf, answer: undefined, none: '' })
+    const note = kind.kind === 'EventType' && output === 'table' ? untakenText(items) : undefined
+    if (note !== undefined) process.stderr.write(`${note}\n`)
   }
 }
 

@@ -73,6 +73,7 @@ function lineOf(line: Line): string {
   const { id, type } = event
   const isShown = 'specversion' in event
   const what = isShown ? eventText(line) : `id ${String(id)}, type ${String(type)}`
+  if (step === 'judged') return `${stepLine(line)}; ${namespace}/${broker}  ${what}${replyText(replyOf)}`
   if (trigger === undefined) return `${time.slice(11, 23)}  ${namespace}/${broker}  ${what}${replyText(replyOf)}`
   const words = isShown ? `${time.slice(11, 23)}  matched` : stepLine(line)
   return `${words.slice(0, 14)}  ${trigger}: ${words.slice(14)}; ${what}`

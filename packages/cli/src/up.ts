@@ -150,6 +150,7 @@ async function start({ paths, loaded, sources, options, guards, log, tell }: Pre
     sources,
     tokensRequired: guards.tokensRequired,
     storage: { ...storageLog(log), synced: (ms) => counted.synced(ms) },
+    eventTypesLimited: ({ kind, namespace, name }, why) => log.warn({ [kind.toLowerCase()]: `${namespace}/${name}`, why }, 'not every type of events gets an EventType'), // prettier-ignore
   })
   const server = openServer({
     controller,

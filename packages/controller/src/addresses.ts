@@ -140,6 +140,11 @@ export class Addresses {
     return deliveryOf(hub, (identity) => this.find(identity))
   }
 
+  /** All that there are. */
+  hubs(): Resource[] {
+    return HUBS.flatMap((kind) => this.#store.list(kind))
+  }
+
   /** As it stands in its status (spec 21, 48, 61). */
   addressOf(hub: Hub): Addressable {
     const { namespace, name } = hub.metadata

@@ -11,7 +11,7 @@ import {
   type ResourceFolder,
   type ResourceStore,
 } from '@sluice/resource'
-import type { ControllerOptions } from './broker.ts'
+import type { ControllerOptions } from './options.ts'
 
 const NOTHING = { resources: [], problems: [] }
 

@@ -2,81 +2,21 @@
 //
 // From: brokers.ts, at an apply. Next: drivers.ts opens its channel, and triggers.ts subscribes its triggers.
 
-import { openBroker, type Broker, type BrokerName, type Observer } from '@sluice/broker'
+import { openBroker, type Broker, type BrokerName } from '@sluice/broker'
 import { channelUnavailable, type Capabilities, type ChannelState } from '@sluice/channel'
-import type { Clock } from '@sluice/clock'
-import type { Deliverer } from '@sluice/delivery'
 import { SluiceError } from '@sluice/event'
-import type { SourceDriver } from '@sluice/source'
 import { sameChannel, type ChannelSettings } from './channels.ts'
-import type { DataDirectory, BrokerIdentity, Discarded } from './data.ts'
-import {
-  DRIVERS,
-  type BrokerStorage,
-  type ChannelKind,
-  type Drivers,
-  type StorageProblem,
-  type StorageRecovery,
-} from './drivers.ts'
+import type { BrokerIdentity } from './data.ts'
+import { DRIVERS, type BrokerStorage, type ChannelKind, type StorageProblem } from './drivers.ts'
 import { DamageNoted, foundSomething } from './losses.ts'
+import type { RunOptions } from './options.ts'
 import { inWords, Retry, TRIED_AGAIN } from './retry.ts'
 import type { Entrance } from './contract.ts'
 import type { HubGate } from './gate.ts'
 import type { TriggerChanges } from './plans.ts'
-import type { Secrets } from './secrets.ts'
 import { Tombstones } from './tombstones.ts'
 import type { TriggerPlan } from './trigger.ts'
 import { Triggers } from './triggers.ts'
-
-/** What every broker that the controller opens is given. */
-export interface ControllerOptions {
-  clock: Clock
-  deliverer: Deliverer
-  observer: Observer
-  /** Most bytes that an in-memory channel holds. */
-  memoryBytes: number
-  /** Most bytes of a broker's dead-letter box; a trigger may have a quarter. Default 1 GiB on disk, 64 MiB in memory. */
-  boxBytes?: number
-  /** Hops that an event may take through brokers. Default 255. */
-  hopsMax?: number
-  /** Uniform in [0, 1). Default Math.random. */
-  random?: () => number
-  /** The channel of a Broker that names none. Default `memory`. */
-  channel?: ChannelKind
-  /** Where Brokers keep what outlives the process. Needed for a log. Whoever opened it closes it, after the controller. */
-  data?: DataDirectory
-  storage?: StorageObserver
-  /** How channels and boxes are opened. Default, for each kind: the driver that Sluice comes with. */
-  drivers?: Partial<Drivers>
-  /** Whether a Broker or channel is refused that asks senders for no token: strangers reach the ingress. */
-  tokensRequired?: boolean
-  /** Sources beside those that Sluice comes with. */
-  sources?: readonly SourceDriver[]
-}
-
-/** And what it is given by the controller. */
-export interface BrokerOptions extends ControllerOptions {
-  /** What a server's Secret holds. */
-  secrets: Secrets
-}
-
-/** Is told what concerns the storage of Brokers. */
-export interface StorageObserver {
-  /** A log has made one write and its sync, in so many ms. */
-  synced?(ms: number): void
-  /** A Broker's storage is open, and held something of a process that is gone. */
-  recovered?(broker: BrokerName, recovery: StorageRecovery): void
-  /** The disk has failed a write, in words; it is made once more, in a new file. */
-  retrying?(broker: BrokerName, what: string): void
-  /** Its channel doesn't work as it should, for this reason; or (`undefined`) it does again. */
-  degraded?(broker: BrokerName, why: string | undefined): void
-  /** Something of its storage turned out to be damaged while it is open. */
-  damaged?(broker: BrokerName, problem: StorageProblem): void
-  /** The data of a Broker that was deleted waits in the trash. */
-  discarded?(data: Discarded): void
-  /** A Broker has a log, and its channel is in memory now, so that nobody reads the log. */
-  unread?(broker: BrokerName, folder: string): void
-}
 
 const NO_CHANNEL = { kind: 'none' } as const
 /** What a sender is told to wait for a broker that is being opened right now. */
@@ -105,7 +45,7 @@ export class DeclaredBroker implements Entrance {
   broker: Broker | undefined
   gate: HubGate | undefined
   readonly #identity: BrokerIdentity
-  readonly #options: BrokerOptions
+  readonly #options: RunOptions
   readonly #changed: () => void
   readonly #retry: Retry
   readonly #damage = new DamageNoted()
@@ -123,7 +63,7 @@ export class DeclaredBroker implements Entrance {
   #told = ''
 
   /** `changed`: its status, or that of its triggers, is another than before. */
-  constructor(identity: BrokerIdentity, channel: ChannelSettings, options: BrokerOptions, changed: () => void) {
+  constructor(identity: BrokerIdentity, channel: ChannelSettings, options: RunOptions, changed: () => void) {
     this.#identity = identity
     this.#channel = channel
     this.#options = options
@@ -231,6 +171,7 @@ export class DeclaredBroker implements Entrance {
       ...this.name,
       channel,
       box,
+      judge: this.#options.judge?.(this.name),
       whenFull: () => (this.#channel.kind === 'none' ? 'reject' : this.#channel.whenFull),
     })
     const triggers = new Triggers(broker, this.#options.observer, tombstones)

@@ -4,8 +4,9 @@
 
 import type { Broker, BrokerName } from '@sluice/broker'
 import { within, type ChannelState } from '@sluice/channel'
-import { hubPath, type Hub } from './addresses.ts'
-import { DeclaredBroker, type BrokerOptions, type ControllerOptions } from './broker.ts'
+import { CHANNELS, hubPath, type Hub } from './addresses.ts'
+import { DeclaredBroker } from './broker.ts'
+import type { RunOptions } from './options.ts'
 import { SluiceError } from '@sluice/event'
 import type { ChannelSettings } from './channels.ts'
 import type { BrokerIdentity } from './data.ts'
@@ -33,7 +34,7 @@ export interface BrokerChange {
 
 /** By their paths (addresses.ts). */
 export class Brokers {
-  readonly #options: BrokerOptions
+  readonly #options: RunOptions
   readonly #gates: GateOptions
   readonly #changed: (path: string) => void
   readonly #declared = new Map<string, DeclaredBroker>()
@@ -43,7 +44,7 @@ export class Brokers {
   readonly #occupied = new Map<string, Promise<void>>()
 
   /** `changed`: what the status of this broker says may be another than before. */
-  constructor(options: ControllerOptions, gates: GateOptions, changed: (path: string) => void) {
+  constructor(options: Omit<RunOptions, 'secrets'>, gates: GateOptions, changed: (path: string) => void) {
     this.#options = { ...options, secrets: gates.secrets }
     this.#gates = gates
     this.#changed = changed
@@ -51,6 +52,15 @@ export class Brokers {
 
   get(path: string): DeclaredBroker | undefined {
     return this.#declared.get(path)
+  }
+
+  /** Of channels of two kinds with one name the first has the address. */
+  channel(namespace: string, name: string): DeclaredBroker | undefined {
+    for (const { kind } of CHANNELS) {
+      const declared = this.#declared.get(hubPath(kind, namespace, name))
+      if (declared !== undefined) return declared
+    }
+    return undefined
   }
 
   /** The broker that takes events at this path. Throws why there is none. */

@@ -64,7 +64,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 /** Of the generation that stands there (spec 83). */
 export function channelStatus(channel: ChannelResource, facts: ChannelFacts): Status {
   const { address, state, deadLetterSink, warnings, takenBy, subscriptions } = facts
-  const { full, damage, otherChannel, tokens } = warnings
+  const { full, damage, otherChannel, tokens, typeLimit } = warnings
   const works = channelMark(state)
   const isOpen = state.state === 'ready' || state.state === 'degraded'
   const isAddressed = isOpen && takenBy === undefined
@@ -81,6 +81,7 @@ export function channelStatus(channel: ChannelResource, facts: ChannelFacts): St
       ...warning('EventsKept', 'EventsLost', damage),
       ...warning('ChannelConfigured', 'ChannelChanged', otherChannel),
       ...tokensWarning(tokens),
+      ...warning('EventTypesKnown', 'TypeLimitReached', typeLimit),
     },
     {
       ...(isAddressed && { address }), // spec 21, 61

@@ -15,6 +15,7 @@ import type {
   ResourceWriter,
 } from '@sluice/resource'
 import type { Consents } from './consents.ts'
+import type { EventTypes } from './event-types/event-types.ts'
 import type { Gate } from './gate.ts'
 import type { Operations } from './operations.ts'
 import type { Sources } from './sources.ts'
@@ -50,6 +51,8 @@ export interface Controller {
   readonly sources: Pick<Sources, 'mounted'>
   /** What takes the callbacks of subscribers that consent to be sent events, at `CONSENT_PATH`. */
   readonly consents: Pick<Consents, 'callBack'>
+  /** Which types of events there are. */
+  readonly eventTypes: Pick<EventTypes, 'usage' | 'settled'>
   /** Those that take events now. */
   brokers(): Iterable<Broker>
   /** Those that are declared and take no events now, as {@link unavailable} says. */

@@ -25,7 +25,6 @@ import {
 } from '@sluice/resource'
 import {
   Addresses,
-  CHANNELS,
   hubPath,
   hubPathOf,
   HUBS,
@@ -38,10 +37,12 @@ import {
   TRIGGERS,
 } from './addresses.ts'
 import { ApiResources } from './api-resources.ts'
-import type { ControllerOptions, DeclaredBroker } from './broker.ts'
+import type { DeclaredBroker } from './broker.ts'
 import { Consents } from './consents.ts'
 import { draining, starting } from './contract.ts'
 import type { ApplyFiles, Controller, FilesChanges } from './contract.ts'
+import { takersOf } from './event-types/consumers.ts'
+import { EventTypes } from './event-types/event-types.ts'
 import { Brokers, changeOf, changesOf, type BrokerChange } from './brokers.ts'
 import { channelChanges, channelSettings, hubsConcerned, isOfChannels, needsData } from './channels.ts'
 import type { ChannelKind } from './drivers.ts'
@@ -50,6 +51,7 @@ import { openHubs } from './gate.ts'
 import { Losses } from './losses.ts'
 import { OperationNotes } from './operation-notes.ts'
 import { Operations } from './operations.ts'
+import type { ControllerOptions } from './options.ts'
 import { isReadyAsBefore, Plans } from './plans.ts'
 import { Secrets } from './secrets.ts'
 import { Sources } from './sources.ts'
@@ -78,6 +80,7 @@ class RunningController implements Controller {
   readonly #plans: Plans
   readonly #statuses: Statuses
   readonly #writer: StatusWriting
+  readonly eventTypes: EventTypes
   readonly sources: Sources
   readonly consents: Consents
   #lastApply: Promise<unknown> = Promise.resolve()
@@ -114,8 +117,14 @@ class RunningController implements Controller {
       trigger: (key) => this.#writer.trigger(key),
       keyOf: (uid) => this.#plans.keyOf(uid),
     })
-    const observer = this.#losses.noting(this.#statuses.marking(options.observer))
-    this.#brokers = new Brokers({ ...options, observer }, { secrets, clock }, (path) => this.#brokerChanged(path))
+    this.eventTypes = new EventTypes({
+      ...{ store: this.store, writer: this.writer, clock, data: options.data, limited: options.eventTypesLimited },
+      takers: (path) => takersOf(this.#plans.ofBroker(path), this.#brokers.get(path)?.broker),
+      hubChanged: (path) => this.#statuses.markBroker(path),
+    })
+    const observer = this.eventTypes.noting(this.#losses.noting(this.#statuses.marking(options.observer)))
+    const run = { ...options, observer, judge: this.eventTypes.judge }
+    this.#brokers = new Brokers(run, { secrets, clock }, (path) => this.#brokerChanged(path))
     this.#writer = new StatusWriting({
       store: this.store,
       addresses: this.#addresses,
@@ -123,6 +132,7 @@ class RunningController implements Controller {
       brokers: this.#brokers,
       losses: this.#losses,
       notes: this.#notes,
+      eventTypes: this.eventTypes,
       channelChanged: (path) => this.#statuses.markBroker(path),
     })
     this.operations = new Operations({
@@ -146,7 +156,7 @@ class RunningController implements Controller {
   }
 
   entrance(of: 'Broker' | 'Channel', namespace: string, name: string): DeclaredBroker | undefined {
-    return of === 'Broker' ? this.#brokers.get(hubPath(of, namespace, name)) : this.#channel(namespace, name)
+    return of === 'Broker' ? this.#brokers.get(hubPath(of, namespace, name)) : this.#brokers.channel(namespace, name)
   }
 
   broker(namespace: string, name: string): Broker | undefined {
@@ -154,20 +164,11 @@ class RunningController implements Controller {
   }
 
   channel(namespace: string, name: string): Broker | undefined {
-    return this.#channel(namespace, name)?.broker
+    return this.#brokers.channel(namespace, name)?.broker
   }
 
   unavailable(namespace: string, name: string, of: 'Broker' | 'Channel' = 'Broker'): SluiceError | undefined {
     return this.entrance(of, namespace, name)?.unavailable()
-  }
-
-  /** Of two kinds with one name the first has the address. */
-  #channel(namespace: string, name: string): DeclaredBroker | undefined {
-    for (const { kind } of CHANNELS) {
-      const declared = this.#brokers.get(hubPath(kind, namespace, name))
-      if (declared !== undefined) return declared
-    }
-    return undefined
   }
 
   brokers(): Iterable<Broker> {
@@ -223,9 +224,10 @@ class RunningController implements Controller {
       this.#isApplying = false
     }
     await this.#discardUndeclared()
+    this.eventTypes.sweep()
     await this.sources.settle()
     this.#notes.sweep((uid) => this.#plans.keyOf(uid) !== undefined)
-    await this.#statuses.flush()
+    await Promise.all([this.#statuses.flush(), this.eventTypes.flush()])
     return []
   }
 
@@ -265,9 +267,10 @@ class RunningController implements Controller {
 
   /** Begins, in the tick of a commit, everything that it changes. */
   #committed(change: Change): void {
+    this.eventTypes.committed(change) // before any event comes by it
     const changes = changesOf(this.#plans.take(change))
     const find = (identity: Identity): Resource | undefined => this.#addresses.find(identity)
-    for (const hub of hubsConcerned(change, () => this.#hubs(), find)) {
+    for (const hub of hubsConcerned(change, () => this.#addresses.hubs(), find)) {
       const isThere = this.#addresses.get(keyOf(hub)) !== undefined
       const channel = channelSettings(hub, find, this.#channelByDefault)
       const identity = { ...hub.metadata, kind: hub.kind }
@@ -284,10 +287,6 @@ class RunningController implements Controller {
     }
     if (changes.size > 0) void this.#begin(changes)
     this.sources.committed(change) // after the brokers that they send to
-  }
-
-  #hubs(): Resource[] {
-    return HUBS.flatMap((kind) => this.store.list(kind))
   }
 
   /** Of what an apply begins, it writes the statuses itself. */
@@ -313,7 +312,7 @@ class RunningController implements Controller {
     const { data, storage } = this.#options
     if (data === undefined || !data.isOpen || this.#isSwept) return
     this.#isSwept = true
-    const uids = new Set(this.#hubs().map(({ metadata }) => metadata.uid))
+    const uids = new Set(this.#addresses.hubs().map(({ metadata }) => metadata.uid))
     for (const discarded of await data.discardOthers(uids)) storage?.discarded?.(discarded)
   }
 
@@ -354,7 +353,8 @@ class RunningController implements Controller {
       this.#writer.trigger(key)
     }
     this.sources.writeStatus(key)
-    return this.#writer.withBacklog(this.store.get(key)!)
+    this.eventTypes.writeNow()
+    return this.shown(this.store.get(key)!)
   }
 
   list(of: { group: string; kind: string }): Resource[] {
@@ -363,13 +363,14 @@ class RunningController implements Controller {
   }
 
   refresh(): void {
-    for (const hub of this.#hubs()) this.#writer.broker(pathOf(hub))
+    for (const hub of this.#addresses.hubs()) this.#writer.broker(pathOf(hub))
     this.#statuses.writeNow()
     this.sources.writeStatuses()
+    this.eventTypes.writeNow()
   }
 
   shown(resource: Resource): Resource {
-    return this.#writer.withBacklog(resource)
+    return this.eventTypes.shown(this.#writer.withBacklog(resource))
   }
 
   summary(): string[] {
@@ -391,5 +392,6 @@ class RunningController implements Controller {
     this.consents.close()
     this.#statuses.close()
     await this.#brokers.close({ deadlineMs: await this.sources.close(options) }) // their last events are stored
+    await this.eventTypes.close()
   }
 }

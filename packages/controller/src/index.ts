@@ -1,4 +1,4 @@
-export type { ControllerOptions, StorageObserver } from './broker.ts'
+export type { ControllerOptions, StorageObserver } from './options.ts'
 export { needsData } from './channels.ts'
 export {
   checkData,

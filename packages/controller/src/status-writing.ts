@@ -18,6 +18,7 @@ import { channelStatus, subscriptionStatus } from './channel-status.ts'
 import type { Losses } from './losses.ts'
 import type { OperationNotes } from './operation-notes.ts'
 import type { Plans } from './plans.ts'
+import type { EventTypes } from './event-types/event-types.ts'
 import { backlogStatus, brokerStatus, triggerStatus, whyFull } from './status.ts'
 
 /** What statuses are made from. */
@@ -28,6 +29,7 @@ export interface StatusSources {
   readonly brokers: Brokers
   readonly losses: Losses
   readonly notes: OperationNotes
+  readonly eventTypes: EventTypes
   /** What the status of the channel at this path says of its Subscriptions is another than before. */
   readonly channelChanged: (path: string) => void
 }
@@ -41,7 +43,7 @@ export class StatusWriting {
 
   /** That of a Broker or a channel, by its path. Returns whether it changes without being marked: room comes back by itself. */
   broker(path: string): boolean {
-    const { store, addresses, brokers, plans } = this.#of
+    const { store, addresses, brokers, plans, eventTypes } = this.#of
     const hub = addresses.hubAt(path)
     if (hub === undefined) return false
     const declared = brokers.get(path)
@@ -49,8 +51,9 @@ export class StatusWriting {
     const deadLetterSink = sink && addresses.resolve(sink, hub.metadata.namespace, 'deadLetterSink')
     const full = declared?.broker && whyFull(declared.broker)
     const state = declared?.state ?? { state: 'opening' }
+    const { damage, otherChannel } = declared ?? {}
     const tokens = declared?.gate?.trouble()
-    const warnings = { full, damage: declared?.damage, otherChannel: declared?.otherChannel, tokens }
+    const warnings = { full, damage, otherChannel, tokens, typeLimit: eventTypes.limitOf(path) }
     const address = addresses.addressOf(hub)
     const status = isBroker(hub)
       ? brokerStatus(hub, address, state, deadLetterSink, warnings)

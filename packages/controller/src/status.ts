@@ -33,6 +33,8 @@ export interface BrokerWarnings {
   readonly otherChannel: string | undefined
   /** What is wrong with the tokens that it asks for; `isClosed`: that is a reason not to be Ready. */
   readonly tokens: { readonly isClosed: boolean; readonly message: string } | undefined
+  /** Why not every type of its events has an EventType. */
+  readonly typeLimit: string | undefined
 }
 
 /** Of the generation that stands there (spec 83). */
@@ -41,7 +43,7 @@ export function brokerStatus(
   address: Addressable,
   state: BrokerState,
   deadLetterSink: Resolved | undefined,
-  { full, damage, otherChannel, tokens }: BrokerWarnings,
+  { full, damage, otherChannel, tokens, typeLimit }: BrokerWarnings,
 ): Status {
   const channel = channelMark(state)
   const isOpen = state.state === 'ready' || state.state === 'degraded'
@@ -59,6 +61,7 @@ export function brokerStatus(
       ...warning('EventsKept', 'EventsLost', damage),
       ...warning('ChannelConfigured', 'ChannelChanged', otherChannel),
       ...tokensWarning(tokens),
+      ...warning('EventTypesKnown', 'TypeLimitReached', typeLimit),
     },
     {
       ...(isOpen && { address }), // spec 48

@@ -403,8 +403,7 @@ describe('a Broker that is deleted', () => {
     await here.until(() => slow.got.length === 1)
     await here.apply()
     const applied = here.apply(broker(), trigger('t', NOWHERE, {}, PAUSED))
-    await settle()
-    expect(here.controller.unavailable('default', 'default')).toMatchObject({ status: 503 })
+    await here.until(() => here.controller.unavailable('default', 'default')?.status === 503)
     slow.status = 202
     await applied
     expect(here.discarded).toEqual([['t', 0]]) // what was under way has finished

@@ -14,6 +14,7 @@ import {
   openController,
   type ChannelKind,
   type Controller,
+  type ControllerOptions,
   type DataDirectory,
   type Drivers,
   type StorageObserver,
@@ -47,6 +48,7 @@ export interface SceneOptions {
   readonly data?: DataDirectory
   readonly storage?: StorageObserver
   readonly observer?: Partial<Observer>
+  readonly eventTypesLimited?: ControllerOptions['eventTypesLimited'] & {}
 }
 
 export function scene({ memoryBytes = 16 * 1024 * 1024, observer = {}, ...options }: SceneOptions = {}): Scene {

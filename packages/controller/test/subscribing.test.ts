@@ -244,6 +244,7 @@ describe('a removal that the channel refuses', () => {
     expect(running(here)).toEqual({})
     expect(discarded).toEqual([1])
     expect(taker.got).toEqual([])
+    here.clock.advance(5000) // what has come in is written into the statuses of EventTypes
     expect(here.clock.pending).toBe(0)
   })
 

@@ -8,6 +8,7 @@ import { quote, refuseProblems, type FilterPath, type FilterProblem } from './er
 import type { Filter, FilterEvent, FilterNode } from './filter.ts'
 import { DEFAULT_FILTER_LIMITS, type FilterLimits } from './limits.ts'
 import { isRecord, kindOf, report, startReading, type Reading } from './reading.ts'
+import { usesIn, type AttributeUse } from './uses.ts'
 import { warningsOf } from './warnings.ts'
 
 /** What a Trigger's spec says about filtering, as it was written. */
@@ -48,6 +49,12 @@ export interface TriggerCheck {
 export function checkTrigger(filters: TriggerFilters, limits: FilterLimits = DEFAULT_FILTER_LIMITS): TriggerCheck {
   const { winner, reading, problems } = readTrigger(filters, { limits })
   return { problems, warnings: problems.length > 0 ? [] : warningsOf(winner, reading) }
+}
+
+/** Every attribute that a Trigger's filter asks for, where it is written; none where the filter is wrong. Never throws. */
+export function attributeUses(filters: TriggerFilters): AttributeUse[] {
+  const { reading, problems } = readTrigger(filters, {})
+  return problems.length > 0 ? [] : usesIn(reading)
 }
 
 function readTrigger(

@@ -18,6 +18,7 @@ export {
 } from './kinds/broker.ts'
 export { attributeValue, eventType as eventTypeKind, isEventType, type EventType } from './kinds/event-type.ts'
 export { SCHEMA_DATA, type EventTypeAttribute, type EventTypeSpec } from './kinds/event-type-forms.ts'
+export { advisers, type Adviser } from './event-type-advice.ts'
 export { compileSchema, type CompiledSchema, type SchemaFault } from './event-schema.ts'
 export { valueTemplate, type ValueTemplate } from './value-template.ts'
 export { findKind, kindByName, kinds } from './kinds/index.ts'

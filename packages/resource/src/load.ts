@@ -4,6 +4,9 @@
 
 import { readFiles, type Found, type KnownTexts } from './files.ts'
 import { readParts, type PartResource, type Parts, type PlacedPart } from './parts.ts'
+import { advisers } from './event-type-advice.ts'
+import { isEventType } from './kinds/event-type.ts'
+import { isTrigger } from './kinds/trigger.ts'
 import { mappedUrl, REFERENCE_MAPPING } from './reference-mapping.ts'
 import {
   identityOf,
@@ -193,7 +196,7 @@ function readResource(read: PartResource, offset: number, source: Source, load: 
     load.add({
       severity: 'error',
       code: 'SLUICE_RESOURCE_DECLARED_TWICE',
-      ...placeOf(source, offsetAgain(place, ['metadata', 'name'])),
+      ...placeOf(source, offsetAgain(place, { path: ['metadata', 'name'] })),
       resource: nameOf(identity),
       path: 'metadata.name',
       message: `${nameOf(identity)} is declared already at ${first.file}:${first.line}:${first.column}.`,
@@ -213,15 +216,22 @@ function readResource(read: PartResource, offset: number, source: Source, load: 
 function warnOfMissing(load: Load): void {
   if (load.incomplete) return
   const names = namesOf(load)
+  const adviserOf = advisers(load.resources.map(({ resource }) => resource).filter(isEventType))
   for (const declared of load.resources) {
-    for (const finding of missingReferences(declared.resource, names)) {
+    const { resource } = declared
+    const findings = missingReferences(resource, names)
+    if (isTrigger(resource)) {
+      const advise = adviserOf(resource.metadata.namespace, resource.spec.broker)
+      if (advise !== undefined) findings.push(...advise(resource))
+    }
+    for (const finding of findings) {
       if (load.isFull()) {
         load.dropped++
         continue
       }
       const place = load.places.get(declared)!
-      const { kind, metadata } = declared.resource
-      load.add(problemOf(finding, place.source, offsetAgain(place, finding.path), { group: '', kind, ...metadata }))
+      const { kind, metadata } = resource
+      load.add(problemOf(finding, place.source, offsetAgain(place, finding), { group: '', kind, ...metadata }))
     }
   }
 }
@@ -327,7 +337,7 @@ function lineStartsOf(text: string): number[] {
 
 function locateAgain(place: Place | undefined, { origin }: Declared, path: Path): Origin {
   if (place === undefined) return origin ?? { file: '', line: 0, column: 0 }
-  return originOf(place.source, offsetAgain(place, path))
+  return originOf(place.source, offsetAgain(place, { path }))
 }
 
 function writtenAgain(place: Place): Record<string, unknown> {
@@ -336,9 +346,9 @@ function writtenAgain(place: Place): Record<string, unknown> {
   return isRecord(value) ? value : {}
 }
 
-function offsetAgain(place: Place, path: Path): number {
+function offsetAgain(place: Place, { path, at = 'value', offset }: Pick<Finding, 'path' | 'at' | 'offset'>): number {
   const { document, from } = documentAgain(place)
-  return document === undefined ? place.start : from + document.locate([...place.base, ...path], 'value')
+  return document === undefined ? place.start : from + document.locate([...place.base, ...path], at, offset)
 }
 
 /** Nodes are not kept: a hundred bytes for each value of each file, for the few that are asked for. */

@@ -66,6 +66,7 @@ export function mountExplain(
       ...(others.length > 0 && { otherSources: others }),
       ...(stored !== undefined && { position: stored.position, stored: new Date(stored.time).toISOString() }),
       accepted: known.filter(({ kind }) => kind === 'accepted').map(stepJson),
+      judged: known.filter(({ kind }) => kind === 'judged').map(stepJson),
       ...(known.length === 0 && { forgotten: FORGOTTEN }),
     }
     const verdicts = await judged(triggers, stored?.event, name !== undefined)
@@ -153,7 +154,7 @@ async function judged(triggers: readonly Trigger[], event: Event | undefined, is
 
 /** What one trigger did with it. */
 function becameOf(known: readonly Step[], trigger: string): object {
-  const its = known.filter((step) => step.kind !== 'accepted' && step.trigger?.name === trigger)
+  const its = known.filter(({ kind, trigger: of }) => kind !== 'accepted' && kind !== 'judged' && of?.name === trigger)
   if (its.length === 0) return {}
   return { outcome: outcomeOf(its.at(-1)!), steps: its.map(stepJson) }
 }

@@ -1,7 +1,7 @@
 // What operators want to read of the events' way: a target that goes down, dead letters, losses. Never data or
 // attributes of an event beyond its id, source and type (CE-15).
 
-import type { Observer, TriggerName } from '@sluice/broker'
+import { judgementText, type BrokerName, type Observer, type TriggerName } from '@sluice/broker'
 import type { Clock } from '@sluice/clock'
 import type { Event } from '@sluice/event'
 import { Sparsely } from './sparsely.ts'
@@ -16,12 +16,24 @@ export interface EventLog {
 /** `observer`, and a log line where a person should know. */
 export function withLog(observer: Observer, log: EventLog, clock: Clock): Observer {
   const deadLettered = new Sparsely<TriggerName>(clock)
+  const judged = new Sparsely<BrokerName>(clock)
   const down = new WeakSet<TriggerName>()
   /** The last sign of overload, in words. */
   const pressure = new WeakMap<TriggerName, string>()
 
   return {
     ...observer,
+    judged(broker, event, judgement, trigger) {
+      observer.judged(broker, event, judgement, trigger)
+      const events = judged.count(broker)
+      if (events === 0) return
+      const { namespace, name } = broker
+      const reply = trigger === undefined ? {} : { replyOf: trigger.name }
+      log.warn(
+        { broker: `${namespace}/${name}`, ...identified(event), ...reply, why: judgementText(judgement), events },
+        judgement.isRefused ? 'refused, for its data' : 'stored, though its data is not as it should be',
+      )
+    },
     deadLettered(trigger, event, into, reason, error) {
       observer.deadLettered(trigger, event, into, reason, error)
       const events = deadLettered.count(trigger)

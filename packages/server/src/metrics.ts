@@ -62,6 +62,12 @@ const BOX_EVENTS = gauge('sluice_dead_letter_box_events', 'Dead letters in the b
 const BOX_BYTES = gauge('sluice_dead_letter_box_bytes', 'Bytes of dead letters in the box.')
 const CHANNEL_BYTES = gauge('sluice_channel_bytes', 'Bytes that the channel holds and not every trigger has settled.')
 const CHANNEL_READY = gauge('sluice_channel_ready', '1 while the channel works; 0 also where it could not be opened.')
+const VIOLATIONS = counter(
+  'sluice_schema_violations_total',
+  'Events and replies whose data does not keep to the schema of their type: stored, or refused.',
+)
+const EVENT_TYPES = gauge('sluice_event_types', 'EventTypes that there are, those of replies included.')
+const OTHER_EVENTS = counter('sluice_event_types_other_events_total', 'Events that no EventType describes.')
 const RELOADED = gauge('sluice_config_last_reload_successful', '0 while the files are broken and were not applied.')
 const RELOADED_AT = gauge('sluice_config_last_reload_success_timestamp_seconds', 'When the files were applied last.')
 const UNAUTHORIZED = counter('sluice_api_unauthorized_total', 'Requests to the API without one of its tokens.')
@@ -80,6 +86,7 @@ const SYNC: Family = {
 const FAMILIES: readonly Family[] = [
   ...[ACCEPTED, REFUSED, DELIVERIES, DISPATCH, LOST, DISCARDED],
   ...[LAG, OLDEST, IN_FLIGHT, PARKED, WINDOW, STATE, FILTER_ERRORS],
+  ...[VIOLATIONS, EVENT_TYPES, OTHER_EVENTS],
   ...[
     BOX_EVENTS,
     BOX_BYTES,
@@ -108,6 +115,7 @@ interface BrokerCounts {
   accepted: number
   /** Events by HTTP status. */
   readonly refused: Map<number, number>
+  violations: { stored: number; refused: number }
   /** By HTTP status; 0 = no answer. A subscriber chooses among a thousand at most. */
   readonly dispatched: Map<number, Histogram>
 }
@@ -137,6 +145,7 @@ export function metrics(): Metrics {
     observer: {
       accepted: (broker) => void ofBroker(broker).accepted++,
       refused: (broker, status, events) => add(ofBroker(broker).refused, status, events),
+      judged: (broker, _event, { isRefused }) => void ofBroker(broker).violations[isRefused ? 'refused' : 'stored']++,
       matched() {},
       attempted(trigger, _event, outcome, at) {
         if (at !== 'subscriber') return
@@ -165,7 +174,8 @@ export function metrics(): Metrics {
   function ofBroker(broker: BrokerName): BrokerCounts {
     let counts = brokers.get(broker)
     if (counts === undefined) {
-      brokers.set(broker, (counts = { accepted: 0, refused: new Map(), dispatched: new Map() }))
+      const violations = { stored: 0, refused: 0 }
+      brokers.set(broker, (counts = { accepted: 0, refused: new Map(), violations, dispatched: new Map() }))
     }
     return counts
   }
@@ -193,7 +203,7 @@ export function metrics(): Metrics {
     for (const waiting of controller.waiting()) to.sample(CHANNEL_READY, labelText(labelsOf(waiting)), 0)
     let written = 0
     for (const broker of controller.brokers()) {
-      writeBroker(to, broker, ofBroker(broker), controller.channelState(broker).state === 'ready')
+      writeBroker(to, broker, ofBroker(broker), controller)
       for (const trigger of broker.triggers()) {
         writeTrigger(to, broker, trigger, ofTrigger(trigger.name), clock)
         if (++written % TRIGGERS_AT_ONCE === 0) await setImmediate()
@@ -207,7 +217,7 @@ function add<Key>(counts: Map<Key, number>, key: Key, events: number): void {
   counts.set(key, (counts.get(key) ?? 0) + events)
 }
 
-function writeBroker(to: Exposition, broker: Broker, counts: BrokerCounts, isReady: boolean): void {
+function writeBroker(to: Exposition, broker: Broker, counts: BrokerCounts, controller: Controller): void {
   const of = labelsOf(broker)
   const labels = labelText(of)
   const box = broker.box.usage()
@@ -219,7 +229,13 @@ function writeBroker(to: Exposition, broker: Broker, counts: BrokerCounts, isRea
   to.sample(BOX_EVENTS, labels, box.events)
   to.sample(BOX_BYTES, labels, box.bytes)
   to.sample(CHANNEL_BYTES, labels, broker.channel.usage().bytes)
-  to.sample(CHANNEL_READY, labels, isReady ? 1 : 0)
+  to.sample(CHANNEL_READY, labels, controller.channelState(broker).state === 'ready' ? 1 : 0)
+  for (const action of ['stored', 'refused'] as const) {
+    if (counts.violations[action] > 0) to.sample(VIOLATIONS, labelText({ ...of, action }), counts.violations[action])
+  }
+  const { eventTypes, others } = controller.eventTypes.usage(broker)
+  to.sample(EVENT_TYPES, labels, eventTypes)
+  to.sample(OTHER_EVENTS, labels, others)
 }
 
 /** A channel has `channel` in the place of `broker`, and its subscriptions `subscription` in that of `trigger`. */

@@ -87,7 +87,7 @@ function isWanted({ kind, broker, trigger }: Step, event: Event, wanted: Wanted)
   if (wanted.broker !== undefined && titleOf(broker) !== wanted.broker) return false
   if (wanted.trigger === undefined) {
     if (kind === 'matched') return false // which is told before the event is; what follows says as much
-  } else if (kind === 'accepted' || trigger?.name !== wanted.trigger) return false
+  } else if (kind === 'accepted' || kind === 'judged' || trigger?.name !== wanted.trigger) return false
   return wanted.filter === undefined || wanted.filter.matches(event)
 }
 
@@ -99,7 +99,7 @@ function lineOf(step: Step, event: Event, isOfTrigger: boolean): string {
     time,
     namespace: broker.namespace,
     broker: titleOf(broker),
-    ...(trigger !== undefined && kind !== 'accepted' && { trigger: trigger.name }),
+    ...(trigger !== undefined && kind !== 'accepted' && kind !== 'judged' && { trigger: trigger.name }),
     ...about,
   }
   return kind === (isOfTrigger ? 'matched' : 'accepted') ? shownEvent(line, event) : namedEvent(line, event)

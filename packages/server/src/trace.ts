@@ -4,7 +4,7 @@
 //
 // From: the broker's Observer. Next: explain.ts looks steps up, tail.ts listens.
 
-import type { BrokerName, Observer, TriggerName } from '@sluice/broker'
+import { judgementText, type BrokerName, type Judgement, type Observer, type TriggerName } from '@sluice/broker'
 import type { Clock } from '@sluice/clock'
 import type { Outcome } from '@sluice/delivery'
 import type { Event } from '@sluice/event'
@@ -16,7 +16,7 @@ const ID_CHARACTERS_MAX = 512
 /** Of what went wrong. */
 const DETAIL_CHARACTERS_MAX = 512
 
-const KINDS = ['accepted', 'matched', 'attempted', 'parked', 'delivered', 'deadLettered'] as const
+const KINDS = ['accepted', 'matched', 'attempted', 'parked', 'delivered', 'deadLettered', 'judged'] as const
 export type StepKind = (typeof KINDS)[number]
 
 /** One step of one event. */
@@ -31,7 +31,7 @@ export interface Step {
   readonly trigger: TriggerName | undefined
   /** Of `attempted`, from 1. */
   readonly attempt: number
-  /** Of `attempted`: HTTP status, 0 = no answer. */
+  /** Of `attempted`: HTTP status, 0 = no answer; of `judged` that of the refusal, 0 = it is stored all the same. */
   readonly status: number
   /** Of `attempted`: how long it took; of `parked`: until the next try. */
   readonly ms: number
@@ -76,6 +76,12 @@ export function trace(clock: Clock, stepsMax: number = STEPS_MAX): Trace {
         observer.accepted(broker, event, trigger)
         kept.accepted(event, broker, trigger)
         tell('accepted', event, broker, trigger)
+      },
+      judged(broker, event, judgement, trigger) {
+        observer.judged(broker, event, judgement, trigger)
+        kept.judged(event, broker, judgement, trigger)
+        const { isRefused } = judgement
+        tell('judged', event, broker, trigger, { status: isRefused ? 422 : 0, detail: judgementText(judgement) })
       },
       matched(trigger, event) {
         observer.matched(trigger, event)
@@ -178,6 +184,13 @@ class Kept {
     this.#details[slot] = cut(reason)
   }
 
+  judged(event: Event, broker: BrokerName, judgement: Judgement, trigger: TriggerName | undefined): void {
+    const slot = this.#add(JUDGED, event, broker, trigger)
+    if (slot < 0) return
+    this.#statuses[slot] = judgement.isRefused ? 422 : 0
+    this.#details[slot] = cut(judgementText(judgement))
+  }
+
   /** Returns its slot; -1: it is not kept. */
   #add(kind: number, event: Event, broker: BrokerName, trigger: TriggerName | undefined): number {
     const { id } = event
@@ -217,7 +230,7 @@ class Kept {
       broker: this.#brokers[slot]!,
       trigger: this.#triggers[slot],
       attempt: isAttempt ? this.#attempts[slot]! : 0,
-      status: isAttempt ? this.#statuses[slot]! : 0,
+      status: isAttempt || kind === 'judged' ? this.#statuses[slot]! : 0,
       ms: this.#ms[slot]!,
       at: isAttempt || kind === 'deadLettered' ? PLACES[this.#places[slot]!]! : 'subscriber',
       detail: this.#details[slot] ?? '',
@@ -226,7 +239,7 @@ class Kept {
   }
 }
 
-const [ACCEPTED, , ATTEMPTED, PARKED, , DEAD_LETTERED] = [0, 1, 2, 3, 4, 5] as const
+const [ACCEPTED, , ATTEMPTED, PARKED, , DEAD_LETTERED, JUDGED] = [0, 1, 2, 3, 4, 5, 6] as const
 
 function cut(text: string): string {
   return text.length <= DETAIL_CHARACTERS_MAX ? text : `${text.slice(0, DETAIL_CHARACTERS_MAX)}...`
@@ -253,6 +266,13 @@ export function stepJson(step: Step): object {
       return { ...about, againInMs: Math.round(ms) }
     case 'deadLettered':
       return { ...about, into: at, reason: detail }
+    case 'judged':
+      return {
+        ...about,
+        ...(trigger !== undefined && { replyOf: trigger.name }),
+        isRefused: status > 0,
+        problem: detail,
+      }
     case 'matched':
     case 'delivered':
       return about

@@ -144,6 +144,20 @@ test('losses are errors; a backlog that goes with its trigger is a warning, an e
   ])
 })
 
+test('data that does not keep to its schema is a line, and one for all that follow within five seconds', () => {
+  const { observer, lines, clock } = logged()
+  const fault = { eventType: 'shop/orders', pointer: '/total', problem: 'must be number' }
+  for (const isRefused of [true, true, true]) observer.judged(TRIGGER.broker, event(), { ...fault, isRefused })
+  clock.advance(5000)
+  observer.judged(TRIGGER.broker, event(), { ...fault, isRefused: false }, TRIGGER)
+  const why = 'The data does not keep to the schema of EventType shop/orders: /total must be number'
+  expect(lines.map(({ message, fields }) => [message, (fields as { events: number }).events])).toEqual([
+    ['refused, for its data', 1],
+    ['stored, though its data is not as it should be', 3],
+  ])
+  expect(lines[1]!.fields).toMatchObject({ why, replyOf: 'orders' })
+})
+
 test('CE-15: no line has data, subject or extensions of an event, and none more than the beginning of its id', () => {
   const { observer, lines } = logged()
   observer.deadLettered(
@@ -167,6 +181,7 @@ test('what is logged is told to the next observer first, and so is all the rest'
   const outcome = { status: 202, durationMs: 1 } as Parameters<Observer['attempted']>[2]
   observer.accepted(TRIGGER.broker, event())
   observer.refused(TRIGGER.broker, 400, 1)
+  observer.judged(TRIGGER.broker, event(), { eventType: 'shop/o', pointer: '', problem: 'p', isRefused: true })
   observer.matched(TRIGGER, event())
   observer.attempted(TRIGGER, event(), outcome, 'subscriber', 1)
   observer.parked(TRIGGER, event(), 1)

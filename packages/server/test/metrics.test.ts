@@ -43,6 +43,9 @@ test('every name stands there with help and type, from the start and in the text
     'sluice_subscription_window gauge',
     'sluice_subscription_state gauge',
     'sluice_filter_errors_total counter',
+    'sluice_schema_violations_total counter',
+    'sluice_event_types gauge',
+    'sluice_event_types_other_events_total counter',
     'sluice_dead_letter_box_events gauge',
     'sluice_dead_letter_box_bytes gauge',
     'sluice_channel_bytes gauge',
@@ -173,6 +176,7 @@ describe('counters', () => {
       brokers: () => [Object.assign(of, running)],
       waiting: () => [],
       channelState: () => ({ state: 'ready' }),
+      eventTypes: { usage: () => ({ eventTypes: 3, others: 5 }) },
     }
     return render(controller as unknown as Controller, manualClock())
   }
@@ -207,6 +211,17 @@ describe('counters', () => {
     expect(found).toContain('sluice_events_lost_total{cause="shutdown"} 1\n')
     expect(found).toContain('sluice_events_discarded_total{cause="deleted"} 7\n')
     expect(found).toContain('sluice_events_discarded_total{cause="seek"} 2\n')
+  })
+
+  test('of data that does not keep to its schema, stored or refused, and of types', async () => {
+    const counted = metrics()
+    const fault = { eventType: 'default/orders', pointer: '/total', problem: 'must be number' }
+    for (const isRefused of [true, false, true]) counted.observer.judged(of, event, { ...fault, isRefused })
+    const found = await printed(counted)
+    expect(found).toContain(`sluice_schema_violations_total{${OF_BROKER},action="stored"} 1\n`)
+    expect(found).toContain(`sluice_schema_violations_total{${OF_BROKER},action="refused"} 2\n`)
+    expect(found).toContain(`sluice_event_types{${OF_BROKER}} 3\n`)
+    expect(found).toContain(`sluice_event_types_other_events_total{${OF_BROKER}} 5\n`)
   })
 
   test('attempts at the subscriber are measured in Knative’s buckets, by status; those at a sink are not', async () => {

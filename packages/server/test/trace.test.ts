@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { NO_OBSERVER, type TriggerName } from '@sluice/broker'
 import { manualClock } from '@sluice/clock'
 import { newEvent } from '@sluice/event'
-import { trace } from '../src/trace.ts'
+import { stepJson, trace } from '../src/trace.ts'
 
 const BROKER = { kind: 'Broker', namespace: 'shop', name: 'default' }
 const TRIGGER: TriggerName = { id: 'uid', namespace: 'shop', name: 'billing', broker: BROKER }
@@ -40,4 +40,20 @@ test('an event whose id is very long is told, and not kept', () => {
   deafen()
   observer.accepted(BROKER, event('2'))
   expect(told).toHaveLength(1)
+})
+
+test('data that does not keep to its schema is a step, kept and told, with what became of the event', () => {
+  const steps = trace(manualClock())
+  const observer = steps.noting(NO_OBSERVER)
+  const told: string[] = []
+  steps.listen(({ kind, status, detail }) => told.push(`${kind} ${status} ${detail}`))
+  const fault = { eventType: 'shop/orders', pointer: '/total', problem: 'must be number' }
+  observer.judged(BROKER, event('1'), { ...fault, isRefused: true })
+  observer.judged(BROKER, event('1'), { ...fault, isRefused: false }, TRIGGER)
+  const why = 'The data does not keep to the schema of EventType shop/orders: /total must be number'
+  expect(told).toEqual([`judged 422 ${why}`, `judged 0 ${why}`])
+  expect(steps.stepsOf(BROKER, '1').map(stepJson)).toMatchObject([
+    { step: 'judged', isRefused: true, problem: why },
+    { step: 'judged', replyOf: 'billing', isRefused: false, problem: why },
+  ])
 })

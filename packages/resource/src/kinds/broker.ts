@@ -115,6 +115,10 @@ export const broker: Kind = {
       ...choice('Whether topics at a server go when the Broker goes.', ['keep', 'delete']),
       notYet: () => 'warning',
     },
+    'sluice.dev/schema': choice(
+      'What becomes of events and replies whose data does not keep to the schema that an EventType gives. Default off.',
+      ['off', 'warn', 'reject'],
+    ),
     [WHEN_FULL]: {
       ...choice('What happens as the channel fills up: new events are refused, or the oldest go to the dead letters.', [
         'reject',
@@ -136,7 +140,7 @@ export const broker: Kind = {
       'DeadLetterSinkResolved',
       'EventPoliciesReady',
     ],
-    shown: ['ChannelConfigured', 'ChannelHasRoom', 'EventsKept', 'TokensComplete'],
+    shown: ['ChannelConfigured', 'ChannelHasRoom', 'EventsKept', 'EventTypesKnown', 'TokensComplete'],
   },
   columns: [
     column('URL', ['status', 'address', 'url'], 'Where events are sent.'),

@@ -77,6 +77,7 @@ export const CHANNEL_CONDITIONS_SHOWN: readonly string[] = [
   'ChannelConfigured',
   'ChannelHasRoom',
   'EventsKept',
+  'EventTypesKnown',
   'TokensComplete',
 ]
 
