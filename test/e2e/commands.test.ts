@@ -1,5 +1,6 @@
 // The words of the `sluice` command, and their exit codes: 0 ok, 1 refused or failed, 2 usage, 3 server unreachable.
 
+import { Ajv } from 'ajv'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -126,6 +127,21 @@ describe('sluice validate', () => {
     expect(JSON.parse(ran.stdout)).toMatchObject({
       properties: { spec: { properties: { broker: {}, subscriber: {} } } },
     })
+  })
+
+  test('--schema all prints one for files of any kind; kinds that do not run pass', async () => {
+    const ran = await runSluice(['validate', '--schema', 'all'])
+    const validate = new Ajv({ strict: false }).compile(JSON.parse(ran.stdout) as object)
+    const of = (apiVersion: string, kind: string, spec: object): object => ({
+      apiVersion,
+      kind,
+      metadata: { name: 'x' },
+      spec,
+    })
+    expect(validate(of('eventing.knative.dev/v1', 'Broker', { delivery: { retry: 1 } }))).toBe(true)
+    expect(validate(of('eventing.knative.dev/v1', 'Broker', { delivry: { retry: 1 } }))).toBe(false)
+    expect(validate(of('messaging.knative.dev/v1', 'Subscription', {}))).toBe(false)
+    expect(validate(of('apps/v1', 'Deployment', { template: {} }))).toBe(true)
   })
 
   test.each([

@@ -1,11 +1,13 @@
 // The first minute with Sluice: `pnpm start`, and the curl line that it prints.
 
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { binary } from '../support/events.ts'
 import { exchange } from '../support/exchange.ts'
 import { folderOf, ready, startProgram, type Program } from '../support/sluice.ts'
@@ -14,9 +16,9 @@ const FOLDER = join(import.meta.dirname, '../../packages/cli/quickstart')
 const run = promisify(execFile)
 
 /** The quickstart on free ports, for somebody else may have its own. */
-async function startQuickstart(displayPort: number, cwd?: string): Promise<Program> {
+async function startQuickstart(displayPort: number, cwd?: string, folder: string = folderOf({})): Promise<Program> {
   const yaml = readFileSync(join(FOLDER, 'default.yaml'), 'utf8').replace('port: 8090', `port: ${displayPort}`)
-  const folder = folderOf({ 'default.yaml': yaml })
+  writeFileSync(join(folder, 'default.yaml'), yaml)
   return startProgram([], {
     script: join(FOLDER, 'start.ts'),
     cwd: cwd ?? folder,
@@ -94,4 +96,21 @@ test('a taken port of the display is told with what to do, and nothing else star
   expect(program.stderr.soFar()).toMatch(new RegExp(`can't listen on 127.0.0.1:${port}.*EADDRINUSE.*event-display`))
   expect(program.stdout.soFar()).toBe('')
   server.close()
+})
+
+test('editors complete the quickstart’s YAML: each document names a schema that is there, and that it keeps', async () => {
+  const folder = folderOf({})
+  const port = await freePort()
+  await ready(await startQuickstart(port, folder, folder), FOLDER)
+  const documents = readFileSync(join(folder, 'default.yaml'), 'utf8').split('---\n')
+  expect(documents).toHaveLength(4)
+  for (const text of documents) {
+    const [, schema] = /^# yaml-language-server: \$schema=(\S+)$/m.exec(text)! // each counts for its own document
+    const validate = new Ajv({ strict: false }).compile(
+      JSON.parse(readFileSync(join(folder, schema!), 'utf8')) as object,
+    )
+    const written = parse(text) as { spec?: object }
+    expect([validate(written), validate.errors]).toEqual([true, null])
+    expect(validate({ ...written, spec: { ...written.spec, subscribr: {} } })).toBe(false)
+  }
 })

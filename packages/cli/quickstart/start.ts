@@ -1,7 +1,9 @@
 // `pnpm start`: the event-display and `sluice up` on the YAML beside this file, in one process.
 
+import { writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { loadFiles } from '@sluice/resource'
+import { jsonSchemaOf, kinds, loadFiles } from '@sluice/resource'
 import { EXIT, exitWith } from '../src/exit.ts'
 import { main } from '../src/main.ts'
 import { eventDisplay } from './event-display.ts'
@@ -19,6 +21,7 @@ try {
       `Stop what has that port, or name a copy of ${file} in SLUICE_QUICKSTART in which the Service event-display and its triggers have another one.`,
   )
 }
+await writeSchema()
 await main(['up', file, ...process.argv.slice(2)], ({ ingress }) => {
   process.stderr.write(`
 Send an event:
@@ -34,6 +37,15 @@ The triggers stand in packages/cli/quickstart/default.yaml.
 
 `)
 })
+
+/**
+ * What the YAML's modelines name, so that editors complete it: as `sluice validate --schema all` prints it. Hidden, so that
+ * nobody takes it for a resource; where it can't be written, editors say so.
+ */
+async function writeSchema(): Promise<void> {
+  const schema = JSON.stringify(jsonSchemaOf(kinds.filter(({ run }) => run)))
+  await writeFile(join(dirname(file), '.sluice.schema.json'), schema).catch(() => {})
+}
 
 /** The port that the YAML's triggers send to. */
 async function displayPort(): Promise<number> {

@@ -180,7 +180,10 @@ function upCommand(ready: (at: Addresses) => void): Command {
 function validateCommand(): Command {
   return word('validate', 'Check files without running them: every mistake, with its place.')
     .argument('[paths...]', 'folders, read recursively, and files: .yaml, .yml, .json')
-    .option('--schema <kind>', 'print the JSON Schema of a kind instead, such as Trigger')
+    .option(
+      '--schema <kind>',
+      'print the JSON Schema of a kind instead, such as Trigger; all: one for files of any kind',
+    )
     .addOption(sourceFlag())
     .action(async (paths: string[], options: { schema?: string; source?: string[] }) => {
       const { validate } = await import('./validate.ts')

@@ -1,6 +1,6 @@
 // `sluice validate`: check files without running them, or print a kind's schema.
 
-import { didYouMean, formatProblems, jsonSchema, kindByName, kinds, loadFiles } from '@sluice/resource'
+import { didYouMean, formatProblems, jsonSchema, jsonSchemaOf, kindByName, kinds, loadFiles } from '@sluice/resource'
 import { EXIT, exitWith } from './exit.ts'
 import { loadSources } from './own-sources.ts'
 
@@ -21,6 +21,9 @@ export async function validate(paths: string[], options: { schema?: string; sour
 }
 
 function printSchema(name: string): void {
+  if (name === 'all') {
+    return void process.stdout.write(`${JSON.stringify(jsonSchemaOf(kinds.filter(({ run }) => run)), null, 2)}\n`)
+  }
   const known = kindByName(name)
   if (known === undefined) {
     const run = kinds.filter((each) => each.run).map(({ kind }) => kind)

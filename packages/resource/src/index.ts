@@ -73,7 +73,7 @@ export {
   type Status,
 } from './resource.ts'
 export { rereader, type Reading, type Rereader } from './reread.ts'
-export { jsonSchema } from './schema.ts'
+export { jsonSchema, jsonSchemaOf } from './schema.ts'
 export { watchFiles, type FileWatch, type WatchOptions } from './watch.ts'
 export { resourceFolder, type ResourceFolder } from './folder.ts'
 export type { ResourceEvent } from './history.ts'

@@ -40,6 +40,40 @@ export function jsonSchema(
   }
 }
 
+/**
+ * One JSON Schema for files that hold resources of many kinds, as editors complete and check them by: which kind's it is,
+ * apiVersion and kind say. Kinds that are not among `kinds` are let pass.
+ */
+export function jsonSchemaOf(kinds: readonly Kind[]): object {
+  const all = kinds.flatMap((kind) => {
+    const forms = [kind.versions[0], ...Object.keys(kind.forms ?? {})].filter((version) => version !== undefined)
+    return [...new Set(forms)].map((version) => ({ kind, version, apiVersion: apiVersionOf(kind.group, version) }))
+  })
+  const completed = (values: string[], description: string): object => {
+    return { type: 'string', description, anyOf: [{ enum: [...new Set(values)] }, {}] }
+  }
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Resources of Sluice',
+    type: 'object',
+    required: ['apiVersion', 'kind', 'metadata'],
+    properties: {
+      apiVersion: completed(
+        all.map(({ apiVersion }) => apiVersion),
+        'Group and version.',
+      ),
+      kind: completed(
+        all.map(({ kind }) => kind.kind),
+        'The kind of this resource.',
+      ),
+    },
+    allOf: all.map(({ kind, version, apiVersion }) => {
+      const { $schema: _dialect, ...then } = jsonSchema(kind, kind.forms?.[version] === undefined ? undefined : version)
+      return { if: { properties: { apiVersion: { const: apiVersion }, kind: { const: kind.kind } } }, then }
+    }),
+  }
+}
+
 /** The part of a status that every kind has (spec 99 to 105). */
 const STATUS_SCHEMA: JsonSchema = {
   type: 'object',
