@@ -64,6 +64,23 @@ test('a change among a thousand others is read, and so is one of the same length
   }
 })
 
+test('fault 46: files that are edited again and again leave no earlier version of themselves behind', async () => {
+  const comment = `# ${'x'.repeat(40_000)}\n`
+  let many = Array.from({ length: 100 }, (_, n) => comment + of(`t${n}`, 'com.example.something-long')).join('---\n')
+  const { folder, reader } = await opened({ 'a.yaml': many, 'broker.yaml': BROKER })
+  let before = 0
+  for (let edit = 0; edit < 30; edit++) {
+    many = many.replace(`name: t${edit}\n`, `name: edited-${edit}\n`)
+    await writeFile(join(folder, 'a.yaml'), many)
+    const { added } = await reader.read()
+    expect(names(added)).toEqual([`edited-${edit}`])
+    await reader.applied()
+    if (edit === 10) before = process.memoryUsage().rss
+  }
+  // 20 versions of 4 MB would be 80 MB, and more.
+  expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024)
+})
+
 test('a place is found in the text that was read last', async () => {
   const { folder, reader } = await opened({ 'a.yaml': of('a', 'x') })
   await writeFile(join(folder, 'a.yaml'), `\n\n${of('a', 'y')}`)
