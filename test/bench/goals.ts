@@ -15,6 +15,7 @@ import { memoryGoal } from './goals/memory.ts'
 import { neighbourGoal } from './goals/neighbour.ts'
 import { proofGoal } from './goals/proof.ts'
 import { queuesGoal } from './goals/queues.ts'
+import { reloadGoal } from './goals/reload.ts'
 import { startGoal } from './goals/start.ts'
 import { timersGoal } from './goals/timers.ts'
 import { triggersGoal } from './goals/triggers.ts'
@@ -35,6 +36,7 @@ export const goals: readonly Goal[] = [
   catchUpGoal,
   queuesGoal,
   webhookGoal,
+  reloadGoal,
   timersGoal,
   catchUpManyGoal,
   badSubscribersGoal,

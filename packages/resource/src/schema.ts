@@ -69,6 +69,7 @@ export function jsonSchemaOf(kinds: readonly Kind[]): object {
     },
     allOf: all.map(({ kind, version, apiVersion }) => {
       const { $schema: _dialect, ...then } = jsonSchema(kind, kind.forms?.[version] === undefined ? undefined : version)
+      // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema's word
       return { if: { properties: { apiVersion: { const: apiVersion }, kind: { const: kind.kind } } }, then }
     }),
   }

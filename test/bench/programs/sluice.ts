@@ -19,6 +19,8 @@ export interface SluiceOptions {
   readonly channel?: 'memory' | 'log'
   /** Where events are posted. Default: the broker. */
   readonly path?: string
+  /** Told where the YAML stands, before the start. */
+  readonly written?: (files: readonly string[]) => void
   /** Its data folder, where it is not to be an empty one of its own. */
   readonly data?: string
   /** Path of a socket on which the process answers about its memory (see probe.ts). Default: none. */
@@ -29,6 +31,7 @@ export interface SluiceOptions {
 export async function startSluice(context: Context, options: SluiceOptions): Promise<Program> {
   const folder = mkdtempSync(join(context.folder, 'sluice-'))
   const files = writeFiles(folder, options.resources)
+  options.written?.(files)
   const channel = options.channel ?? 'memory'
   const data = options.data ?? join(folder, 'data')
   const args = ['up', ...files, '--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', data]
