@@ -69,7 +69,7 @@ test('fault 46: files that are edited again and again leave no earlier version o
   let many = Array.from({ length: 100 }, (_, n) => comment + of(`t${n}`, 'com.example.something-long')).join('---\n')
   const { folder, reader } = await opened({ 'a.yaml': many, 'broker.yaml': BROKER })
   let before = 0
-  for (let edit = 0; edit < 30; edit++) {
+  for (let edit = 0; edit < 40; edit++) {
     many = many.replace(`name: t${edit}\n`, `name: edited-${edit}\n`)
     await writeFile(join(folder, 'a.yaml'), many)
     const { added } = await reader.read()
@@ -77,9 +77,9 @@ test('fault 46: files that are edited again and again leave no earlier version o
     await reader.applied()
     if (edit === 10) before = process.memoryUsage().rss
   }
-  // 20 versions of 4 MB would be 80 MB, and more.
-  expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024)
-})
+  // 30 versions of 4 MB, in strings of the heap, were 170 MB.
+  expect(process.memoryUsage().rss - before).toBeLessThan(110 * 1024 * 1024)
+}, 60_000)
 
 test('a place is found in the text that was read last', async () => {
   const { folder, reader } = await opened({ 'a.yaml': of('a', 'x') })
