@@ -122,6 +122,7 @@ describe('threat 17: a Broker that asks for a token', () => {
     const refused = await send(sluice.broker, 'Bearer ')
     expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '30' } })
     expect(refused.json().code).toBe('SLUICE_TOKENS_UNAVAILABLE')
+    expect(refused.json().message).not.toContain('senders') // its status says that (threat 23)
     const conditions = async (): Promise<string> => await (await fetch(`${sluice.api}${PATH}/default`)).text()
     expect(await conditions()).toContain(
       '"reason":"TokensUnavailable","message":"Nobody can send to it: There is no Secret',

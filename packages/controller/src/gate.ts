@@ -16,7 +16,7 @@ import {
   type IngressSettings,
   type Problem,
 } from '@sluice/resource'
-import { bearerToken, Handshake, isOneOf } from '@sluice/source'
+import { bearerToken, digestOf, Handshake, isOneOfDigests } from '@sluice/source'
 import { isHub, type Hub } from './addresses.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -59,13 +59,17 @@ export class HubGate implements Gate {
   readonly #title: string
   readonly #namespace: string
   readonly #secrets: Secrets
+  readonly #clock: Clock
   readonly #handshake: Handshake | undefined
+  /** Digests of the tokens, of this version of their Secret, until they are read again. */
+  #held: { readonly version: unknown; readonly untilMs: number; readonly digests: readonly Buffer[] } | undefined
 
   constructor(hub: Hub, settings: IngressSettings, { secrets, clock }: GateOptions) {
     this.settings = settings
     this.#title = nameOf(identityOf(hub))
     this.#namespace = hub.metadata.namespace
     this.#secrets = secrets
+    this.#clock = clock
     const { allowedOrigins = ANY_ORIGIN, allowedRate } = settings
     const isAsked = settings.allowedOrigins !== undefined || allowedRate !== undefined
     this.#handshake = isAsked
@@ -80,14 +84,23 @@ export class HubGate implements Gate {
   }
 
   #requireToken(authorization: string | undefined, url: string): void {
-    const { tokens, problems } = this.#tokens()
-    if (tokens.length === 0) throw this.#closed(problems)
+    const digests = this.#digests()
+    if (digests.length === 0) throw this.#closed()
     const token = authorization === undefined ? tokenInQuery(url) : bearerToken(authorization)
     if (token === undefined) throw this.#missing()
-    if (token.length > TOKEN_CHARACTERS_MAX || !isOneOf(token, tokens)) throw this.#wrong()
+    if (token.length > TOKEN_CHARACTERS_MAX || !isOneOfDigests(token, digests)) throw this.#wrong()
   }
 
-  /** Asked for at each request: a Secret, or a file of one, that has changed counts at once. */
+  /** Another value counts from the next request on, what has changed in a file a little later. */
+  #digests(): readonly Buffer[] {
+    const version = this.#secrets.version(this.#namespace, this.settings.tokenSecret ?? '')
+    const nowMs = this.#clock.monotonic()
+    if (this.#held === undefined || this.#held.version !== version || nowMs >= this.#held.untilMs) {
+      this.#held = { version, untilMs: nowMs + HELD_MS, digests: this.#tokens().tokens.map(digestOf) }
+    }
+    return this.#held.digests
+  }
+
   #tokens(): { tokens: Buffer[]; problems: string[] } {
     return tokensOf(this.#namespace, this.settings.tokenSecret ?? '', this.#secrets)
   }
@@ -109,8 +122,9 @@ export class HubGate implements Gate {
     return `Secret ${this.#namespace}/${this.settings.tokenSecret} has no values, so that there is no token.`
   }
 
-  #closed(problems: readonly string[]): SluiceError {
-    const why = `${this.#title} lets nobody in now: ${problems[0] ?? this.#empty()} Nothing was stored.`
+  /** Why is for operators, in the status: strangers need not know what our Secrets are called (threat 23). */
+  #closed(): SluiceError {
+    const why = `${this.#title} lets nobody in now: its tokens can't be had, and its status says why. Nothing was stored.`
     return new SluiceError('SLUICE_TOKENS_UNAVAILABLE', why, { status: 503, retryable: true, retryAfterMs: 30_000 })
   }
 
@@ -139,6 +153,8 @@ export function tokensOf(namespace: string, name: string, secrets: Secrets): { t
 
 /** As Knative's ingress has it (KNATIVE.md 3.1). */
 export const WEBHOOKS_WELCOME: string[] = ['WebHook-Allowed-Origin', '*', 'WebHook-Allowed-Rate', '*']
+/** Secrets look at files once a second by themselves. */
+const HELD_MS = 100
 const ANY_ORIGIN = ['*']
 const TOKEN_CHARACTERS_MAX = 8192
 const NOT_VISIBLE = 'it may have no blanks, line breaks or other than ASCII characters.'

@@ -66,6 +66,11 @@ export class Secrets {
     return { values, problems }
   }
 
+  /** Another one than before where the Secret was written, or removed, since; files of values apart. */
+  version(namespace: string, name: string): unknown {
+    return this.#store.get(resourceKey({ group: '', kind: 'Secret', namespace, name }))
+  }
+
   /** What a Secret is, without what it holds; `undefined`: there is none. */
   describe(namespace: string, name: string): SecretDescription | undefined {
     const secret = this.#store.get(resourceKey({ group: '', kind: 'Secret', namespace, name })) as WrittenSecret

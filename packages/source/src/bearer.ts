@@ -7,10 +7,20 @@ export function bearerToken(authorization: string | undefined): string | undefin
   return /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1]
 }
 
-/** Takes as long whatever is given: digests have equal lengths, and all secrets are looked at (threat 6). */
+/** Whether it is one of these secrets, as {@link isOneOfDigests}. */
 export function isOneOf(given: string | Uint8Array, secrets: readonly Uint8Array[]): boolean {
-  const digest = hash('sha256', given, 'buffer')
+  return isOneOfDigests(given, secrets.map(digestOf))
+}
+
+/** As {@link isOneOf}, of secrets whose digests were made before. It takes as long whatever is given (threat 6). */
+export function isOneOfDigests(given: string | Uint8Array, digests: readonly Uint8Array[]): boolean {
+  const digest = digestOf(given)
   let isEqual = false
-  for (const secret of secrets) if (timingSafeEqual(digest, hash('sha256', secret, 'buffer'))) isEqual = true
+  for (const each of digests) if (timingSafeEqual(digest, each)) isEqual = true
   return isEqual
+}
+
+/** Digests have equal lengths, so that comparing them tells nothing of a secret's. */
+export function digestOf(secret: string | Uint8Array): Buffer {
+  return hash('sha256', secret, 'buffer')
 }

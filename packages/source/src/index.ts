@@ -10,7 +10,7 @@ export type {
   SourceResponse,
   SourceStatus,
 } from './source.ts'
-export { bearerToken, isOneOf } from './bearer.ts'
+export { bearerToken, digestOf, isOneOf, isOneOfDigests } from './bearer.ts'
 export { Handshake, type HandshakeRules } from './handshake.ts'
 export { memoryCheckpoint } from './checkpoint.ts'
 export { SourceRequest } from './request.ts'
