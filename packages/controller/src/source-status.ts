@@ -19,6 +19,7 @@ export function sourceStatus(resource: Resource, state: SourceState, sink: Resol
     observedGeneration: resource.metadata.generation,
     conditions: conditions(types, known),
     ...(sink.url !== undefined && { sinkUri: sink.url }),
+    ...(sink.caCerts !== undefined && { sinkCACerts: sink.caCerts }),
     ...(said.ceAttributes !== undefined && { ceAttributes: said.ceAttributes }),
     ...(takesRequests && { address: { name: new URL(url).protocol.slice(0, -1), url } }),
   }

@@ -10,6 +10,8 @@ import { SourceRequest, type SourceResponse } from '@sluice/source'
 import { PRESETS } from '@sluice/source-webhook'
 import { expect, test } from 'vitest'
 import { systemClock } from '@sluice/clock'
+import { authority } from '../../../test/support/certificates.ts'
+import { subscriber as secureSubscriber } from '../../../test/support/subscriber.ts'
 import { temporaryFolder } from './folders.ts'
 import { broker, condition, declare, scene, subscriber, type Scene } from './scene.ts'
 
@@ -67,6 +69,20 @@ test('without its sink it says so and takes nothing; it does as soon as that is 
   expect(await refusal(send(here))).toBe('503 SLUICE_SINK_UNRESOLVED')
   await here.apply(hook(), broker())
   expect(await send(here)).toMatchObject({ status: 202 })
+})
+
+test('threat 20: a sink elsewhere is trusted by the CACerts of its destination, and by nothing else', async () => {
+  const ca = authority('Ours')
+  const { certificate, key } = ca.issue('sink')
+  const sink = await secureSubscriber(() => 202, { tls: { cert: certificate, key } })
+  const here = scene()
+  await here.apply(hook({}, { uri: sink.url }))
+  expect(await refusal(send(here))).toBe('503 SLUICE_SINK_FAILED')
+  expect(sink.all).toHaveLength(0)
+  await here.apply(hook({}, { uri: sink.url, CACerts: ca.certificate }))
+  expect(await send(here)).toMatchObject({ status: 202 })
+  expect(sink.all).toHaveLength(1)
+  expect(shop(here).status).toMatchObject({ sinkUri: sink.url, sinkCACerts: ca.certificate })
 })
 
 test('ceOverrides are set on every event', async () => {
