@@ -126,7 +126,7 @@ export class DeclaredBroker implements Entrance {
       storage = await open({
         broker: this.#identity,
         ...{ clock, memoryBytes, boxBytes, data, secrets },
-        ...{ limits: channel.limits, nats: channel.nats, kafka: channel.kafka },
+        ...{ limits: channel.limits, nats: channel.nats, kafka: channel.kafka, pubsub: channel.pubsub },
         synced: told?.synced && ((ms) => told.synced!(ms)),
         retrying: told?.retrying && ((what) => told.retrying!(this.name, what)),
         damaged: (problem) => this.#damaged(problem),

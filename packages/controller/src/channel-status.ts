@@ -118,6 +118,7 @@ const BACKING = {
   memory: { apiVersion: 'messaging.knative.dev/v1', kind: 'InMemoryChannel' },
   nats: { apiVersion: 'messaging.knative.dev/v1alpha1', kind: 'NatsJetStreamChannel' },
   kafka: { apiVersion: 'messaging.knative.dev/v1', kind: 'KafkaChannel' },
+  pubsub: { apiVersion: 'messaging.cloud.google.com/v1beta1', kind: 'Channel' },
 } as const satisfies Record<ChannelKind, object>
 
 /** As Knative's `status.subscribers` (spec 86: nobody else writes it). */

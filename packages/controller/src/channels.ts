@@ -18,6 +18,7 @@ import {
   type Identity,
   type LogChannelLimits,
   type KafkaSettings,
+  type PubsubSettings,
   type NatsSettings,
   type Problem,
   type Resource,
@@ -39,6 +40,8 @@ export type ChannelSettings =
       readonly nats?: NatsSettings
       /** Of one at a Kafka server. */
       readonly kafka?: KafkaSettings
+      /** Of one at Google Pub/Sub. */
+      readonly pubsub?: PubsubSettings
     }
   /** It asks for what it can't have. `why`: what is wrong, and what to do. */
   | { readonly kind: 'none'; readonly why: string }
@@ -64,6 +67,8 @@ export function channelSettings(
       return { kind: 'nats', limits: {}, whenFull: annotated ?? 'reject', nats: channel.nats }
     case 'KafkaChannel':
       return { kind: 'kafka', limits: {}, whenFull: annotated ?? 'reject', kafka: channel.kafka }
+    case 'PubsubChannel':
+      return { kind: 'pubsub', limits: {}, whenFull: annotated ?? 'reject', pubsub: channel.pubsub }
     case 'none':
       return channel
   }
@@ -72,7 +77,9 @@ export function channelSettings(
 /** Whether a channel that was opened as `before` is as `after` says, but for what may change while it is open. */
 export function sameChannel(before: ChannelSettings, after: ChannelSettings): boolean {
   if (before.kind === 'none' || after.kind === 'none') return isDeepStrictEqual(before, after)
-  const settingsOf = ({ kind, limits, nats, kafka }: typeof before): unknown => [kind, limits, nats, kafka]
+  const settingsOf = ({ kind, limits, nats, kafka, pubsub }: typeof before): unknown => [
+    ...[kind, limits, nats, kafka, pubsub],
+  ]
   return isDeepStrictEqual(settingsOf(before), settingsOf(after))
 }
 
@@ -149,8 +156,14 @@ function isSecret({ apiVersion, kind }: Resource): boolean {
 }
 
 const SECRETS = { group: '', kind: 'Secret' }
-const HAS_DATA: readonly string[] = ['log', 'nats', 'kafka'] satisfies ChannelKind[]
-const CHANNELS = { log: 'a log', memory: 'in memory', nats: 'at a NATS server', kafka: 'at a Kafka server' } as const
+const HAS_DATA: readonly string[] = ['log', 'nats', 'kafka', 'pubsub'] satisfies ChannelKind[]
+const CHANNELS = {
+  log: 'a log',
+  memory: 'in memory',
+  nats: 'at a NATS server',
+  kafka: 'at a Kafka server',
+  pubsub: 'at Google Pub/Sub',
+} as const
 
 function hubsOf(declared: readonly Declared[]): { hub: Hub; declared: Declared }[] {
   return declared.flatMap((each) => (isHub(each.resource) ? [{ hub: each.resource, declared: each }] : []))

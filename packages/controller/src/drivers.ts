@@ -3,10 +3,11 @@
 import { diskBox, memoryBox, type DiskBoxOptions } from '@sluice/broker'
 import type { Channel, DeadLetterBox, Lag } from '@sluice/channel'
 import type { Clock } from '@sluice/clock'
-import type { KafkaSettings, LogChannelLimits, NatsSettings } from '@sluice/resource'
+import type { KafkaSettings, LogChannelLimits, NatsSettings, PubsubSettings } from '@sluice/resource'
 import type { Disk, Problem } from '@sluice/segments'
 import type { BrokerIdentity, DataDirectory } from './data.ts'
 import { kafkaAccess } from './kafka-access.ts'
+import { pubsubAccess } from './pubsub-access.ts'
 import type { Secrets } from './secrets.ts'
 
 /** What a driver is told to open. */
@@ -24,6 +25,8 @@ export interface StorageSettings {
   readonly nats: NatsSettings | undefined
   /** Of one at a Kafka server. */
   readonly kafka: KafkaSettings | undefined
+  /** Of one at Google Pub/Sub. */
+  readonly pubsub: PubsubSettings | undefined
   readonly secrets: Secrets
   /** Where a log keeps its files. */
   readonly data: DataDirectory | undefined
@@ -77,13 +80,19 @@ export interface StorageProblem {
 export type OpenStorage = (settings: StorageSettings) => Promise<BrokerStorage>
 
 /** The channels that a Broker may have. */
-export type ChannelKind = 'log' | 'memory' | 'nats' | 'kafka'
+export type ChannelKind = 'log' | 'memory' | 'nats' | 'kafka' | 'pubsub'
 
 /** How storage is opened, by the driver's name. */
 export type Drivers = Readonly<Record<ChannelKind, OpenStorage>>
 
 /** Those that Sluice comes with. */
-export const DRIVERS: Drivers = { memory: openInMemory, log: openLog, nats: openNats, kafka: openKafka }
+export const DRIVERS: Drivers = {
+  memory: openInMemory,
+  log: openLog,
+  nats: openNats,
+  kafka: openKafka,
+  pubsub: openPubsub,
+}
 
 async function openInMemory({ clock, memoryBytes, boxBytes }: StorageSettings): Promise<BrokerStorage> {
   const { memoryChannel } = await import('@sluice/channel-memory')
@@ -174,6 +183,21 @@ async function openKafka({ kafka, secrets, broker, ...settings }: StorageSetting
     names:
       names === 'broker' ? brokerNames(namespace, name, externalTopic) : channelNames(namespace, channelName(broker)),
     ...(secret !== undefined && kafkaAccess(secret, secrets)),
+  })
+  return { channel, box: await boxBeside(channel, { broker, ...settings }) }
+}
+
+/** At Google Pub/Sub; the dead letters are kept here, as of NATS. */
+async function openPubsub({ pubsub, secrets, broker, ...settings }: StorageSettings): Promise<BrokerStorage> {
+  const { openPubsubChannel, brokerNames, channelNames } = await import('@sluice/channel-pubsub')
+  const { namespace, name, uid } = broker
+  const channel = await openPubsubChannel({
+    ...pubsubAccess(namespace, secrets),
+    clock: settings.clock,
+    names:
+      pubsub!.names === 'broker'
+        ? brokerNames(namespace, name, uid)
+        : channelNames(namespace, channelName(broker), uid),
   })
   return { channel, box: await boxBeside(channel, { broker, ...settings }) }
 }

@@ -32,6 +32,7 @@ import {
 } from './kafka-channel.ts'
 import { logChannelLimits } from './log-bounds.ts'
 import { natsServers, NATS_BROKER_CLASS, type NatsSettings } from './nats-channel.ts'
+import { PUBSUB_BROKER_CLASS, type PubsubSettings } from './pubsub-channel.ts'
 import { identityOf, isRecord, nameOf, type Identity, type Resource } from './resource.ts'
 import { readDocuments } from './yaml.ts'
 
@@ -39,9 +40,10 @@ import { readDocuments } from './yaml.ts'
 export type BrokerChannel =
   /** It names none: that of the process, `--channel`. */
   | { readonly kind: 'default' }
-  | Exclude<TemplateChannel, { readonly kind: 'NatsJetStreamChannel' | 'KafkaChannel' }>
+  | Exclude<TemplateChannel, { readonly kind: 'NatsJetStreamChannel' | 'KafkaChannel' | 'PubsubChannel' }>
   | { readonly kind: 'NatsJetStreamChannel'; readonly nats: NatsSettings }
   | { readonly kind: 'KafkaChannel'; readonly kafka: KafkaSettings }
+  | { readonly kind: 'PubsubChannel'; readonly pubsub: PubsubSettings }
 
 /** The ConfigMaps that decide which channel it is, there or not, the one that it stands in first; none: it says so itself. */
 export function channelConfigsOf(
@@ -83,6 +85,9 @@ function defaultConfigOf(broker: Broker, find: (identity: Identity) => Resource 
 export function brokerChannel(broker: Broker, find: (identity: Identity) => Resource | undefined): BrokerChannel {
   if (broker.metadata.annotations[BROKER_CLASS] === NATS_BROKER_CLASS) {
     return served({ kind: 'NatsJetStreamChannel', stream: {} }, 'broker', find)
+  }
+  if (broker.metadata.annotations[BROKER_CLASS] === PUBSUB_BROKER_CLASS) {
+    return served({ kind: 'PubsubChannel' }, 'broker', find)
   }
   const own = configOf(broker)
   const config = own ?? defaultConfigOf(broker, find)
@@ -139,6 +144,7 @@ function served(
       ? none(server.why)
       : { kind: 'KafkaChannel', kafka: { ...server, names: 'channel', topic: channel.topic } }
   }
+  if (channel.kind === 'PubsubChannel') return { kind: channel.kind, pubsub: { names } }
   if (channel.kind !== 'NatsJetStreamChannel') return channel
   const servers = natsServers(find)
   if ('why' in servers) return none(servers.why)

@@ -6,6 +6,7 @@ import type { Draft, Kind, Report } from './kind.ts'
 import { checkLogBounds, LOG_CHANNEL, LOG_PROPERTIES, logChannelLimits, type LogChannelLimits } from './log-bounds.ts'
 import { KAFKA_CHANNEL, kafkaTemplate, type KafkaSettings } from './kafka-channel.ts'
 import { NATS_CHANNEL, natsTemplate, type NatsSettings } from './nats-channel.ts'
+import { PUBSUB_CHANNEL } from './pubsub-channel.ts'
 import { apiVersionOf, groupOf, isRecord } from './resource.ts'
 import { schemaFindings, show } from './schema.ts'
 import { readDocuments } from './yaml.ts'
@@ -16,6 +17,7 @@ export type TemplateChannel =
   | { readonly kind: 'InMemoryChannel' }
   | ({ readonly kind: 'NatsJetStreamChannel' } & Pick<NatsSettings, 'stream' | 'ackWaitMs'>)
   | ({ readonly kind: 'KafkaChannel' } & Pick<KafkaSettings, 'topic'>)
+  | { readonly kind: 'PubsubChannel' }
   /** What can't be had. `why`: what is wrong, and what to do. */
   | { readonly kind: 'none'; readonly why: string }
 
@@ -31,8 +33,9 @@ const LOG: Kind = {
 export const KNOWN_CHANNELS: string =
   `Known are ${LOG.kind} of ${apiVersionOf(LOG.group, 'v1alpha1')}, on disk, ` +
   `${IN_MEMORY.kind} of ${apiVersionOf(IN_MEMORY.group, 'v1')}, gone with the process, ` +
-  `${NATS_CHANNEL.kind} of ${apiVersionOf(NATS_CHANNEL.group, 'v1alpha1')}, at a NATS server, and ` +
-  `${KAFKA_CHANNEL.kind} of ${apiVersionOf(KAFKA_CHANNEL.group, 'v1')}, at a Kafka server.`
+  `${NATS_CHANNEL.kind} of ${apiVersionOf(NATS_CHANNEL.group, 'v1alpha1')}, at a NATS server, ` +
+  `${KAFKA_CHANNEL.kind} of ${apiVersionOf(KAFKA_CHANNEL.group, 'v1')}, at a Kafka server, and ` +
+  `${PUBSUB_CHANNEL.kind} of ${apiVersionOf(PUBSUB_CHANNEL.group, 'v1beta1')}, at Google Pub/Sub.`
 
 /** Of a ConfigMap: its template, and the key under which it stands. */
 export function templateIn({ data }: { readonly [field: string]: unknown }): { key: string; text: string } | undefined {
@@ -60,6 +63,7 @@ export function channelOf(template: Readonly<Record<string, unknown>>, title: st
   }
   if (isKind(template, NATS_CHANNEL)) return { kind: 'NatsJetStreamChannel', ...natsTemplate(spec) }
   if (isKind(template, KAFKA_CHANNEL)) return { kind: 'KafkaChannel', ...kafkaTemplate(spec) }
+  if (isKind(template, PUBSUB_CHANNEL)) return { kind: 'PubsubChannel' }
   const asked = `a ${show(kind)} of ${show(apiVersion)}`
   return { kind: 'none', why: `${title} asks for ${asked}, which this version doesn't have. ${KNOWN_CHANNELS}` }
 }
@@ -102,6 +106,7 @@ export function checkTemplateObject(
   if (isKind(template, LOG)) return checkLog(template, report)
   if (isKind(template, NATS_CHANNEL)) return checkSchema(NATS_CHANNEL, template, report)
   if (isKind(template, KAFKA_CHANNEL)) return checkSchema(KAFKA_CHANNEL, template, report)
+  if (isKind(template, PUBSUB_CHANNEL)) return checkSchema(PUBSUB_CHANNEL, template, report)
   if (isKind(template, IN_MEMORY)) return warnOfSettings(template['spec'], owner, report)
   const whose = owner === 'Broker' ? 'a Broker that names it' : 'the Channel'
   report({

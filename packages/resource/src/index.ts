@@ -39,6 +39,7 @@ export {
   type SubscriptionSpec,
 } from './kinds/subscription.ts'
 export type { KafkaSettings } from './kafka-channel.ts'
+export type { PubsubSettings } from './pubsub-channel.ts'
 export type { NatsSettings } from './nats-channel.ts'
 export type { LogChannelLimits } from './log-bounds.ts'
 export { WEBHOOK_PRESETS } from './kinds/webhook-source.ts'

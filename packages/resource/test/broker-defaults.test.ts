@@ -36,7 +36,7 @@ test.each([
   ['namespaceDefaults:\n  a:\n    delivery: {retry: 1, deadLetterSink: {}}', /^error 8:\d+ .*expected at least one/],
   ['clusterDefault: [', /^error \d+:\d+ \| /],
   ['- a', /one mapping with clusterDefault/],
-  ['clusterDefault: {brokerClass: Kafka}', /^warning 6:\d+ .*\| There is no class Kafka here/],
+  ['clusterDefault: {brokerClass: RabbitMQBroker}', /^warning 6:\d+ .*\| There is no class RabbitMQBroker here/],
   ['clusterDefault: {brokerClass: NatsJetStreamBroker}', /broker\.class: NatsJetStreamBroker into the annotations/],
 ])('%j is told', async (text, expected) => {
   expect((await problemsOf(text)).join('\n')).toMatch(expected)

@@ -19,6 +19,8 @@ test.each([
   ['in-memory-channel', IN_MEMORY],
   ['in-memory', IN_MEMORY],
   ['natss', { apiVersion: 'messaging.knative.dev/v1alpha1', kind: 'NatsJetStreamChannel' }],
+  ['kafka', { apiVersion: 'messaging.knative.dev/v1', kind: 'KafkaChannel' }],
+  ['gcp-pubsub', { apiVersion: 'messaging.cloud.google.com/v1beta1', kind: 'Channel' }],
 ])('a Channel of the provisioner %s is one of today', async (name, channelTemplate) => {
   const provisioner = `{apiVersion: eventing.knative.dev/v1alpha1, kind: ClusterChannelProvisioner, name: ${name}}`
   const { spec, problems } = await channelOf(`{provisioner: ${provisioner}, generation: 1, subscribable: {}}`)
@@ -28,11 +30,11 @@ test.each([
   ])
 })
 
-test.each(['kafka', 'gcp-pubsub', 'mine'])('the provisioner %s is refused, with what there is', async (name) => {
+test.each(['rabbitmq', 'mine'])('the provisioner %s is refused, with what there is', async (name) => {
   const { problems } = await channelOf(`{provisioner: {kind: ClusterChannelProvisioner, name: ${name}}}`)
   expect(problems.join('\n')).toMatch(
     new RegExp(
-      `error spec.provisioner.name There is no provisioner ${name} here: in-memory-channel, .*natss are taken. Take spec.provisioner out.*LogChannel`,
+      `error spec.provisioner.name There is no provisioner ${name} here: in-memory-channel, .*gcp-pubsub are taken. Take spec.provisioner out.*LogChannel`,
     ),
   )
 })

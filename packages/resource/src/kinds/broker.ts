@@ -15,6 +15,7 @@ import { INGRESS_ANNOTATIONS, tokenSecretReference } from './ingress-annotations
 import { HUB_RECEIVER_ANNOTATIONS, secretReferences } from './receiver-annotations.ts'
 import { EXTERNAL_TOPIC, KAFKA_BROKER_CLASS } from '../kafka-channel.ts'
 import { NATS_BROKER_CLASS } from '../nats-channel.ts'
+import { PUBSUB_BROKER_CLASS } from '../pubsub-channel.ts'
 import type { Path } from '../problem.ts'
 import { apiVersionOf, groupOf, isRecord, type Identity, type Resource } from '../resource.ts'
 
@@ -40,7 +41,12 @@ export const BROKER_CLASS = 'eventing.knative.dev/broker.class'
 export const BROKER_CLASS_DEFAULT = 'MTChannelBasedBroker'
 
 /** Those that there are, the default first. */
-export const BROKER_CLASSES: readonly string[] = [BROKER_CLASS_DEFAULT, NATS_BROKER_CLASS]
+export const BROKER_CLASSES: readonly string[] = [
+  BROKER_CLASS_DEFAULT,
+  KAFKA_BROKER_CLASS,
+  NATS_BROKER_CLASS,
+  PUBSUB_BROKER_CLASS,
+]
 
 /** The class of a Broker. */
 export function classOf({ metadata }: Broker): string {
@@ -208,7 +214,7 @@ function validateBroker(draft: Draft, report: Report): void {
   const brokerClass = metadata.annotations[BROKER_CLASS]
   const ignored = (path: Path, at: 'key' | 'value', message: string): void =>
     report({ severity: 'warning', code: 'SLUICE_RESOURCE_CHANNEL_IGNORED', path, at, message })
-  if (!hasConfig(brokerClass) && brokerClass !== NATS_BROKER_CLASS) {
+  if (!hasConfig(brokerClass) && !BROKER_CLASSES.includes(brokerClass!)) {
     const message = `This version has no Broker class ${brokerClass}; this Broker gets the channel of --channel.`
     ignored(['metadata', 'annotations', BROKER_CLASS], 'value', message)
   }

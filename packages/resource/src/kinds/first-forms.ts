@@ -2,8 +2,10 @@
 // a Channel named a provisioner, a Subscription had `call` and `result`. In place, into the form of today.
 
 import { KNOWN_CHANNELS } from '../channel-template.ts'
-import type { Draft, Report } from '../kind.ts'
+import { KAFKA_CHANNEL } from '../kafka-channel.ts'
+import type { Draft, Kind, Report } from '../kind.ts'
 import { NATS_CHANNEL } from '../nats-channel.ts'
+import { PUBSUB_CHANNEL } from '../pubsub-channel.ts'
 import { apiVersionOf, isRecord } from '../resource.ts'
 import { show } from '../schema.ts'
 
@@ -14,7 +16,13 @@ export const FIRST_FORM = 'eventing.knative.dev/v1alpha1'
 const PROVISIONED: Readonly<Record<string, { apiVersion: string; kind: string }>> = {
   'in-memory-channel': { apiVersion: 'messaging.knative.dev/v1', kind: 'InMemoryChannel' },
   'in-memory': { apiVersion: 'messaging.knative.dev/v1', kind: 'InMemoryChannel' },
-  natss: { apiVersion: apiVersionOf(NATS_CHANNEL.group, NATS_CHANNEL.versions[0]!), kind: NATS_CHANNEL.kind },
+  natss: templateOf(NATS_CHANNEL),
+  kafka: templateOf(KAFKA_CHANNEL),
+  'gcp-pubsub': templateOf(PUBSUB_CHANNEL),
+}
+
+function templateOf({ group, versions, kind }: Kind): { apiVersion: string; kind: string } {
+  return { apiVersion: apiVersionOf(group, versions[0]!), kind }
 }
 
 /** `provisioner` becomes a channel template; what its controllers wrote beside that is left out. */
