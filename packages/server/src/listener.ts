@@ -110,7 +110,8 @@ function createLimited(options: ListenerOptions, handler: RequestListener): Serv
     requireHostHeader: true,
   }
   const handle: RequestListener = (request, response) => route(request, response, false)
-  const server = options.certificate === undefined ? createServer(http, handle) : createTls(http, handle, options)
+  const { certificate } = options
+  const server = certificate === undefined ? createServer(http, handle) : createTls(http, handle, certificate, options)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => route(request, response, true))
   server.on('checkExpectation', ({ headers }: IncomingMessage, response: ServerResponse) =>
     answerError(response, unknownExpectation(headers.expect)),
@@ -133,12 +134,15 @@ function secured({ cert, key }: Certificate): SecureContextOptions {
   return { cert, key, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION }
 }
 
-function createTls(http: object, handle: RequestListener, { certificate, ...options }: ListenerOptions): Server {
-  const { limits, handshakeFailed } = options
-  const { now, onChange } = certificate!
-  const tls = { ...secured(now), handshakeTimeout: limits.headersTimeoutMs, ALPNProtocols: ['http/1.1'] }
+function createTls(
+  http: object,
+  handle: RequestListener,
+  certificate: LiveCertificate,
+  { limits, handshakeFailed }: ListenerOptions,
+): Server {
+  const tls = { ...secured(certificate.now), handshakeTimeout: limits.headersTimeoutMs, ALPNProtocols: ['http/1.1'] }
   const server = createTlsServer({ ...http, ...tls }, handle)
-  onChange.call(certificate, (next) => server.setSecureContext(secured(next)))
+  certificate.onChange((next) => server.setSecureContext(secured(next)))
   server.on('tlsClientError', (error: NodeJS.ErrnoException) => handshakeFailed?.(error.code ?? error.message))
   return server
 }
