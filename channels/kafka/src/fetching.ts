@@ -126,10 +126,10 @@ export class Fetching {
     if (taken.part.isReady) this.steer(taken.part)
   }
 
-  /** There is room again. */
+  /** There is room again, or none any more. */
   goOn(parts: Iterable<Part>): void {
     this.isHeld = false
-    for (const part of parts) if (part.isReady && part.isHeld) this.steer(part)
+    for (const part of parts) if (part.isReady) this.steer(part)
   }
 
   /** Sees to it that the next fetch of that partition brings what is needed, or that there is none. */

@@ -207,7 +207,7 @@ export class Partitions {
     return this.fetching.received(part, messages)
   }
 
-  /** There is room again. */
+  /** There is room again, or none any more. */
   goOn(): void {
     this.fetching.goOn(this.#parts.values())
   }

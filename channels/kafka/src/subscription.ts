@@ -57,7 +57,8 @@ export class KafkaSubscription implements Subscription {
       id: spec.id,
       group,
       take: (part, message, offset) => this.#take(part, message, offset),
-      isFull: () => this.#queue.length >= AHEAD.events || this.#queueBytes >= AHEAD.bytes,
+      isFull: () =>
+        this.#isPaused || !this.open || this.#queue.length >= AHEAD.events || this.#queueBytes >= AHEAD.bytes,
       came: () => this.handover.wake(),
       fetched: (taken, event) => this.handover.loaded(taken, event),
       unfetchable: (taken) => this.handover.unloadable(taken, taken.key),
@@ -208,16 +209,19 @@ export class KafkaSubscription implements Subscription {
     this.#isPaused = spec.paused ?? false
     await this.update({ filter: spec.filter, order: spec.order ?? 'none', window: spec.window ?? WINDOW_DEFAULT })
     this.handover.reopen(deliver, this.#isPaused || this.#isWithheld)
+    this.#partitions.goOn()
   }
 
   pause(): void {
     this.#isPaused = true
     this.handover.pause()
+    this.#partitions.goOn()
   }
 
   resume(): void {
     this.#isPaused = false
     if (!this.#isWithheld) this.handover.resume()
+    this.#partitions.goOn()
   }
 
   hurry(): void {
@@ -268,6 +272,7 @@ export class KafkaSubscription implements Subscription {
   async close(): Promise<void> {
     this.open = false
     this.handover.close()
+    this.#partitions.goOn()
   }
 
   /** Gives up everything that is not out; returns how much the server still had for it. Its group is left. */
