@@ -47,7 +47,8 @@ spec:
   subscriber: {ref: {apiVersion: v1, kind: Service, name: s}}
 `
     const path = TRIGGERS.replace('/v1/', '/v1alpha1/')
-    const { status, json } = await here.ask('POST', path, yaml, { 'content-type': 'application/yaml' })
+    const strictly = `${path}?fieldValidation=Strict` // as kubectl create asks
+    const { status, json } = await here.ask('POST', strictly, yaml, { 'content-type': 'application/yaml' })
     expect(status).toBe(201)
     expect(json.apiVersion).toBe('eventing.knative.dev/v1alpha1')
     expect(json.metadata.name).toMatch(/^made-[a-z\d]{5}$/)

@@ -15,6 +15,7 @@ export const METADATA_SCHEMA: JsonSchema = {
   additionalProperties: false,
   properties: {
     name: { type: 'string', description: 'Name of this resource, unique for its kind and namespace.' },
+    generateName: BY_THE_SERVER, // of one that was created without a name
     namespace: { type: 'string', description: 'Namespace of this resource. Default: default.' },
     labels: { ...STRINGS, description: 'Words to select resources by.' },
     annotations: { ...STRINGS, description: 'Settings and notes beside the spec.' },

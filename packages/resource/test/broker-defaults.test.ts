@@ -37,6 +37,7 @@ test.each([
   ['clusterDefault: [', /^error \d+:\d+ \| /],
   ['- a', /one mapping with clusterDefault/],
   ['clusterDefault: {brokerClass: RabbitMQBroker}', /^warning 6:\d+ .*\| There is no class RabbitMQBroker here/],
+  ['clusterDefault: {brokerClass: Kafka}', /broker\.class: Kafka into the annotations/],
   ['clusterDefault: {brokerClass: NatsJetStreamBroker}', /broker\.class: NatsJetStreamBroker into the annotations/],
 ])('%j is told', async (text, expected) => {
   expect((await problemsOf(text)).join('\n')).toMatch(expected)

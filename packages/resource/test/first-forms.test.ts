@@ -41,8 +41,16 @@ test.each(['rabbitmq', 'mine'])('the provisioner %s is refused, with what there 
 
 test('a Channel of those days without a provisioner is that of the process; arguments are told of', async () => {
   expect((await channelOf('{}')).spec).toEqual({})
-  const { problems } = await channelOf('{arguments: {NumPartitions: 3}}')
-  expect(problems.join('\n')).toContain('spec.arguments was for its provisioner')
+  const { problems } = await channelOf('{arguments: {retentionHours: 3}}')
+  expect(problems.join('\n')).toContain('spec.arguments was for its provisioner, and retentionHours is not acted on')
+})
+
+test('of kafka its arguments are those of the KafkaChannel', async () => {
+  const provisioner = '{kind: ClusterChannelProvisioner, name: kafka}'
+  const { spec } = await channelOf(`{provisioner: ${provisioner}, arguments: {NumPartitions: 3, ReplicationFactor: 1}}`)
+  expect(spec).toMatchObject({
+    channelTemplate: { kind: 'KafkaChannel', spec: { numPartitions: 3, replicationFactor: 1 } },
+  })
 })
 
 const CHANNEL = '{apiVersion: eventing.knative.dev/v1alpha1, kind: Channel, name: c}'

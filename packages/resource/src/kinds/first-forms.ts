@@ -33,19 +33,28 @@ export function convertFirstChannel({ spec }: Draft, version: string, report: Re
   if (provisioner === undefined && args === undefined) return
   delete spec['provisioner']
   delete spec['arguments']
-  if (isRecord(args) && Object.keys(args).length > 0) {
+  const { NumPartitions: numPartitions, ReplicationFactor: replicationFactor, ...unknown } = isRecord(args) ? args : {}
+  if (Object.keys(unknown).length > 0) {
     report({
       severity: 'warning',
       code: 'SLUICE_RESOURCE_NOT_ACTED_ON',
       path: ['spec', 'arguments'],
       at: 'key',
-      message: 'spec.arguments was for its provisioner, and is not acted on.',
+      message: `spec.arguments was for its provisioner, and ${Object.keys(unknown).join(', ')} is not acted on.`,
     })
   }
   if (provisioner === undefined || rest['channelTemplate'] !== undefined) return
   const name = isRecord(provisioner) ? provisioner['name'] : undefined
   const template = typeof name === 'string' && Object.hasOwn(PROVISIONED, name) ? PROVISIONED[name] : undefined
-  if (template !== undefined) return void (spec['channelTemplate'] = { ...template })
+  if (template !== undefined) {
+    const ofKafka = {
+      ...(numPartitions !== undefined && { numPartitions }),
+      ...(replicationFactor !== undefined && { replicationFactor }),
+    }
+    const hasSpec = template.kind === KAFKA_CHANNEL.kind && Object.keys(ofKafka).length > 0
+    spec['channelTemplate'] = { ...template, ...(hasSpec && { spec: ofKafka }) }
+    return
+  }
   report({
     code: 'SLUICE_RESOURCE_INVALID',
     path: ['spec', 'provisioner', ...(typeof name === 'string' ? ['name'] : [])],
