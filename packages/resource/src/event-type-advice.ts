@@ -2,12 +2,12 @@
 // is probably a slip. Warnings, for events of other types may come in all the same.
 //
 // It is quiet where there is nothing to go by: attributes are looked at where the EventTypes of that Broker name any beside
-// those of CloudEvents, which v1beta3 alone can; types, where one of theirs is nearly the same.
+// those of CloudEvents, which v1beta3 alone can; types, where one of theirs differs by a single letter.
 
 import { attributeUses } from '@sluice/filter'
 import { attributeValue, type EventType } from './kinds/event-type.ts'
 import type { Trigger } from './kinds/trigger.ts'
-import { didYouMean, nearest } from './nearest.ts'
+import { didYouMean } from './nearest.ts'
 import type { Finding } from './problem.ts'
 import { valueTemplate } from './value-template.ts'
 
@@ -56,7 +56,7 @@ function adviser(broker: string, eventTypes: readonly EventType[]): Adviser {
 
   function typeAdvice(type: string): Advice | undefined {
     if (types.exact.has(type) || types.others.some((matches) => matches(type))) return undefined
-    const meant = nearest(type, types.compared)
+    const meant = types.compared.find((known) => isSlip(type, known))
     if (meant === undefined) return undefined
     const message = `No EventType of Broker ${broker} has the type ${type}.`
     return { severity: 'warning', code: 'SLUICE_RESOURCE_UNKNOWN_TYPE', message, hint: `Did you mean ${meant}?` }
@@ -70,6 +70,23 @@ function adviser(broker: string, eventTypes: readonly EventType[]): Adviser {
       const where = isType ? 'value' : at
       return [{ ...advice, path: ['spec', ...path], at: where, ...(offset !== undefined && { offset }) }]
     })
+}
+
+/**
+ * Whether one is the other but for a letter, two that are swapped, or case. No more, and no digit: `order.updated` beside `order.created`, and `v2`
+ * beside `v1`, are types of their own.
+ */
+function isSlip(type: string, known: string): boolean {
+  if (type.replaceAll(/\d+/g, '') === known.replaceAll(/\d+/g, '')) return false
+  const [a, b] = [type.toLowerCase(), known.toLowerCase()]
+  const shorter = Math.min(a.length, b.length)
+  let start = 0
+  while (start < shorter && a[start] === b[start]) start++
+  let end = 0
+  while (end < shorter - start && a.at(-1 - end) === b.at(-1 - end)) end++
+  const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)]
+  const isSwapped = left.length === 2 && left === right[1]! + right[0]!
+  return isSwapped || Math.max(left.length, right.length) <= 1
 }
 
 type Advice = Omit<Finding, 'path'>

@@ -55,8 +55,20 @@ describe('a type that no EventType of the Broker has', () => {
     ])
   })
 
-  test.each(['com.example.order.created', 'com.example.invoice.paid'])('and not where it is %s', async (type) => {
-    expect(await advice(`filter: {attributes: {type: ${type}}}`)).toEqual([])
+  test.each(['com.example.order.created', 'com.example.order.updated', 'com.example.invoice.paid'])(
+    'and not where it is %s',
+    async (type) => {
+      expect(await advice(`filter: {attributes: {type: ${type}}}`)).toEqual([])
+    },
+  )
+
+  test.each([
+    ['com.example.order.v2', 'com.example.order.v1', false],
+    ['com.example.Order.created', 'com.example.order.created', true],
+    ['com.example.order.craeted', 'com.example.order.created', true],
+  ])('%s beside %s: %s', async (type, known, isSlip) => {
+    const told = await advice(`filter: {attributes: {type: ${type}}}`, eventType(known))
+    expect(told).toHaveLength(isSlip ? 1 : 0)
   })
 
   test('nor where a template of theirs includes it', async () => {
