@@ -3,6 +3,7 @@
 //
 // From: reread.ts, on the main thread. One request is answered at a time.
 
+import { constants, setPriority } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Found, KnownTexts } from './files.ts'
@@ -77,6 +78,9 @@ interface Read extends Reread {
 
 /** Files that change while they are read are read again, so often at most; then something else will have to tell of it. */
 const READS_MAX = 3
+
+// Where every core is busy, events come first. Linux gives each thread a priority of its own, others would lower all.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 
 const { paths, texts: textsAtStart, kinds } = workerData as RereadData
 addForeignKinds(kinds)
