@@ -14,6 +14,7 @@ import type { Certificate, LiveCertificate } from './certificate.ts'
 import { boundConnections, type Crowd } from './connections.ts'
 import { refuseAmbiguous } from './framing.ts'
 import type { ServerLimits } from './limits.ts'
+import { toOriginForm } from './request-target.ts'
 import { answerUnreadable } from './unreadable.ts'
 
 /** Handles a request ahead of Fastify, or returns false and leaves it alone. */
@@ -96,6 +97,7 @@ function createLimited(options: ListenerOptions, handler: RequestListener): Serv
   const route = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     if (hasStreams) response.on('timeout', cutOffUnlessQuiet)
     if (refuseAmbiguous(request, response)) return
+    if ((request.url as string).charCodeAt(0) !== SLASH) toOriginForm(request)
     if (ahead !== undefined && ahead(request, response, expectsContinue)) return
     if (expectsContinue) response.writeContinue()
     handler(request, response)
@@ -123,6 +125,8 @@ function createLimited(options: ListenerOptions, handler: RequestListener): Serv
   server.maxHeadersCount = 0 // Node would drop further ones in silence; the ingress counts and refuses
   return server
 }
+
+const SLASH = 0x2f
 
 /** Of a connection on which nothing has moved for a while: it may be that there was nothing to say. */
 function cutOffUnlessQuiet(socket: Socket): void {

@@ -1,9 +1,11 @@
 // Addresses as people write them, and paths as senders do.
 
+import type { IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
 import { isLoopback, parseAddress } from '@sluice/server'
 import { eventPath } from '../src/ingress.ts'
 import { isLocalName } from '../src/local-names.ts'
+import { toOriginForm } from '../src/request-target.ts'
 
 test.each([
   ['127.0.0.1:8080', '127.0.0.1', 8080],
@@ -95,6 +97,26 @@ test.each([
 ])('%j is none', (url) => {
   expect(eventPath(url, 'localhost')).toBeUndefined()
 })
+
+test.each([
+  ['http://b.example/a/b', '/a/b', 'b.example'],
+  ['HTTPS://b.example:8443/a/b/?x=http://y/z', '/a/b/?x=http://y/z', 'b.example:8443'],
+  ['http://[::1]:8080', '/', '[::1]:8080'],
+  ['http://b.example?x', '/?x', 'b.example'],
+])('spec 115: %s is %s at host %s (RFC 9112, 3.2.2)', (url, path, host) => {
+  const request = { url, headers: { host: 'other' } } as IncomingMessage
+  toOriginForm(request)
+  expect(request).toEqual({ url: path, headers: { host } })
+})
+
+test.each(['*', 'http://', 'http:///a/b', 'http://user@b.example/a/b', 'ftp://b.example/a/b'])(
+  '%s is no absolute form, and stays as it is',
+  (url) => {
+    const request = { url, headers: { host: 'other' } } as IncomingMessage
+    toOriginForm(request)
+    expect(request).toEqual({ url, headers: { host: 'other' } })
+  },
+)
 
 test.each([
   ['127.0.0.1:8081', true],

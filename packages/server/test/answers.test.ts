@@ -10,8 +10,8 @@ import { SluiceError } from '@sluice/event'
 import { loadFiles } from '@sluice/resource'
 import { resourceStore } from '@sluice/resource'
 import { metrics, openServer, type ServerState } from '@sluice/server'
-import { binary, broker, structuredMode, trigger } from '../../../test/support/events.ts'
-import { dial, encode, exchange, type HttpAnswer } from '../../../test/support/exchange.ts'
+import { binary, broker, channel, structuredMode, trigger } from '../../../test/support/events.ts'
+import { dial, encode, exchange, exchangeBytes, type HttpAnswer, type Message } from '../../../test/support/exchange.ts'
 import { sluiceHere } from '../../../test/support/here.ts'
 import { folderOf } from '../../../test/support/sluice.ts'
 
@@ -75,6 +75,20 @@ test('a Broker whose channel can’t be opened answers 503, why, and when to com
   while (controller.unavailable('default', 'default') !== undefined) await setImmediate()
   expect((await send()).status).toBe(202)
   await controller.close({ deadlineMs: 0 })
+})
+
+test('spec 115: a target in absolute form is that of its path and its host, on both listeners (RFC 9112, 3.2.2)', async () => {
+  const to = await sluiceHere(broker() + channel('ch'))
+  const status = async (url: string, target: string, message: Message): Promise<number> => {
+    const sent = encode(url, message).toString('latin1').replace(/ \/ /, ` ${target} `)
+    const [answer] = await exchangeBytes(url, sent)
+    return answer!.status
+  }
+  expect(await status(to.ingress, `${to.ingress}/default/default`, binary())).toBe(202)
+  expect(await status(to.ingress, 'http://ch-kn-channel.default.svc.cluster.local', binary())).toBe(202)
+  expect(await status(to.ingress, 'http://ch-kn-channel.other.svc.cluster.local', binary())).toBe(404)
+  expect(await status(to.api, `${to.api}/version`, { method: 'GET' })).toBe(200)
+  expect(await status(to.api, 'http://evil.example/version', { method: 'GET' })).toBe(403)
 })
 
 test('an event sent to the API is told that events go to the other listener', async () => {
