@@ -18,7 +18,7 @@ import { closeAll } from './closing.ts'
 import { refusedByJudgement, type Judgement } from './judgement.ts'
 import type { BrokerName, Observer, TriggerName } from './observer.ts'
 import { purge, redrive, type DeadLetterChoice, type Redriving } from './redriving.ts'
-import { batchTooLarge, draining, DRAINING_RETRY_MS, noRoomForAll, storedInPart } from './refusals.ts'
+import { draining, DRAINING_RETRY_MS, neverRoom, noRoomForAll, storedInPart } from './refusals.ts'
 import { Relief } from './relief.ts'
 import { arrivalTime, HOPS_MAX, hopsLeft, hopsUsedUp, stamp } from './stamp.ts'
 import { Triggers, type Forgetting, type TriggerConfig, type TriggerStatus } from './triggers.ts'
@@ -213,11 +213,21 @@ class RunningBroker implements Broker {
         this.#observer.accepted(this, events[i]!)
         this.#relief?.came((events[i]!.data?.length ?? 0) + ATTRIBUTE_BYTES)
       } else {
-        if (result.error.status === FULL) this.#wanted = recordBytes(events[i]!)
-        failed = this.#refused(failed ?? result.error, 1)
+        const error = result.error.status === FULL ? this.#full(result.error, events[i]!) : result.error
+        failed = this.#refused(failed ?? error, 1)
       }
     }
     if (failed !== undefined) throw stored === 0 ? failed : storedInPart(failed, stored, events.length)
+  }
+
+  /** What an event found full may have room later, or never has: to come again is of no use then. */
+  #full(error: SluiceError, event: Event): SluiceError {
+    const bytes = recordBytes(event)
+    if (bytes + BESIDE_RECORD_BYTES > this.roomMax) {
+      return neverRoom('event', bytes + BESIDE_RECORD_BYTES, this.roomMax)
+    }
+    this.#wanted = bytes
+    return error
   }
 
   /** Who is refused sends the whole batch again: what is stored of it would come twice, each time (CE-28). */
@@ -229,7 +239,7 @@ class RunningBroker implements Broker {
       if (size > maxEventBytes) throw this.#refused(eventTooLarge(size, maxEventBytes), events.length)
       bytes += size + BESIDE_RECORD_BYTES
     }
-    if (bytes > this.roomMax) throw this.#refused(batchTooLarge(bytes, this.roomMax), events.length)
+    if (bytes > this.roomMax) throw this.#refused(neverRoom('batch', bytes, this.roomMax), events.length)
     const retryAfterMs = this.room(bytes)
     if (retryAfterMs === 0) return
     throw this.#refused(noRoomForAll(this, events.length, retryAfterMs), events.length)

@@ -16,8 +16,8 @@ export function draining(): SluiceError {
 }
 
 /** Not even while the channel is empty: to come again is of no use. */
-export function batchTooLarge(bytes: number, bytesMax: number): SluiceError {
-  const message = `The batch takes ${bytes} bytes of its channel, which has ${Math.floor(bytesMax)} for events from outside; send smaller ones. Nothing was stored.`
+export function neverRoom(what: 'batch' | 'event', bytes: number, bytesMax: number): SluiceError {
+  const message = `The ${what} takes ${bytes} bytes of its channel, which has ${Math.floor(bytesMax)} for events from outside; send smaller ones. Nothing was stored.`
   return new SluiceError('SLUICE_EVENT_TOO_LARGE', message, { status: 413 })
 }
 

@@ -46,13 +46,18 @@ export class Sink {
 
   /** Milliseconds until it makes sense to send so many bytes; 0: now. */
   room(bytes: number): number {
-    return this.#brokerPath === undefined ? 0 : (this.#options.broker(this.#brokerPath)?.room(bytes) ?? 0)
+    return this.#broker()?.room(bytes) ?? 0
+  }
+
+  /** For more bytes there is never room. Infinity: no bound is known. */
+  get roomMax(): number {
+    return this.#broker()?.roomMax ?? Infinity
   }
 
   /** Resolves once all are stored there. Rejects with a SluiceError. */
   async take(events: readonly Event[]): Promise<void> {
     if (this.#brokerPath !== undefined) {
-      const broker = this.#options.broker(this.#brokerPath)
+      const broker = this.#broker()
       if (broker === undefined) throw this.#options.unavailable(this.#brokerPath) ?? this.#unresolved()
       return broker.accept(events)
     }
@@ -60,6 +65,10 @@ export class Sink {
     if (url === undefined) throw this.#unresolved()
     if (caCerts !== this.#access?.caCerts) this.#access = caCerts === undefined ? undefined : { caCerts }
     for (const event of events) await this.#post(event, { ...target(url), access: this.#access })
+  }
+
+  #broker(): Broker | undefined {
+    return this.#brokerPath === undefined ? undefined : this.#options.broker(this.#brokerPath)
   }
 
   async #post(event: Event, receiver: Receiver): Promise<void> {

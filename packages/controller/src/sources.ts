@@ -25,6 +25,8 @@ export interface MountedSource {
   readonly http: SourceHttp
   /** Milliseconds until its sink has room for so many bytes; 0: now. */
   room(bytes: number): number
+  /** For more its sink never has room. Infinity: no bound is known. */
+  readonly roomMax: number
   /** Where it is reached from outside. */
   readonly url: string
   /** Where its events go, as far as that is known. */
@@ -148,7 +150,13 @@ export class Sources {
     for (const { state, sink, url } of named) {
       if (state.state !== 'running') isOpening = true
       else if (state.source.http !== undefined) {
-        return { http: state.source.http, room: (bytes) => sink.room(bytes), url, sinkUri: () => sink.resolve().url }
+        return {
+          http: state.source.http,
+          room: (bytes) => sink.room(bytes),
+          roomMax: sink.roomMax,
+          url,
+          sinkUri: () => sink.resolve().url,
+        }
       }
     }
     if (isOpening) throw notOpen()

@@ -9,6 +9,7 @@ import { SluiceError, decodeHttp, type DecodeLimits, type Event } from '@sluice/
 import { answer, answerError, answerStored } from './answer.ts'
 import { announcedBytes, checkHead, readBody, type Reading } from './body.ts'
 import type { ServerLimits } from './limits.ts'
+import { requireRoom } from './room.ts'
 
 /** Finds where the events of a path come in, or throws a SluiceError: 404 for none, 503 while starting or stopping. */
 export type FindEntrance = (of: EventPath) => Entrance
@@ -37,10 +38,7 @@ export function ingress(find: FindEntrance, limits: ServerLimits, reading: Readi
       if (broker === undefined) throw entrance.unavailable()
       checkHead(request, limits)
       const bytesMax = bodyBytesMax(request, limits)
-      const announced = announcedBytes(request, bytesMax, SETTING)
-      const retryAfterMs = broker.room(announced)
-      if (retryAfterMs > 0)
-        throw announced > broker.roomMax ? neverRoom(announced, broker.roomMax) : noRoom(path, retryAfterMs)
+      requireRoom(broker, announcedBytes(request, bytesMax, SETTING), path)
       if (expectsContinue) response.writeContinue()
       read(broker, request, response, bytesMax)
     } catch (error) {
@@ -153,18 +151,3 @@ function only(value: string | string[] | undefined): string | undefined {
 }
 
 const SETTING = '--max-event-bytes'
-
-/** Not even while its channel is empty: to come again is of no use. */
-function neverRoom(bytes: number, bytesMax: number): SluiceError {
-  const message = `The body has ${bytes} bytes; the channel has ${Math.floor(bytesMax)} for events from outside. Nothing was stored.`
-  return new SluiceError('SLUICE_EVENT_TOO_LARGE', message, { status: 413 })
-}
-
-function noRoom({ kind, namespace, name }: EventPath, retryAfterMs: number): SluiceError {
-  const whose = kind === 'Broker' ? `The channel of Broker ${namespace}/${name}` : `Channel ${namespace}/${name}`
-  return new SluiceError(
-    'SLUICE_CHANNEL_FULL',
-    `${whose} is full: its subscribers are slower than its senders. Nothing was stored.`,
-    { status: 429, retryable: true, retryAfterMs },
-  )
-}

@@ -6,11 +6,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MountedSource } from '@sluice/controller'
 import { SourceRequest, type SourceResponse } from '@sluice/source'
-import { SluiceError } from '@sluice/event'
 import { answerError } from './answer.ts'
 import { announcedBytes, checkHead, readBody, type Reading } from './body.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Ahead } from './listener.ts'
+import { requireRoom } from './room.ts'
 
 /** Finds the source of a path, or throws a SluiceError: 404 for none, 503 while it isn't open, starting or stopping. */
 export type FindSource = (namespace: string, name: string) => MountedSource
@@ -24,8 +24,7 @@ export function webhooks(findSource: FindSource, limits: ServerLimits, reading: 
       const source = findSource(path.namespace, path.name)
       checkHead(request, limits)
       const { bytesMax } = source.http
-      const retryAfterMs = source.room(announcedBytes(request, bytesMax, SETTING))
-      if (retryAfterMs > 0) throw noRoom(path.namespace, path.name, retryAfterMs)
+      requireRoom(source, announcedBytes(request, bytesMax, SETTING), { kind: 'source', ...path })
       if (expectsContinue) response.writeContinue()
       readBody(request, { bytesMax, setting: SETTING, pieceBytesMin: limits.pieceBytesMin }, reading, {
         done: (body) => void handle(source, request, response, body),
@@ -74,12 +73,4 @@ function answer(response: ServerResponse, { status, headers = [], body = '' }: S
 function sourcePath(url: string): { namespace: string; name: string } | undefined {
   const match = /^\/webhooks\/([^/?]+)\/([^/?]+)\/?(?:\?|$)/.exec(url)
   return match === null ? undefined : { namespace: match[1]!, name: match[2]! }
-}
-
-function noRoom(namespace: string, name: string, retryAfterMs: number): SluiceError {
-  return new SluiceError(
-    'SLUICE_CHANNEL_FULL',
-    `The sink of source ${namespace}/${name} is full: its triggers' subscribers are slower than its senders. Nothing was stored.`,
-    { status: 429, retryable: true, retryAfterMs },
-  )
 }

@@ -96,8 +96,11 @@ test('readingBytesMax: what one sender has sent of its body counts for all, unti
 })
 
 test('a body for which the channel is too small, even empty, is 413: to send it again would be of no use', async () => {
-  const to = await sluiceHere(broker(), { memoryBytes: 10_000 })
-  expect(await answer(to, binary([], 'x'.repeat(8001)))).toEqual([413, 'SLUICE_EVENT_TOO_LARGE'])
+  const to = await sluiceHere(broker() + trigger('t', 'http://127.0.0.1:9/'), { memoryBytes: 10_000 })
+  for (const framing of [{}, { chunkBytes: 1000 }]) {
+    const large = { ...binary([], 'x'.repeat(8001)), ...framing }
+    expect(await answer(to, large)).toEqual([413, 'SLUICE_EVENT_TOO_LARGE'])
+  }
   expect(await answer(to, batch(...Array.from({ length: 30 }, () => eventJson())))).toEqual([
     413,
     'SLUICE_EVENT_TOO_LARGE',

@@ -5,7 +5,7 @@ import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { sluiceHere, type Here } from '../../../test/support/here.ts'
-import { broker } from '../../../test/support/events.ts'
+import { broker, trigger } from '../../../test/support/events.ts'
 
 const SOURCE = `---
 apiVersion: v1
@@ -23,6 +23,7 @@ spec:
   maxBytes: 1Ki
   sink: { ref: { apiVersion: eventing.knative.dev/v1, kind: Broker, name: default } }
 `
+const NOWHERE = 'http://127.0.0.1:9/'
 const here = (): Promise<Here> => sluiceHere(broker() + SOURCE)
 const sign = (body: string): string => createHmac('sha256', 'canary').update(body).digest('hex')
 
@@ -72,6 +73,15 @@ test('threat 12: a body beyond maxBytes is 413, announced or not, and the messag
     expect(answer.body).toContain('1024 bytes (spec.maxBytes of the source)')
   }
   expect((await send(sluice, { body: 'x'.repeat(1024), isChunked: true })).status).toBe(202)
+})
+
+test('a body for which the channel of its sink is too small, even empty, is 413, announced or not', async () => {
+  const sluice = await sluiceHere(broker() + trigger('t', NOWHERE) + SOURCE.replace('1Ki', '10Ki'), { memoryBytes: 10_000 })
+  for (const isChunked of [false, true]) {
+    const answer = await send(sluice, { body: `"${'x'.repeat(8001)}"`, isChunked })
+    expect([answer.status, answer.body]).toEqual([413, expect.stringContaining('8000 for events from outside')])
+  }
+  expect((await send(sluice, { body: `"${'x'.repeat(7000)}"` })).status).toBe(202)
 })
 
 test('threat 12: what is compressed is refused, for its signature is over what came', async () => {
