@@ -1,28 +1,32 @@
 // The first minute with Sluice: `pnpm start`, and the curl line that it prints.
 
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { binary } from '../support/events.ts'
+import { binary, broker } from '../support/events.ts'
 import { exchange } from '../support/exchange.ts'
-import { folderOf, ready, startProgram, type Program } from '../support/sluice.ts'
+import { folderOf, ready, startProgram, startSluice, type Program } from '../support/sluice.ts'
 
 const FOLDER = join(import.meta.dirname, '../../packages/cli/quickstart')
 const run = promisify(execFile)
+
+/** Whatever is set where these tests run. */
+const OWN_THREADS = { UV_THREADPOOL_SIZE: undefined }
 
 /** The quickstart on free ports, for somebody else may have its own. */
 async function startQuickstart(displayPort: number, cwd?: string, folder: string = folderOf({})): Promise<Program> {
   const yaml = readFileSync(join(FOLDER, 'default.yaml'), 'utf8').replace('port: 8090', `port: ${displayPort}`)
   writeFileSync(join(folder, 'default.yaml'), yaml)
   return startProgram([], {
-    script: join(FOLDER, 'start.ts'),
+    script: join(FOLDER, '../bin/quickstart.mjs'),
     cwd: cwd ?? folder,
     env: {
+      ...OWN_THREADS,
       SLUICE_QUICKSTART: join(folder, 'default.yaml'),
       SLUICE_LISTEN: '127.0.0.1:0',
       SLUICE_API: '127.0.0.1:0',
@@ -37,6 +41,18 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   return port
 }
+
+test.runIf(existsSync('/proc/self/environ'))('it runs with the heap and the threads of `sluice up`', async () => {
+  const quickstart = await startQuickstart(await freePort())
+  await ready(quickstart, FOLDER)
+  const up = await startSluice({ 'a.yaml': broker() }, [], { env: OWN_THREADS })
+  const of = ({ process: { pid } }: Program): (string | undefined)[] => [
+    /\0(--max-semi-space-size=\d+)\0/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1],
+    /\0(UV_THREADPOOL_SIZE=\d+)\0/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1],
+  ]
+  expect(of(up)).toEqual(['--max-semi-space-size=8', 'UV_THREADPOOL_SIZE=16'])
+  expect(of(quickstart)).toEqual(of(up))
+})
 
 test('the curl line that the quickstart prints sends an event, and the display prints it and its answer', async () => {
   const program = await startQuickstart(await freePort())

@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Agent } from 'node:http'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { binary, broker, trigger } from '../support/events.ts'
@@ -146,10 +146,13 @@ describe('started by npm or npx', () => {
     setInterval(() => {}, 1000)`
 
   async function startUnderNpm(yaml: string): Promise<UnderNpm> {
-    const folder = folderOf({ 'a.yaml': yaml })
-    const ports = ['--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', join(folder, 'data')]
-    const parent = spawn(process.execPath, ['-e', PARENT, SLUICE, 'up', folder, ...ports], {
-      env: { ...process.env, npm_lifecycle_event: 'start' },
+    return startWords([SLUICE, 'up', folderOf({ 'a.yaml': yaml })])
+  }
+
+  async function startWords(words: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<UnderNpm> {
+    const ports = ['--listen', '127.0.0.1:0', '--api', '127.0.0.1:0', '--data', join(folderOf({}), 'data')]
+    const parent = spawn(process.execPath, ['-e', PARENT, ...words, ...ports], {
+      env: { ...process.env, ...more, npm_lifecycle_event: 'start' },
     })
     const [stdout, stderr] = [collectText(parent.stdout), collectText(parent.stderr)]
     const ended = once(parent.stdout, 'close') // once nobody has the pipe any more, the program's end included
@@ -168,6 +171,14 @@ describe('started by npm or npx', () => {
   test.each(['SIGKILL', 'SIGTERM'] as const)('it ends after its parent’s end by %s', async (signal) => {
     const { parent, stderr, ended } = await startUnderNpm(broker())
     parent.kill(signal)
+    await ended
+    expect(stderr.soFar()).toContain('the process that started it has ended')
+  })
+
+  test('so does the quickstart, which is started so most of all', async () => {
+    const env = { SLUICE_QUICKSTART: join(folderOf({ 'a.yaml': broker() }), 'a.yaml') }
+    const { parent, stderr, ended } = await startWords([join(dirname(SLUICE), 'quickstart.mjs')], env)
+    parent.kill('SIGKILL')
     await ended
     expect(stderr.soFar()).toContain('the process that started it has ended')
   })

@@ -1,4 +1,4 @@
-// `pnpm start`: the event-display and `sluice up` on the YAML beside this file, in one process.
+// `pnpm start`: the event-display and `sluice up` on the YAML beside this file, in one process. From: bin/quickstart.mjs.
 
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
