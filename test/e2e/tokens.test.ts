@@ -145,7 +145,15 @@ describe('threat 17: what strangers reach is open to none of them', () => {
     expect(ran).toMatchObject({ code: 2, stdout: '' })
     expect(ran.stderr).toMatch(/a\.yaml:2:1, Broker default\/default/)
     expect(ran.stderr).toMatch(/sluice\.dev\/ingress-token-secret.*--allow-anonymous/)
-    expect(ran.stderr).not.toMatch(/guarded/)
+    expect(ran.stderr).toMatch(/\nsluice up: --listen 0\.0\.0\.0:0 can be reached .* no token; nothing was started\./)
+    expect(ran.stderr).not.toMatch(/guarded|in the files/)
+  })
+
+  test('where the files have mistakes too, it is about those: 1', async () => {
+    const folder = folderOf({ 'a.yaml': broker() + trigger('t', 'ftp://nowhere/') })
+    const ran = await runSluice(['up', folder, '--listen', '0.0.0.0:0', '--api', '127.0.0.1:0'])
+    expect(ran).toMatchObject({ code: 1, stdout: '' })
+    expect(ran.stderr).toMatch(/\nsluice up: \d errors? in the files; nothing was started\./)
   })
 
   test('a public API without tokens: 2, and how to make one', async () => {

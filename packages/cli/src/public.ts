@@ -66,6 +66,15 @@ function refusePublicApi({ api, tokenFile, allowAnonymous }: PublicFlags, tell: 
   )
 }
 
+/** Why it does not start where Brokers or channels ask for no token, of which each has been told by its place. */
+export function ingressOpen({ host, port }: Address, open: number): string {
+  const asked = open === 1 ? 'what is named above asks for no token' : `the ${open} named above ask for no token`
+  return (
+    `sluice up: --listen ${host}:${port} can be reached from other machines, and ${asked}; nothing was started. ` +
+    'Have tokens asked for, or listen on 127.0.0.1; or add --allow-anonymous where the network keeps strangers out.'
+  )
+}
+
 function certificateFiles(
   flag: string,
   certFile: string | undefined,

@@ -33,7 +33,7 @@ import { keepUp, type LiveFiles } from './live-files.ts'
 import { openLog } from './log.ts'
 import { loadSources } from './own-sources.ts'
 import { noteParents } from './parents.ts'
-import { caCertsOf, cautions, guardsOf, type Guards, type PublicFlags } from './public.ts'
+import { caCertsOf, cautions, guardsOf, ingressOpen, type Guards, type PublicFlags } from './public.ts'
 import { fail, tellMachines, tellPeople, type Tell } from './tell.ts'
 import { VERSION } from './version.ts'
 
@@ -84,7 +84,7 @@ export async function up(paths: string[], options: UpOptions): Promise<{ ingress
   refuseFileAsData(options.data, tell)
   const sources = await loadSources(options.source, (message) => fail(`sluice up: ${message}`, tell))
   const loaded = await loadFiles(paths)
-  report(loaded.problems, tell)
+  report(loaded.problems, options, tell)
   try {
     const running = await start({ paths, loaded, sources, options, guards, log, tell })
     stopOnSignal(running, watchParents) // before anybody is told that it is there
@@ -101,14 +101,15 @@ function hintFor({ code }: SluiceError): string {
 }
 
 /** Tells every problem of the files at once; errors end it here. */
-function report(problems: readonly Problem[], tell: Tell): void {
+function report(problems: readonly Problem[], { listen }: UpOptions, tell: Tell): void {
   if (problems.length > 0) tell.problems(problems)
   const errors = problems.filter(isError)
   if (errors.length === 0) return
+  // The files are right by themselves; it is the address that is not for them.
+  if (errors.every(({ code }) => code === 'SLUICE_INGRESS_OPEN'))
+    fail(ingressOpen(listen, errors.length), tell, EXIT.usage)
   const what = `${errors.length} ${errors.length === 1 ? 'error' : 'errors'} in the files`
-  // They are right by themselves; it is the address that is not for them.
-  const isOpen = errors.every(({ code }) => code === 'SLUICE_INGRESS_OPEN')
-  fail(`sluice up: ${what}; nothing was started.`, tell, isOpen ? EXIT.usage : EXIT.failed)
+  fail(`sluice up: ${what}; nothing was started.`, tell, EXIT.failed)
 }
 
 function isError({ severity }: Problem): boolean {
@@ -167,7 +168,7 @@ async function start({ paths, loaded, sources, options, guards, log, tell }: Pre
   const trust = (): void => controller.trust(caCertsOf(guards.certificates, base))
   trust()
   guards.certificates.ingress?.onChange(trust)
-  report(await controller.apply(loaded.resources, { base, locate: loaded.locate }), tell)
+  report(await controller.apply(loaded.resources, { base, locate: loaded.locate }), options, tell)
   const applied = (broken: string | undefined): void => server.setBroken(broken)
   applied(undefined)
   const files = await keepUp({ paths, loaded, controller, base, clock, tell, watch: options.watch, applied })
