@@ -76,7 +76,9 @@ test('threat 12: a body beyond maxBytes is 413, announced or not, and the messag
 })
 
 test('a body for which the channel of its sink is too small, even empty, is 413, announced or not', async () => {
-  const sluice = await sluiceHere(broker() + trigger('t', NOWHERE) + SOURCE.replace('1Ki', '10Ki'), { memoryBytes: 10_000 })
+  const sluice = await sluiceHere(broker() + trigger('t', NOWHERE) + SOURCE.replace('1Ki', '10Ki'), {
+    memoryBytes: 10_000,
+  })
   for (const isChunked of [false, true]) {
     const answer = await send(sluice, { body: `"${'x'.repeat(8001)}"`, isChunked })
     expect([answer.status, answer.body]).toEqual([413, expect.stringContaining('8000 for events from outside')])
