@@ -11,6 +11,9 @@ import { conditionOf, readResource } from '../support/ops.ts'
 import { folderOf, startSluice } from '../support/sluice.ts'
 import { ceHeaders, idsOf, subscriber } from '../support/subscriber.ts'
 
+// Else the client looks for the machine that it runs on.
+process.env['METADATA_SERVER_DETECTION'] = 'none'
+
 const OF_CLASS = `---
 apiVersion: eventing.knative.dev/v1
 kind: Broker
@@ -77,8 +80,8 @@ describe.skipIf(pubsubProgramMissing !== undefined)(`a Broker at Google Pub/Sub 
       }
       await topics[0]!.publishMessage({ data: Buffer.from('x'), attributes })
       await startSluice(files, words, { env })
-      await taker.received(2)
-      expect(idsOf(taker)).toContain('2')
+      // What the server had not heard to be settled comes again beside it.
+      while (!idsOf(taker).has('2')) await taker.received(taker.all.length + 1)
     },
     90_000,
   )
