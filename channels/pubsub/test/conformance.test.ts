@@ -18,6 +18,10 @@ function suite(): void {
     afterAll(() => server?.stop())
     channelConformance({
       name: 'pubsub',
+      lacks: {
+        'behind a blocked key only so many events are held; then the whole subscription waits, and loses none':
+          'the service hands out other keys before the bound is reached',
+      },
       create: ({ space, clock, eventBytesMax, parkedMax }) => ({
         open: () =>
           openPubsubChannel({
