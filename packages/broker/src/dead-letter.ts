@@ -45,7 +45,6 @@ export function replyFailure(
   attempts: number,
   code: number = REPLY_NOT_STORED,
 ): Failure {
-  // prettier-ignore
   return { destination, code, error, response: undefined, attempts, sinkAttempts: 0 }
 }
 

@@ -25,8 +25,10 @@ export function decode(text: string, encoding: Encoding): Buffer | undefined {
   return text !== '' && FORMS[encoding].test(text) ? Buffer.from(text, encoding) : undefined
 }
 
-const secretKeys = new WeakMap<Buffer, KeyObject>()
-const publicKeys = new WeakMap<Buffer, KeyObject>()
+/** Of each secret, by the form that it was read in: sources share a secret, and may write it differently. */
+type Keys = WeakMap<Buffer, Map<string, KeyObject>>
+const secretKeys: Keys = new WeakMap()
+const publicKeys: Keys = new WeakMap()
 
 /**
  * The key of an HMAC. To make one costs five times what an HMAC of 1 KiB does.
@@ -34,8 +36,15 @@ const publicKeys = new WeakMap<Buffer, KeyObject>()
  * @throws SluiceError `SLUICE_SECRET_UNAVAILABLE`, 503: it has another form
  */
 export function hmacKey(secret: Buffer, form: KeyForm): KeyObject {
-  let key = secretKeys.get(secret)
-  if (key === undefined) secretKeys.set(secret, (key = createSecretKey(keyBytes(secret, form))))
+  return known(secretKeys, secret, form, () => createSecretKey(keyBytes(secret, form)))
+}
+
+function known(keys: Keys, secret: Buffer, { keyEncoding, keyPrefix = '' }: KeyForm, make: () => KeyObject): KeyObject {
+  let ofSecret = keys.get(secret)
+  if (ofSecret === undefined) keys.set(secret, (ofSecret = new Map()))
+  const form = `${keyEncoding} ${keyPrefix}`
+  let key = ofSecret.get(form)
+  if (key === undefined) ofSecret.set(form, (key = make()))
   return key
 }
 
@@ -53,13 +62,11 @@ const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex')
 
 /** The public key whose 32 bytes the secret holds. Throws as {@link hmacKey}. */
 export function ed25519PublicKey(secret: Buffer, form: KeyForm): KeyObject {
-  let key = publicKeys.get(secret)
-  if (key === undefined) {
+  return known(publicKeys, secret, form, () => {
     const bytes = keyBytes(secret, form)
     if (bytes.length !== 32) throw badKey(`an Ed25519 public key: ${form.keyPrefix ?? ''} and 32 bytes`)
-    publicKeys.set(secret, (key = publicKeyOf(bytes)))
-  }
-  return key
+    return publicKeyOf(bytes)
+  })
 }
 
 export function publicKeyOf(bytes: Buffer): KeyObject {
