@@ -3,7 +3,7 @@
 //
 // From: channel.ts, by itself every few seconds, and whenever something fails. Next: the server.
 
-import type { ChannelState } from '@sluice/channel'
+import { Trouble, type ChannelState } from '@sluice/channel'
 import type { Clock, Timer } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import type { Admin, Kafka } from 'kafkajs'
@@ -32,10 +32,8 @@ export class Watch {
   /** Of every partition, as far as this process knows. */
   ends: Ends[]
   admin: Admin
-  /** Why nothing can be stored or handed out now. */
-  trouble: SluiceError | undefined
   readonly #parts: WatchParts
-  readonly #listeners = new Set<(state: ChannelState) => void>()
+  readonly #trouble = new Trouble()
   #measuring: Promise<readonly Ends[]> | undefined
   #timer: Timer | undefined
   #isClosed = false
@@ -45,6 +43,11 @@ export class Watch {
     this.admin = parts.admin
     this.ends = [...parts.ends]
     this.#later()
+  }
+
+  /** Why nothing can be stored, or handed out, now. */
+  get trouble(): SluiceError | undefined {
+    return this.#trouble.why
   }
 
   /** The partition reaches to `end`, or further. */
@@ -75,7 +78,7 @@ export class Watch {
         this.ends[partition] = { low, high: Math.max(high, this.ends[partition]?.high ?? 0) }
       }
     }
-    this.#setTrouble(undefined)
+    this.#trouble.set(undefined)
     return this.ends
   }
 
@@ -99,7 +102,7 @@ export class Watch {
       this.#parts.measured()
     } catch (error) {
       if (this.#isClosed) return
-      this.#setTrouble(this.unavailable(reasonOf(error), error))
+      this.#trouble.set(this.unavailable(reasonOf(error), error))
       await this.#renewAdmin()
       if (typeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') await this.#makeAgain()
     }
@@ -118,7 +121,7 @@ export class Watch {
       await ensureTopic(this.admin, connection, topic, settings)
       await this.measure()
     } catch (error) {
-      this.#setTrouble(this.inWords(error))
+      this.#trouble.set(this.inWords(error))
     }
   }
 
@@ -126,25 +129,13 @@ export class Watch {
   troubled(why: string, error?: unknown): SluiceError {
     const trouble = this.unavailable(why, error)
     const isNew = this.trouble === undefined
-    this.#setTrouble(trouble)
+    this.#trouble.set(trouble)
     if (isNew && this.#timer !== undefined) this.#later()
     return trouble
   }
 
-  #setTrouble(trouble: SluiceError | undefined): void {
-    const isSame = trouble?.message === this.trouble?.message
-    this.trouble = trouble
-    if (!isSame) for (const listener of this.#listeners) listener(this.#state)
-  }
-
-  get #state(): ChannelState {
-    return this.trouble === undefined ? { state: 'ready' } : { state: 'degraded', reason: this.trouble.message }
-  }
-
   onState(listener: (state: ChannelState) => void): () => void {
-    this.#listeners.add(listener)
-    listener(this.#state)
-    return () => this.#listeners.delete(listener)
+    return this.#trouble.onState(listener)
   }
 
   unavailable(why: string, cause?: unknown): SluiceError {

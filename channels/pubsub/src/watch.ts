@@ -2,7 +2,7 @@
 //
 // From: channel.ts, by itself every few seconds, and whenever something fails. Next: the server.
 
-import type { ChannelState } from '@sluice/channel'
+import { Trouble, type ChannelState } from '@sluice/channel'
 import type { Clock, Timer } from '@sluice/clock'
 import { SluiceError } from '@sluice/event'
 import { reasonOf, unavailable, type Clients, type PubsubConnection } from './client.ts'
@@ -23,16 +23,19 @@ export interface WatchParts {
 }
 
 export class Watch {
-  /** Why nothing can be stored now. */
-  trouble: SluiceError | undefined
   readonly #parts: WatchParts
-  readonly #listeners = new Set<(state: ChannelState) => void>()
+  readonly #trouble = new Trouble()
   #timer: Timer | undefined
   #isClosed = false
 
   constructor(parts: WatchParts) {
     this.#parts = parts
     this.#later()
+  }
+
+  /** Why nothing can be stored, or handed out, now. */
+  get trouble(): SluiceError | undefined {
+    return this.#trouble.why
   }
 
   #later(): void {
@@ -50,10 +53,10 @@ export class Watch {
     try {
       const isThere = await hasTopic(clients, topic)
       if (!isThere) await ensureTopic(clients, topic, settings)
-      this.#setTrouble(undefined)
+      this.#trouble.set(undefined)
       if (!isThere) madeAnew()
     } catch (error) {
-      if (!this.#isClosed) this.#setTrouble(this.inWords(error))
+      if (!this.#isClosed) this.#trouble.set(this.inWords(error))
     }
   }
 
@@ -61,25 +64,13 @@ export class Watch {
   troubled(why: string, error?: unknown): SluiceError {
     const trouble = unavailable(this.#parts.connection, why, error)
     const isNew = this.trouble === undefined
-    this.#setTrouble(trouble)
+    this.#trouble.set(trouble)
     if (isNew && this.#timer !== undefined) this.#later()
     return trouble
   }
 
-  #setTrouble(trouble: SluiceError | undefined): void {
-    const isSame = trouble?.message === this.trouble?.message
-    this.trouble = trouble
-    if (!isSame) for (const listener of this.#listeners) listener(this.#state)
-  }
-
-  get #state(): ChannelState {
-    return this.trouble === undefined ? { state: 'ready' } : { state: 'degraded', reason: this.trouble.message }
-  }
-
   onState(listener: (state: ChannelState) => void): () => void {
-    this.#listeners.add(listener)
-    listener(this.#state)
-    return () => this.#listeners.delete(listener)
+    return this.#trouble.onState(listener)
   }
 
   inWords(error: unknown): SluiceError {
